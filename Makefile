@@ -1,0 +1,32 @@
+# make env    set up .venv from the pinned lists       make demo   the embedded study
+# make test   lint, format and all tests               make pins   resolve envs/ anew
+
+PYTHON ?= python3
+# Every pin stands once, in envs/; a line there is `      - name==version`.
+PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' envs/human_alignment.yaml envs/workflow.yaml
+VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+.PHONY: env demo test pins clean
+
+env: .venv/complete
+
+.venv/complete: envs/human_alignment.yaml envs/workflow.yaml
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $$($(PINS) | grep '^uv==')
+	$(PINS) | sort -u > .venv/pins.txt
+	.venv/bin/uv pip install --python .venv/bin/python --compile-bytecode -r .venv/pins.txt
+	touch $@
+
+demo: env
+	$(VENV) snakemake --cores all --profile profiles/demo
+	@cat results/demo/tables/table1.md
+	@echo; echo "Figures: results/demo/figures/   Tables: results/demo/tables/"
+
+test: env
+	$(VENV) python -m pytest
+
+pins:
+	$(VENV) python envs/resolve_pins.py
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,42 @@
+# Alignment of visual models with humans: data -> weights -> heatmaps -> scores -> outcome.
+# The config is config.yaml, or whatever --configfile names (profiles/demo does), not both.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+if not workflow.overwrite_configfiles:
+
+    configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+STUDY = checked_study(config)
+RUNS = runs(config)
+
+
+wildcard_constraints:
+    model="|".join(config["models"]),
+    run="published|seed[0-9]+",
+    seed="[0-9]+",
+    shard="[0-9]+",
+
+
+include: "rules/data.smk"
+include: "rules/weights.smk"
+include: "rules/heatmaps.smk"
+include: "rules/scores.smk"
+include: "rules/outcome.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.plot_samples.output,
+        rules.make_table1.output,
+        rules.plot_figure1.output,
+        rules.plot_figure2.output,
+        rules.plot_figure3.output,
+        rules.plot_figure4.output,

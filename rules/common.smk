@@ -1,0 +1,135 @@
+# Functions only: what a study consists of, and what makes a job run again.
+
+import hashlib
+import json
+import sys
+from collections import namedtuple
+from modulefinder import ModuleFinder
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from human_alignment.cli import UserError
+from human_alignment.config import check_config
+from human_alignment.protocol import Protocol
+
+Run = namedtuple("Run", "model run")  # run: `published`, or `seed0`, `seed1`, ...
+
+
+def script(name):
+    """A script's path. As a Path, not a string, a moved checkout makes no job run again."""
+    return SCRIPTS / name
+
+
+def code_digest(name):
+    """Hash of a script and every module of ours that it imports.
+
+    Snakemake does not look into scripts that a shell command calls: as a parameter of each rule
+    this makes a job run again when its code was edited, and not on a touch or a fresh clone.
+    """
+    finder = ModuleFinder(path=[str(SCRIPTS)])  # parses, never executes
+    finder.run_script(str(SCRIPTS / name))
+    files = sorted(m.__file__ for m in finder.modules.values() if m.__file__)
+    return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
+
+
+def as_json(value):
+    """One string with sorted keys: Snakemake compares parameters as a set without names."""
+    return json.dumps(value, sort_keys=True)
+
+
+def checked_study(config):
+    """Check the whole config, fill in defaults, and return the study's name."""
+    schema = Path(workflow.basedir) / "schemas" / "config.schema.yaml"
+    try:
+        check_config(config, yaml.safe_load(schema.read_text()))
+        protocol(config)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return config["study"]
+
+
+def runs(config):
+    """A row for each network and training seed of the study."""
+    found = []
+    for model, entry in config["models"].items():
+        if entry["source"] == "published":
+            found.append(Run(model, "published"))
+        else:
+            found += [Run(model, f"seed{seed}") for seed in entry["train"]["seeds"]]
+    return found
+
+
+def protocol(config):
+    """The study's scoring protocol."""
+    settings = dict(config["protocol"])
+    return Protocol.from_config(settings.pop("preset"), settings)
+
+
+def architecture(model):
+    """Name of a model's network in the zoo."""
+    entry = config["models"][model]
+    name = entry.get("architecture", model.removesuffix("_dcls"))
+    return name + ("_dcls" if model.endswith("_dcls") else "")
+
+
+def recipe(model):
+    """Training settings of a model, as JSON."""
+    train = config["models"][model].get("train", {})
+    return as_json(config["recipes"].get(train.get("recipe"), {}))
+
+
+def checkpoint(model):
+    """Where a model's published weights are, and their digest if known."""
+    return config["models"][model].get("checkpoint", {"url": "", "sha256": None})
+
+
+def data_file(kind=""):
+    """The study's data file, or with `.train` its training file."""
+    return f"results/{config['study']}/data/{config['data']['name']}{kind}.h5"
+
+
+def top1_images(config):
+    """What top-1 is measured on: the study's own images, or ImageNet's if a folder is named."""
+    return data_file() if config["data"]["name"] == "digits" else config["imagenet"]["val"]
+
+
+def first_run(model):
+    """The run that stands for a model where only one can be shown."""
+    return next((r for r in runs(config) if r.model == model), None)
+
+
+def shard_source(shard):
+    """URL or path of a ClickMe shard."""
+    source, split = config["data"]["source"].rstrip("/"), config["data"]["split"]
+    return f"{source}/{split}/{split}-{shard}.tfrecords"
+
+
+def digits_flags(config):
+    """Command-line flags of the embedded data set, in a fixed order."""
+    names = ("seed", "train_images", "test_images")
+    flags = {f"--{name.replace('_', '-')}": config["data"].get(name, 0) for name in names}
+    return " ".join(f"{flag} {value}" for flag, value in flags.items())
+
+
+def summaries(config):
+    """Score summaries of all runs."""
+    return [f"results/{config['study']}/scores/{r.model}/{r.run}.json" for r in runs(config)]
+
+
+def accuracies(config):
+    """Top-1 files of all runs; none when there is nothing to measure top-1 on."""
+    if top1_images(config) is None:
+        return []
+    return [f"results/{config['study']}/weights/{r.model}/{r.run}.top1.json" for r in runs(config)]
+
+
+def figure1_files(stage, ending):
+    """Files of the model of Figure 1: with DCLS, then plain, as the paper's rows go."""
+    name = config["figures"]["overlay_model"]
+    shown = [first_run(model) for model in (f"{name}_dcls", name)]
+    return [f"results/{config['study']}/{stage}/{r.model}/{r.run}{ending}" for r in shown if r]

@@ -1,0 +1,97 @@
+# Images with human maps: the ClickMe shards, or the embedded digits.
+
+CLICKME_SHARDS = [
+    f"results/{STUDY}/data/shards/{config['data']['split']}-{shard}.tfrecords"
+    for shard in range(config["data"].get("shards", 0))
+]
+
+
+rule download_clickme:
+    output:
+        f"results/{STUDY}/data/shards/{config['data']['split']}-{{shard}}.tfrecords",
+    log:
+        f"logs/{STUDY}/download_clickme/{{shard}}.log",
+    benchmark:
+        f"logs/{STUDY}/download_clickme/{{shard}}.tsv"
+    retries: 2
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=120,
+    params:
+        script=script("download_clickme.py"),
+        code=code_digest("download_clickme.py"),
+        source=lambda wildcards: shard_source(wildcards.shard),
+    shell:
+        "python {params.script:q} --source {params.source:q} --output {output:q} 2> {log:q}"
+
+
+rule prepare_clickme:
+    input:
+        CLICKME_SHARDS,
+    output:
+        f"results/{STUDY}/data/clickme.h5",
+    log:
+        f"logs/{STUDY}/prepare_clickme.log",
+    benchmark:
+        f"logs/{STUDY}/prepare_clickme.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        script=script("prepare_clickme.py"),
+        code=code_digest("prepare_clickme.py"),
+        on_bad_record=config["data"]["on_bad_record"],
+    shell:
+        "python {params.script:q} --output {output:q} "
+        "--on-bad-record {params.on_bad_record:q} {input:q} 2> {log:q}"
+
+
+rule prepare_digits:
+    output:
+        data=f"results/{STUDY}/data/digits.h5",
+        train=f"results/{STUDY}/data/digits.train.h5",
+    log:
+        f"logs/{STUDY}/prepare_digits.log",
+    benchmark:
+        f"logs/{STUDY}/prepare_digits.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        script=script("prepare_digits.py"),
+        code=code_digest("prepare_digits.py"),
+        settings=digits_flags(config),
+    shell:
+        "python {params.script:q} --output {output.data:q} --train-output {output.train:q} "
+        "{params.settings} 2> {log:q}"
+
+
+rule plot_samples:
+    input:
+        data_file(),
+    output:
+        multiext(f"results/{STUDY}/figures/samples", ".png", ".pdf"),
+    log:
+        f"logs/{STUDY}/plot_samples.log",
+    benchmark:
+        f"logs/{STUDY}/plot_samples.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        script=script("plot_samples.py"),
+        code=code_digest("plot_samples.py"),
+    shell:
+        "python {params.script:q} --data {input:q} --output {output:q} 2> {log:q}"

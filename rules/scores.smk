@@ -1,0 +1,57 @@
+# Spearman correlation of heatmaps with human maps: per image, per network, for the study.
+
+
+rule score_alignment:
+    input:
+        data=data_file(),
+        heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
+    output:
+        scores=f"results/{STUDY}/scores/{{model}}/{{run}}.csv",
+        summary=f"results/{STUDY}/scores/{{model}}/{{run}}.json",
+    log:
+        f"logs/{STUDY}/score_alignment/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/score_alignment/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        script=script("score_alignment.py"),
+        code=code_digest("score_alignment.py"),
+        preset=config["protocol"]["preset"],
+        override=as_json({k: v for k, v in config["protocol"].items() if k != "preset"}),
+        statistics=as_json(config["statistics"]),
+        resamples=config["statistics"]["resamples"],
+        seed=config["statistics"]["seed"],
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--protocol {params.preset} --override {params.override:q} "
+        "--resamples {params.resamples} --seed {params.seed} "
+        "--output {output.scores:q} --summary {output.summary:q} 2> {log:q}"
+
+
+rule collect_scores:
+    input:
+        summaries=summaries(config),
+        top1=accuracies(config),
+    output:
+        f"results/{STUDY}/scores/summary.csv",
+    log:
+        f"logs/{STUDY}/collect_scores.log",
+    benchmark:
+        f"logs/{STUDY}/collect_scores.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("collect_scores.py"),
+        code=code_digest("collect_scores.py"),
+    shell:
+        "python {params.script:q} --summaries {input.summaries:q} --top1 {input.top1:q} "
+        "--output {output:q} 2> {log:q}"

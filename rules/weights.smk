@@ -1,0 +1,78 @@
+# One weights file per network and run: fetched and converted, or trained.
+
+
+rule fetch_checkpoint:
+    output:
+        f"results/{STUDY}/weights/{{model}}/published.safetensors",
+    log:
+        f"logs/{STUDY}/fetch_checkpoint/{{model}}.log",
+    benchmark:
+        f"logs/{STUDY}/fetch_checkpoint/{{model}}.tsv"
+    retries: 2
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        script=script("fetch_checkpoint.py"),
+        code=code_digest("fetch_checkpoint.py"),
+        architecture=lambda wildcards: architecture(wildcards.model),
+        url=lambda wildcards: checkpoint(wildcards.model)["url"],
+        sha256=lambda wildcards: checkpoint(wildcards.model)["sha256"] or "",
+    shell:
+        "python {params.script:q} --model {params.architecture:q} --source {params.url:q} "
+        "--sha256 {params.sha256:q} --output {output:q} 2> {log:q}"
+
+
+rule train_model:
+    input:
+        data_file(".train"),
+    output:
+        weights=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.safetensors",
+        curve=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.curve.csv",
+    log:
+        f"logs/{STUDY}/train_model/{{model}}.seed{{seed}}.log",
+    benchmark:
+        f"logs/{STUDY}/train_model/{{model}}.seed{{seed}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        script=script("train_model.py"),
+        code=code_digest("train_model.py"),
+        architecture=lambda wildcards: architecture(wildcards.model),
+        recipe=lambda wildcards: recipe(wildcards.model),
+    shell:
+        "python {params.script:q} --data {input:q} --model {params.architecture:q} "
+        "--recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
+        "--output {output.weights:q} --curve {output.curve:q} > {log:q} 2>&1"
+
+
+rule evaluate_top1:
+    input:
+        weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
+        images=top1_images(config) or [],
+    output:
+        f"results/{STUDY}/weights/{{model}}/{{run}}.top1.json",
+    log:
+        f"logs/{STUDY}/evaluate_top1/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/evaluate_top1/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        script=script("evaluate_top1.py"),
+        code=code_digest("evaluate_top1.py"),
+        batch_size=config["extract"]["batch_size"],
+    shell:
+        "python {params.script:q} --weights {input.weights:q} --images {input.images:q} "
+        "--batch-size {params.batch_size} --threads {threads} --output {output:q} 2> {log:q}"

@@ -1,0 +1,74 @@
+import copy
+
+import pytest
+import yaml
+from human_alignment.cli import UserError
+from human_alignment.config import check_config
+
+
+@pytest.fixture
+def schema(root):
+    return yaml.safe_load((root / "schemas" / "config.schema.yaml").read_text())
+
+
+@pytest.fixture
+def demo(root):
+    return yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
+
+
+def problem(config, schema):
+    with pytest.raises(UserError) as caught:
+        check_config(config, schema)
+    return str(caught.value)
+
+
+def test_both_studies_are_valid_and_have_the_sixteen_models(root, schema, demo):
+    paper = yaml.safe_load((root / "config.yaml").read_text())
+    for config in (paper, demo):
+        check_config(config, schema)
+        assert len(config["models"]) == 16
+    assert list(paper["models"]) == list(demo["models"])
+
+
+def test_defaults_are_filled_in(schema, demo):
+    del demo["extract"], demo["statistics"]
+    check_config(demo, schema)
+    assert demo["extract"]["explainers"] == ["grad_cam", "threshold_grad_cam"]
+    assert demo["statistics"] == {"resamples": 2000, "seed": 0}
+
+
+def test_architectures_and_explainers_are_those_of_the_package(schema):
+    from human_alignment.explainers import EXPLAINERS
+    from human_alignment.zoo import MICRO, REFERENCE
+
+    known = schema["$defs"]["architecture"]["enum"]
+    assert known == [*REFERENCE, *(f"micro_{name}" for name in MICRO)]
+    assert schema["$defs"]["explainer"]["enum"] == list(EXPLAINERS)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda c: c.update(moddels={}), "unknown key 'moddels' (did you mean 'models'?)"),
+        (lambda c: c["extract"].update(batchsize=1), "extract: unknown key 'batchsize'"),
+        (lambda c: c["models"].update(resnet51=c["models"]["resnet50"] | {"architecture": "resnet51"}),
+         "models.resnet51.architecture: 'resnet51' is not known; allowed: resnet50"),
+        (lambda c: c["models"].update(resnet51={"source": "train", "train": {"recipe": "digits", "seeds": [0]}}),
+         "models.resnet51: no network called 'resnet51' (did you mean 'resnet50'?)"),
+        (lambda c: c["extract"].update(explainers=["grad_camm"]),
+         "extract.explainers.0: 'grad_camm' is not known; allowed: grad_cam, threshold_grad_cam"),
+        (lambda c: c["models"]["resnet50"]["train"].update(seeds=[-1]),
+         "models.resnet50.train.seeds.0: -1 is out of range; allowed: >= 0"),
+        (lambda c: c["data"].update(seed=-3), "data.seed: -3 is out of range; allowed: >= 0"),
+        (lambda c: c["models"]["resnet50"].pop("train"),
+         "models.resnet50: 'train' is a required property"),
+        (lambda c: c["models"]["resnet50"]["train"].update(recipe="digit"),
+         "models.resnet50.train.recipe: 'digit' is not known; allowed, from `recipes`: digits"),
+        (lambda c: c["models"]["resnet50"].update(source="hub"),
+         "models.resnet50.source: 'hub' is not known; allowed: published, train"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_named_with_what_is_allowed(schema, demo, change, message):
+    config = copy.deepcopy(demo)
+    change(config)
+    assert message in problem(config, schema)

@@ -1,0 +1,29 @@
+"""Lint and format of everything, with the tools' own judgement."""
+
+import subprocess
+import sys
+
+import pytest
+
+RULES = ["Snakefile", "rules"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["snakefmt", "--check", *RULES],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_formatted_and_linted(root, command):
+    done = subprocess.run([sys.executable, "-m", *command], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("study", ["config.yaml", "profiles/demo/study.yaml"])
+def test_snakemake_lint(root, study):
+    command = [sys.executable, "-m", "snakemake", "--lint", "--configfile", study]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,189 @@
+"""The whole workflow on a reduced study, and what makes its jobs run again.
+
+One study is run once; the tests after it look at dry runs on its results. Each test leaves the
+copy of the repository as it found it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+PARTS = ["Snakefile", "rules", "workflow_scripts", "schemas", "envs", "report", "profiles"]
+CHAIN = {"train_model", "evaluate_top1", "extract_heatmaps", "score_alignment"}
+OUTCOME = {"collect_scores", "make_table1", "plot_figure2", "plot_figure3", "plot_figure4"}
+
+
+class Workflow:
+    """A copy of the repository, a working directory, and a study's config."""
+
+    def __init__(self, root: Path, folder: Path):
+        self.repository, self.work = folder / "repository", folder / "work"
+        self.repository.mkdir()
+        self.work.mkdir()
+        for part in [*PARTS, "config.yaml"]:
+            copy = shutil.copytree if (root / part).is_dir() else shutil.copy
+            copy(root / part, self.repository / part)
+        self.config_file = folder / "study.yaml"
+
+    def write(self, config: dict) -> None:
+        self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def snakemake(self, *arguments: str, config: bool = True) -> subprocess.CompletedProcess:
+        """Run snakemake with this interpreter's environment; paths are the workflow's own."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile"]
+        command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
+        command += ["--cores", "2", "--nocolor", *arguments]
+        command += ["--configfile", str(self.config_file)] if config else []
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | {"PATH": path}
+        )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs by rule that would run now."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stderr + done.stdout
+        table = re.search(r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", done.stderr + done.stdout, re.S)
+        rows = (line.split() for line in table[1].splitlines()) if table else []
+        return {name: int(count) for name, count in rows if name != "all"}
+
+
+@pytest.fixture(scope="module")
+def study(root):
+    """The demo's study, reduced: one pair of networks, few images, few steps."""
+    config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
+    config["data"] |= {"train_images": 200, "test_images": 40}
+    config["recipes"]["digits"] |= {"steps": 8, "batch_size": 16, "windows": [[4, [32]]]}
+    names = ("convnext_tiny", "convnext_tiny_dcls")
+    config["models"] = {name: config["models"][name] for name in names}
+    config["figures"] = {"overlay_model": "convnext_tiny", "overlay_images": 3}
+    return config
+
+
+@pytest.fixture(scope="module")
+def workflow(root, study, tmp_path_factory):
+    workflow = Workflow(root, tmp_path_factory.mktemp("workflow"))
+    workflow.write(study)
+    done = workflow.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workflow
+
+
+def test_the_study_ends_in_table_and_figures(workflow):
+    results = workflow.work / "results" / "demo"
+    for name in ("figure1", "figure2", "figure3", "figure4", "samples"):
+        for ending in (".png", ".pdf"):
+            assert (results / "figures" / (name + ending)).stat().st_size > 2000
+    table = pd.read_csv(results / "tables" / "table1.csv")
+    assert list(table["model"]) == ["convnext_tiny"] * 2
+    assert list(table["dcls"]) == [0, 1]
+    assert list(table["n_images"]) == [40, 40]
+    assert table["top1"].between(0, 100).all()
+    scores = pd.read_csv(results / "scores" / "convnext_tiny" / "seed0.csv")
+    assert list(scores) == ["image_id", "label", "explainer", "rho", "status"]
+    assert len(scores) == 80
+    assert (scores["rho"].isna() == (scores["status"] != "ok")).all()
+
+
+def test_every_job_left_a_log_and_a_timing(workflow):
+    logs = workflow.work / "logs" / "demo"
+    assert (logs / "train_model" / "convnext_tiny_dcls.seed0.log").is_file()
+    timing = pd.read_csv(logs / "train_model" / "convnext_tiny_dcls.seed0.tsv", sep="\t")
+    assert timing["s"][0] > 0
+
+
+def test_a_second_run_has_nothing_to_do(workflow):
+    assert workflow.planned() == {}
+
+
+def test_a_touch_runs_nothing(workflow):
+    for path in workflow.repository.rglob("*"):
+        path.touch()
+    workflow.config_file.touch()
+    assert workflow.planned() == {}
+
+
+def test_a_moved_checkout_runs_nothing(workflow):
+    moved = workflow.repository.with_name("moved")
+    workflow.repository.rename(moved)
+    workflow.repository = moved
+    assert workflow.planned() == {}
+
+
+def test_editing_one_models_entry_runs_its_chain_and_the_tables(workflow, study):
+    entry = study["models"]["convnext_tiny_dcls"]
+    changed = {**entry, "architecture": "micro_convnext_small"}
+    workflow.write({**study, "models": {**study["models"], "convnext_tiny_dcls": changed}})
+    planned = workflow.planned()
+    workflow.write(study)
+    assert planned == dict.fromkeys(CHAIN | OUTCOME | {"plot_figure1"}, 1)
+
+
+def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
+    entry = study["models"]["convnext_tiny"]
+    changed = {**entry, "train": {"recipe": "digits", "seeds": [0, 1]}}
+    workflow.write({**study, "models": {**study["models"], "convnext_tiny": changed}})
+    planned = workflow.planned()
+    workflow.write(study)
+    assert planned == dict.fromkeys(CHAIN | OUTCOME, 1)
+
+
+@pytest.mark.parametrize(
+    "module, rules",
+    [
+        ("statistics", {"score_alignment": 2} | dict.fromkeys(OUTCOME, 1) | {"plot_figure1": 1}),
+        ("training", dict.fromkeys(CHAIN, 2) | dict.fromkeys(OUTCOME, 1) | {"plot_figure1": 1}),
+        ("tables", {"make_table1": 1}),
+    ],
+)
+def test_editing_an_imported_module_runs_what_imports_it(workflow, module, rules):
+    path = workflow.repository / "workflow_scripts" / "human_alignment" / f"{module}.py"
+    text = path.read_text()
+    path.write_text(text + "\n# edited\n")
+    planned = workflow.planned()
+    path.write_text(text)
+    assert planned == rules
+
+
+def test_mistakes_are_told_before_any_job(workflow, study):
+    workflow.write({**study, "extract": {"explainers": ["grad_kam"]}})
+    done = workflow.snakemake("--dry-run")
+    workflow.write(study)
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert "'grad_kam' is not known; allowed: grad_cam, threshold_grad_cam" in text
+    assert "Traceback" not in text
+    assert len(text.splitlines()) < 15
+
+
+def test_a_diverging_training_says_so_and_leaves_no_weights(workflow, study):
+    recipes = {"digits": study["recipes"]["digits"] | {"learning_rate": 1e30, "clip_norm": 0}}
+    workflow.write({**study, "study": "diverging", "recipes": recipes})
+    done = workflow.snakemake("results/diverging/weights/convnext_tiny/seed0.safetensors")
+    workflow.write(study)
+    assert done.returncode != 0
+    log = workflow.work / "logs/diverging/train_model/convnext_tiny.seed0.log"
+    assert re.search(r"training diverged: loss is \S+ at step \d+ .* learning rate", log.read_text())
+    assert list((workflow.work / "results/diverging/weights").rglob("*.safetensors")) == []
+
+
+def test_the_paper_dry_runs_completely_without_network(root, tmp_path):
+    workflow = Workflow(root, tmp_path)
+    done = workflow.snakemake("--dry-run", config=False)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    for rule, count in {
+        "download_clickme": 17,
+        "fetch_checkpoint": 16,
+        "extract_heatmaps": 16,
+        "score_alignment": 16,
+        "make_table1": 1,
+    }.items():
+        assert re.search(rf"^{rule} +{count}$", text, re.M), text

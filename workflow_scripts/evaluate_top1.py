@@ -1,0 +1,41 @@
+"""Measure a network's top-1 and top-5 accuracy on a data file's images or on an image folder.
+
+The folder has one sub-folder per class, in the order of the classes when sorted, as the ImageNet
+validation images usually do. Images go through the network's own resize and centre crop.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from human_alignment.accuracy import ImageFolder, evaluate
+from human_alignment.cli import run
+from human_alignment.datasets import DataFile
+from human_alignment.files import write_json
+from human_alignment.weights import load_weights
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, evaluate, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", required=True, type=Path, help="data file (.h5) or folder of class sub-folders"
+    )
+    parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
+    parser.add_argument("--output", required=True, help="accuracies to write (.json)")
+    parser.add_argument("--batch-size", type=int, default=32, help="images a forward pass")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    path = arguments.images
+    images = ImageFolder(path) if path.is_dir() else DataFile(path)
+    model, spec, _ = load_weights(arguments.weights)
+    found = evaluate(model, spec, images, arguments.batch_size, arguments.threads, arguments.device)
+    write_json(arguments.output, found)
+
+
+if __name__ == "__main__":
+    run(main)

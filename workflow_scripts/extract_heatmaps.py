@@ -1,0 +1,83 @@
+"""Write the raw heatmaps of one network for every image of a data file.
+
+All explainers come from one forward pass. A run that was killed continues with the first chunk
+that is missing. Images whose activations are not finite are named, counted, and stored as NaN.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import timm
+import torch
+from human_alignment.cli import run
+from human_alignment.datasets import DataFile
+from human_alignment.explainers import EXPLAINERS
+from human_alignment.extraction import (
+    BATCHES_PER_CHUNK,
+    GEOMETRIES,
+    TARGETS,
+    Extraction,
+    extract,
+)
+from human_alignment.files import sha256
+from human_alignment.heatmaps import HeatmapWriter
+from human_alignment.weights import load_weights
+from human_alignment.zoo import count_parameters
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, extract, report."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="data file of a prepare_* script")
+    parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
+    parser.add_argument("--output", required=True, help="heatmap file to write (.h5)")
+    parser.add_argument(
+        "--explainers",
+        nargs="+",
+        default=["grad_cam", "threshold_grad_cam"],
+        help=f"any of: {' '.join(EXPLAINERS)}",
+    )
+    parser.add_argument("--geometry", default="released", help=" or ".join(GEOMETRIES))
+    parser.add_argument("--target", default="label", help=" or ".join(TARGETS))
+    parser.add_argument("--model", help="name to record; default: the weights file's name")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    how = Extraction(
+        tuple(dict.fromkeys(arguments.explainers)),
+        arguments.geometry,
+        arguments.target,
+        arguments.batch_size,
+        arguments.threads,
+        arguments.device,
+    )
+    model, spec, _ = load_weights(arguments.weights)
+    with DataFile(arguments.data) as data:
+        header = {
+            "model": arguments.model or Path(arguments.weights).stem,
+            "parameters": count_parameters(model),
+            "weights_digest": sha256(arguments.weights),
+            "data_digest": data.digest,
+            "geometry": how.geometry,
+            "target": how.target,
+            "explainers": list(how.explainers),
+            "versions": f"torch {torch.__version__}, timm {timm.__version__}",
+        }
+        chunk = how.batch_size * BATCHES_PER_CHUNK
+        writer = HeatmapWriter(arguments.output, header, len(data), chunk)
+        nonfinite = extract(model, spec, data, writer, how)
+    writer.finish()
+    if nonfinite:
+        listed = ", ".join(nonfinite[:10])
+        print(
+            f"warning: {len(nonfinite)} images have activations that are not finite; their maps "
+            f"are stored as NaN: {listed}",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,44 @@
+"""Fetch a published checkpoint and convert it to a weights file of this pipeline.
+
+A download that broke off is resumed when the script runs again. The checkpoint's SHA-256 is
+compared with the given one, and written into the weights file's metadata and, beside it, to
+OUTPUT.checkpoint.sha256.
+"""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.checkpoints import convert, read_checkpoint
+from human_alignment.cli import run
+from human_alignment.download import fetch
+from human_alignment.files import written_whole
+from human_alignment.weights import load_strictly, save_weights
+from human_alignment.zoo import build, find
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, fetch, convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", required=True, help="network, e.g. convnext_tiny_dcls")
+    parser.add_argument("--source", required=True, help="URL or path of the checkpoint")
+    parser.add_argument("--output", required=True, type=Path, help="weights file (.safetensors)")
+    parser.add_argument("--sha256", default="", help="expected digest of the checkpoint, if known")
+    arguments = parser.parse_args(argv)
+    spec, source, output = find(arguments.model), arguments.source, arguments.output
+    checkpoint = output.with_name(f".{output.name}.checkpoint")
+    try:
+        digest = fetch(source, checkpoint, arguments.sha256 or None, label=arguments.model)
+        model = build(spec)
+        state = read_checkpoint(checkpoint, source)
+        load_strictly(model, convert(state, model, spec, source), source)
+        save_weights(output, model, spec, source=source, sha256=digest)
+    finally:
+        checkpoint.unlink(missing_ok=True)  # what is left of a broken download has another name
+    with written_whole(f"{output}.checkpoint.sha256") as partial:
+        partial.write_text(f"{digest}  {source}\n")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,44 @@
+"""What every script shares: how it ends on bad input, and how it shows progress."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable
+
+from tqdm import tqdm
+
+
+class UserError(Exception):
+    """Something the user can mend. The message says what, where and how."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main`; turn an expected failure into one message and exit code 1.
+
+    Programming errors keep their traceback: they are ours to mend, not the user's.
+    """
+    try:
+        main()
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def json_object(text: str) -> dict:
+    """Parse a command-line value that must be a JSON object (an argparse `type`)."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def progress(items: Iterable | None, total: int | None, description: str, unit: str) -> tqdm:
+    """A progress bar on a terminal, a line every 30 s in a log file.
+
+    Iterate over it, or pass no items and call its `update(count)`.
+    """
+    interval = 0.1 if sys.stderr.isatty() else 30.0
+    return tqdm(items, total=total, desc=description, unit=unit, mininterval=interval)

@@ -1,0 +1,211 @@
+"""Dilated convolution with learnable spacings (DCLS): put it into a network, train it, bake it.
+
+The layer itself is `Dcls2d` of the `dcls` package (Khalfaoui-Hassani et al., ICLR 2023). A DCLS
+kernel has `kernel_count` weights per channel pair, each at a learnt real-valued position `P`
+inside a `kernel_size` x `kernel_size` window; interpolation spreads each weight over the grid.
+
+Nothing here knows a model family. Axis order of `P` depends on the version: in `v0` P[0] is the
+row, in the others the column (dcls >= 0.0.6, which is what the published weights follow).
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+from DCLS.construct.modules import Dcls2d
+from torch import nn
+
+from .cli import UserError
+
+VERSIONS = ("v0", "v1", "max", "gauss")
+
+# Which convolutions DCLS replaces: the rules found in the authors' code (paper, section 4.2).
+RULES = {
+    "depthwise": lambda c: c.groups == c.in_channels == c.out_channels and c.kernel_size[0] > 1,
+    "depthwise_7x7": lambda c: (
+        c.groups == c.in_channels == c.out_channels and c.kernel_size == (7, 7)
+    ),
+    "3x3": lambda c: c.kernel_size == (3, 3),
+}
+
+
+@dataclass(frozen=True)
+class Dcls:
+    """How DCLS enters a network.
+
+    kernel_size: side of the dilated window in pixels; odd.
+    kernel_count: weights per channel pair.
+    version: interpolation, one of VERSIONS (`v0`, `v1` bilinear, `max` triangle, `gauss`).
+    replaces: which convolutions, a key of RULES.
+    """
+
+    kernel_size: int
+    kernel_count: int
+    version: str = "v1"
+    replaces: str = "depthwise"
+
+    def __post_init__(self):
+        for field, allowed in (("version", VERSIONS), ("replaces", tuple(RULES))):
+            if getattr(self, field) not in allowed:
+                given = getattr(self, field)
+                raise UserError(f"dcls.{field}: {given!r} is not one of {', '.join(allowed)}")
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise UserError(f"dcls.kernel_size: {self.kernel_size} is not a positive odd number")
+        if self.kernel_count < 1:
+            raise UserError(f"dcls.kernel_count: {self.kernel_count} is not positive")
+
+    def as_dict(self) -> dict:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+@contextlib.contextmanager
+def _without_kernel_notices() -> Iterator[None]:
+    """The package warns about its absent CUDA kernel once per layer; we never ask for it."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def dcls_layers(model: nn.Module) -> dict[str, Dcls2d]:
+    """The DCLS layers of a model by module name, in the order of `named_modules`."""
+    return {name: m for name, m in model.named_modules() if isinstance(m, Dcls2d)}
+
+
+def replace_module(model: nn.Module, name: str, new: nn.Module) -> None:
+    """Put `new` in the place of the submodule called `name` (dotted)."""
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, new)
+
+
+def replace_convolutions(model: nn.Module, settings: Dcls) -> None:
+    """Replace, in place, the convolutions that `settings.replaces` names by DCLS layers.
+
+    Stride, groups and bias are kept; padding becomes half the dilated kernel, so that output
+    sizes stay the same. Positions are then shared per stage (`share_positions`).
+
+    Raises UserError when the model has no such convolution.
+    """
+    rule = RULES[settings.replaces]
+    found = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and rule(module)
+        and module.dilation == (1, 1)
+        and module.padding == tuple(k // 2 for k in module.kernel_size)
+    }
+    if not found:
+        raise UserError(
+            f"DCLS has nothing to replace: {type(model).__name__} has no {settings.replaces} "
+            "convolution (undilated, with padding of half the kernel)"
+        )
+    for name, conv in found.items():
+        with _without_kernel_notices():
+            layer = Dcls2d(
+                conv.in_channels,
+                conv.out_channels,
+                settings.kernel_count,
+                stride=conv.stride,
+                padding=settings.kernel_size // 2,
+                dilated_kernel_size=settings.kernel_size,
+                groups=conv.groups,
+                bias=conv.bias is not None,
+                version=settings.version,
+                use_implicit_gemm=False,
+            )
+        replace_module(model, name, layer)
+    share_positions(model)
+
+
+def position_groups(model: nn.Module) -> list[list[str]]:
+    """Names of the DCLS layers that share positions: same stage, same shape of `P`.
+
+    A stage is the first two parts of the module name (`stages.2`) or the first where stages are
+    numbered in it (`layer3`). On the eight networks of the paper this gives the groups of the
+    published checkpoints.
+    """
+    groups: dict[tuple, list[str]] = {}
+    for name, layer in dcls_layers(model).items():
+        first, *rest = name.split(".")
+        stage = first if first[-1].isdigit() else ".".join([first, *rest[:1]])
+        groups.setdefault((stage, *layer.P.shape), []).append(name)
+    return list(groups.values())
+
+
+def share_positions(model: nn.Module) -> None:
+    """Make the layers of each position group use one `P` (and `SIG`) tensor, the first's."""
+    layers = dcls_layers(model)
+    for first, *others in position_groups(model):
+        for name in others:
+            layers[name].P = layers[first].P
+            if layers[first].SIG is not None:
+                layers[name].SIG = layers[first].SIG
+
+
+def position_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The distinct `P` and `SIG` parameters: they train without decay and five times faster."""
+    layers = dcls_layers(model).values()
+    found = [p for layer in layers for p in (layer.P, layer.SIG) if p is not None]
+    return list({id(p): p for p in found}.values())
+
+
+def clamp_positions(model: nn.Module) -> None:
+    """Keep every position inside its window; called after each optimiser step."""
+    for layer in dcls_layers(model).values():
+        layer.clamp_parameters()
+
+
+def kernel(layer: Dcls2d) -> torch.Tensor:
+    """The dense kernel a DCLS layer convolves with: (out, in / groups, size, size).
+
+    Equal to what the package builds, but from the two axes of each element separately, which
+    every version's interpolation allows: a hat |d| < 1, a wider hat, or a Gaussian per axis,
+    normalised over the window except in `v0`. The package evaluates each element on the whole
+    window, size / 2 times the work and several GiB for a dense layer.
+    """
+    size = layer.dilated_kernel_size[0]
+    grid = torch.arange(size, device=layer.P.device, dtype=layer.P.dtype)
+    distance = grid - (layer.P + size // 2).unsqueeze(-1)  # (2, out, in / groups, count, size)
+    if layer.version == "gauss":
+        axes = (-0.5 * (distance / (layer.SIG.abs() + 0.27).unsqueeze(-1)) ** 2).exp()
+    else:
+        reach = 1.0 if layer.SIG is None else (layer.SIG.abs() + 1.0).unsqueeze(-1)
+        axes = (reach - distance.abs()).relu()
+    weight = layer.weight
+    if layer.version != "v0":
+        weight = weight / (axes.sum(-1).prod(0) + 1e-7)
+    first, second = axes if layer.version == "v0" else axes.flip(0)  # rows, columns
+    return (weight.unsqueeze(-1) * first).mT @ second
+
+
+@torch.no_grad()
+def bake(model: nn.Module) -> nn.Module:
+    """Replace, in place, each DCLS layer by the ordinary convolution it is equal to.
+
+    The kernel is built once instead of at each forward pass. The model can then no longer learn
+    positions: for inference only. Returns the model.
+    """
+    for name, layer in dcls_layers(model).items():
+        conv = nn.Conv2d(
+            layer.in_channels,
+            layer.out_channels,
+            layer.dilated_kernel_size,
+            stride=layer.stride,
+            padding=layer.padding,
+            groups=layer.groups,
+            bias=layer.bias is not None,
+            device=layer.weight.device,
+            dtype=layer.weight.dtype,
+        )
+        conv.weight.copy_(kernel(layer))
+        if layer.bias is not None:
+            conv.bias.copy_(layer.bias)
+        conv.requires_grad_(layer.weight.requires_grad)
+        replace_module(model, name, conv)
+    return model

@@ -1,0 +1,54 @@
+"""The last feature map and the gradient of a logit with respect to it, in one forward pass."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Features:
+    """What one forward pass gives for n images and `c` feature channels.
+
+    activation: `A`, (n, c, h, w).  gradient: `G = d logit_target / dA`, same shape.
+    logits: (n, classes).  target: class index the gradient is of, (n,).
+    """
+
+    activation: Tensor
+    gradient: Tensor
+    logits: Tensor
+    target: Tensor
+
+
+def differentiate_head(
+    model: nn.Module,
+    layer: nn.Module,
+    inputs: Tensor,
+    target: Tensor | Callable[[Tensor], Tensor],
+) -> Features:
+    """Run the body without autograd and differentiate only what follows `layer`.
+
+    The gradients of all images come from one backward pass: an image's logit does not depend on
+    the other images (evaluation mode), so the gradient of the sum is each image's own.
+
+    model: in evaluation mode, parameters frozen.  inputs: (n, 3, height, width).
+    target: class indices (n,), or a function from logits to them.
+    """
+    leaf: list[Tensor] = []
+
+    def start_recording(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor:
+        torch.set_grad_enabled(True)  # until the `no_grad` below ends: the head is recorded
+        leaf.append(output.detach().requires_grad_())
+        return leaf[0]
+
+    hook = layer.register_forward_hook(start_recording)
+    try:
+        with torch.no_grad():
+            logits = model(inputs)
+            target = target(logits.detach()) if callable(target) else target
+            chosen = logits.gather(1, target[:, None]).sum()
+            (gradient,) = torch.autograd.grad(chosen, leaf[0])
+    finally:
+        hook.remove()
+    return Features(leaf[0].detach(), gradient, logits.detach(), target)

@@ -1,0 +1,153 @@
+"""Names beside the points of a scatter plot, placed so that nothing covers anything else."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+_DISTANCES = (4, 6, 9, 13, 19, 27, 37, 48)  # point to label, in typographic points
+_ANGLES = 32
+_SWEEPS = 20  # in practice nothing moves after the fourth
+_MARKER = 3.0  # points: half the side of the square that a marker keeps free
+_LEADER_FROM = 8  # points; nearer labels need no line to their point
+# What a place costs; a distance of one point costs 1.
+_ON_LABEL, _OUTSIDE, _ON_MARKER, _CROSSING, _ON_INK = 3000, 3000, 1000, 300, 12
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where one label may stand, in pixels.
+
+    boxes: (k, 4) left, bottom, right, top. lines: (k, 2, 2) from the point straight to the box.
+    distances: (k,) in points. costs: (k,) of each place whatever the other labels do.
+    """
+
+    boxes: np.ndarray
+    lines: np.ndarray
+    distances: np.ndarray
+    costs: np.ndarray
+
+
+def place_labels(axes: Axes, points: np.ndarray, names: list[str], ink: np.ndarray) -> None:
+    """Write `names` (n) beside `points` (n, 2; data units), with a thin line where they stand off.
+
+    ink: (m, 2) places in data units that a label should not cover: curves, bars, other text.
+    Deterministic: each label takes the cheapest of fixed places around its point, in turn, until
+    none wants to move; the best of n orders of turns is drawn. The figure's layout must be final,
+    and its size must not change afterwards.
+    """
+    pixels = axes.transData.transform(points)
+    marks = np.hstack([pixels, pixels]) + _scale(axes) * _MARKER * np.array([-1, -1, 1, 1])
+    covered = axes.transData.transform(ink)
+    places = [
+        _places(axes, pixels[i], name, covered, marks, np.delete(marks, i, axis=0))
+        for i, name in enumerate(names)
+    ]
+    for point, name, place, k in zip(points, names, places, _settle(places), strict=True):
+        offset = (place.boxes[k, :2] - place.lines[k, 0]) / _scale(axes)
+        # An offset in points, so that it holds at every resolution.
+        axes.annotate(name, point, offset, textcoords="offset points", va="bottom", zorder=5)
+        if place.distances[k] >= _LEADER_FROM:
+            line = axes.transData.inverted().transform(place.lines[k])
+            axes.plot(*line.T, color="0.45", linewidth=0.5, zorder=1.5)
+
+
+def _scale(axes: Axes) -> float:
+    """Pixels per typographic point."""
+    return axes.figure.dpi / 72
+
+
+def _places(
+    axes: Axes, point: np.ndarray, name: str, ink: np.ndarray, marks: np.ndarray, others: np.ndarray
+) -> _Places:
+    """Boxes around a point (2,) at every distance and angle, and what each costs by itself."""
+    text = axes.text(0, 0, name)
+    size = text.get_window_extent(axes.figure.canvas.get_renderer()).size
+    text.remove()
+    angles = 2 * np.pi * np.arange(_ANGLES) / _ANGLES
+    distances = np.repeat(_DISTANCES, _ANGLES)
+    direction = np.tile(np.stack([np.cos(angles), np.sin(angles)], -1), (len(_DISTANCES), 1))
+    # The box touches the end of the arrow with the side, or near the corner, that faces the point.
+    low = point + direction * distances[:, None] * _scale(axes)
+    low -= size * np.clip(0.5 - 0.6 * direction, 0, 1)
+    boxes = np.hstack([low, low + size])
+    lines = np.stack([np.broadcast_to(point, low.shape), np.clip(point, low, low + size)], 1)
+    frame = axes.get_window_extent().extents
+    outside = (low < frame[:2]).any(1) | (low + size > frame[2:]).any(1)
+    inked = _overlap(boxes, np.hstack([ink, ink])).sum(1)
+    costs = distances + _OUTSIDE * outside + _ON_INK * inked
+    costs += _ON_MARKER * _overlap(boxes, marks).sum(1) + _CROSSING * _meet(lines, others).sum(1)
+    return _Places(boxes, lines, distances, costs)
+
+
+def _overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of `boxes` (k, 4) overlap which of `others` (n, 4): bool (k, n)."""
+    left, bottom, right, top = boxes.T[:, :, None]
+    return (
+        (left < others[:, 2])
+        & (right > others[:, 0])
+        & (bottom < others[:, 3])
+        & (top > others[:, 1])
+    )
+
+
+def _meet(lines: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Which of `lines` (k, 2, 2) run through which of `boxes` (n, 4): bool (k, n).
+
+    Along a line from 0 to 1, it is inside a box between the last entry and the first exit.
+    """
+    enter, leave = 0.0, 1.0
+    for axis in (0, 1):
+        start = lines[:, None, 0, axis]
+        length = lines[:, None, 1, axis] - start
+        length = np.where(np.abs(length) < 1e-9, 1e-9, length)
+        first, second = (boxes[:, axis] - start) / length, (boxes[:, axis + 2] - start) / length
+        enter = np.maximum(enter, np.minimum(first, second))
+        leave = np.minimum(leave, np.maximum(first, second))
+    return enter <= leave
+
+
+def _cross(lines: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of `lines` (k, 2, 2) cross which of `others` (n, 2, 2): bool (k, n)."""
+
+    def side(a, b, c):  # sign: on which side of the line from a to b the point c lies
+        u, v = b - a, c - a
+        return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+
+    a, b, p, q = lines[:, None, 0], lines[:, None, 1], others[None, :, 0], others[None, :, 1]
+    return (side(a, b, p) * side(a, b, q) < 0) & (side(p, q, a) * side(p, q, b) < 0)
+
+
+def _pair_costs(places: list[_Places]) -> np.ndarray:
+    """What two labels cost each other, for all their places: int16 (n, n, k, k)."""
+    count, each = len(places), len(_DISTANCES) * _ANGLES
+    costs = np.zeros((count, count, each, each), np.int16)
+    for i, one in enumerate(places):
+        for j, other in enumerate(places[:i]):
+            crossings = _meet(one.lines, other.boxes).astype(np.int16)
+            crossings += _meet(other.lines, one.boxes).T
+            crossings += _cross(one.lines, other.lines)
+            costs[i, j] = _CROSSING * crossings + _ON_LABEL * _overlap(one.boxes, other.boxes)
+            costs[j, i] = costs[i, j].T
+    return costs
+
+
+def _settle(places: list[_Places]) -> list[int]:
+    """The place of each label: turns in every rotation of the order, the cheapest outcome."""
+    count = len(places)
+    every = np.arange(count)
+    pairs = _pair_costs(places)
+    best, least = [], np.inf
+    for turn in range(count):
+        chosen = np.array([place.costs.argmin() for place in places])
+        for _ in range(_SWEEPS):
+            before = chosen.copy()
+            for i in np.roll(every, turn):
+                chosen[i] = (places[i].costs + pairs[i, every, :, chosen].sum(0)).argmin()
+            if (chosen == before).all():
+                break
+        total = sum(place.costs[k] for place, k in zip(places, chosen, strict=True))
+        total += pairs[every[:, None], every, chosen[:, None], chosen].sum() / 2
+        if total < least:
+            best, least = list(chosen), total
+    return best

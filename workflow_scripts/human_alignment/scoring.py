@@ -1,0 +1,111 @@
+"""Score one network: every explainer's maps against the human maps, image by image."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .cli import UserError, progress
+from .datasets import DataFile
+from .files import written_whole
+from .heatmaps import HeatmapFile
+from .images import resize_bilinear
+from .protocol import Protocol
+from .spearman import OK, correlate, rank
+from .statistics import bootstrap_interval
+
+_BATCH = 32  # images whose ranks are held at once: 13 MB a set at 224 x 224
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Per image of a data file: rho float64 (n,), NaN unless its status (n,) is `ok`."""
+
+    rho: np.ndarray
+    status: np.ndarray
+
+
+def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Protocol) -> None:
+    """Refuse heatmaps of other images, in another order, or taken under another protocol."""
+    if heatmaps.data_digest != data.digest:
+        raise UserError(
+            f"{heatmaps.path} was not extracted from {data.path}: their data digests differ "
+            f"({heatmaps.data_digest[:12]} and {data.digest[:12]}); extract the heatmaps again"
+        )
+    if heatmaps.image_ids != data.image_ids:
+        raise UserError(
+            f"{heatmaps.path} and {data.path} do not list the same images in the same order "
+            f"({len(heatmaps)} and {len(data)} images); extract the heatmaps again"
+        )
+    for field in ("geometry", "target"):
+        used, wanted = getattr(heatmaps, field), getattr(protocol, field)
+        if used != wanted:
+            raise UserError(
+                f"{heatmaps.path} was extracted with {field} {used!r}, the protocol asks for "
+                f"{wanted!r}; extract again with --{field} {wanted} or change the protocol"
+            )
+
+
+def score(
+    data: DataFile, heatmaps: HeatmapFile, explainers: list[str], protocol: Protocol
+) -> dict[str, Scores]:
+    """Spearman correlation of every image's maps with its human map, by explainer.
+
+    The human maps are ranked once for all explainers. Memory does not grow with the images.
+    """
+    check_belong_together(data, heatmaps, protocol)
+    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in explainers}
+    size = data.image_size
+    with progress(None, len(data), "scores", "image") as bar:
+        for start in range(0, len(data), _BATCH):
+            stop = min(start + _BATCH, len(data))
+            human = rank(resize_bilinear(data.human_maps(start, stop), size, size))
+            for name in explainers:
+                maps = protocol.apply(name, heatmaps.maps(name, start, stop), size)
+                parts[name].append(correlate(human, rank(maps)))
+            bar.update(stop - start)
+    return {
+        name: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+        for name, rows in parts.items()
+    }
+
+
+def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> dict:
+    """Mean, score, interval and counts of one explainer.
+
+    `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
+    when no image has a defined correlation, the interval also when only one has.
+    """
+    counted = protocol.counted(scores.rho, scores.status)
+    names, counts = np.unique(scores.status, return_counts=True)
+    found = {
+        "n": len(counted),
+        "n_images": len(scores.rho),
+        "mean_rho": None,
+        "score": None,
+        "low": None,
+        "high": None,
+        "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "protocol": protocol.as_dict(),
+    }
+    if len(counted):
+        mean = float(np.mean(counted))
+        found |= {"mean_rho": mean, "score": protocol.scaled(mean)}
+    if len(counted) > 1:
+        low, high = bootstrap_interval(counted, resamples=resamples, seed=seed)
+        found |= {"low": protocol.scaled(low), "high": protocol.scaled(high)}
+    return found
+
+
+def write_scores(path: Path | str, data: DataFile, scores: dict[str, Scores]) -> None:
+    """Write a row per image and explainer: image_id, label, explainer, rho, status."""
+    with written_whole(path) as partial, open(partial, "w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["image_id", "label", "explainer", "rho", "status"])
+        for name, found in scores.items():
+            for image_id, label, rho, status in zip(
+                data.image_ids, data.labels, found.rho, found.status, strict=True
+            ):
+                shown = repr(float(rho)) if status == OK else ""
+                writer.writerow([image_id, label, name, shown, status])
