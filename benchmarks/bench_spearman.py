@@ -104,10 +104,8 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, required=True, help="CSV file to write")
-    parser.add_argument("--pairs", type=int, default=8, help="pairs per kind of heatmap")
-    parser.add_argument(
-        "--repeats", type=int, default=15, help="repeats of which the median counts"
-    )
+    parser.add_argument("--pairs", type=int, default=32, help="pairs per kind of heatmap")
+    parser.add_argument("--repeats", type=int, default=9, help="repeats of which the median counts")
     parser.add_argument("--seed", type=int, default=0, help="of the synthetic maps")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)

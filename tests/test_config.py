@@ -5,6 +5,8 @@ import yaml
 from human_alignment.cli import UserError
 from human_alignment.config import check_config
 
+TRAINED = {"source": "train", "train": {"recipe": "digits", "seeds": [0]}}
+
 
 @pytest.fixture
 def schema(root):
@@ -51,9 +53,9 @@ def test_architectures_and_explainers_are_those_of_the_package(schema):
     [
         (lambda c: c.update(moddels={}), "unknown key 'moddels' (did you mean 'models'?)"),
         (lambda c: c["extract"].update(batchsize=1), "extract: unknown key 'batchsize'"),
-        (lambda c: c["models"].update(resnet51=c["models"]["resnet50"] | {"architecture": "resnet51"}),
+        (lambda c: c["models"].update(resnet51={**TRAINED, "architecture": "resnet51"}),
          "models.resnet51.architecture: 'resnet51' is not known; allowed: resnet50"),
-        (lambda c: c["models"].update(resnet51={"source": "train", "train": {"recipe": "digits", "seeds": [0]}}),
+        (lambda c: c["models"].update(resnet51=TRAINED),
          "models.resnet51: no network called 'resnet51' (did you mean 'resnet50'?)"),
         (lambda c: c["extract"].update(explainers=["grad_camm"]),
          "extract.explainers.0: 'grad_camm' is not known; allowed: grad_cam, threshold_grad_cam"),

@@ -45,4 +45,6 @@ def test_conda_brings_python_and_pip_exactly(root):
     for name in ("human_alignment", "workflow"):
         environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
         assert environment["channels"][-1] == "nodefaults"
-        assert all(re.fullmatch(r"(python|pip)=[\d.]+", d) for d in environment["dependencies"][:-1])
+        assert all(
+            re.fullmatch(r"(python|pip)=[\d.]+", d) for d in environment["dependencies"][:-1]
+        )

@@ -18,7 +18,8 @@ HEADER = {
 def chunk(start, stop):
     n = stop - start
     return {
-        "grad_cam": np.arange(start, stop, dtype=np.float32)[:, None, None] * np.ones((n, 2, 2), "f4"),
+        "grad_cam": np.arange(start, stop, dtype=np.float32)[:, None, None]
+        * np.ones((n, 2, 2), "f4"),
         "image_id": np.array([f"image-{i}" for i in range(start, stop)]),
         "label": np.arange(start, stop, dtype=np.int32),
         "predicted": np.zeros(n, np.int32),

@@ -18,7 +18,9 @@ RULES = ["Snakefile", "rules"]
     ids=lambda command: " ".join(command[:2]),
 )
 def test_formatted_and_linted(root, command):
-    done = subprocess.run([sys.executable, "-m", *command], cwd=root, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=root, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

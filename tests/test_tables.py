@@ -217,6 +217,18 @@ def test_paper_columns_difference_and_verdict(summary, paper):
     assert set(table.grad_cam_verdict) == {"differs", "within interval"}
 
 
+@pytest.mark.parametrize(
+    ("theirs", "verdict"),
+    [(0.479, "differs"), (0.48, "within interval"), (0.52, "within interval"), (0.521, "differs")],
+)
+def test_verdict_on_both_sides_of_the_interval(theirs, verdict):
+    ours = table1(pd.DataFrame([row_of("resnet50", parameters=25.6e6, low=0.48, high=0.52)]))
+    paper = pd.DataFrame(
+        [{"model": "resnet50", "dcls": 0, "top1": 80, "grad_cam": theirs, "threshold_grad_cam": 1}]
+    )
+    assert add_paper(ours, paper).grad_cam_verdict[0] == verdict
+
+
 def test_no_verdict_without_both_numbers(summary, paper):
     table = add_paper(table1(summary[summary.explainer == "grad_cam"]), paper[:-1])
     assert set(table.threshold_grad_cam_verdict) == {""}

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from human_alignment import zoo
+from human_alignment import weights, zoo
 from human_alignment.cli import UserError
 from human_alignment.dcls import dcls_layers, position_groups
-from human_alignment.weights import load_strictly, load_weights, read_spec, save_weights
+from human_alignment.weights import RECORD, load_strictly, load_weights, read_spec, save_weights
 from safetensors.torch import load_file, save_file
 
 
@@ -123,7 +123,7 @@ def test_a_page_is_not_a_weights_file(tmp_path):
         load_weights(path)
 
 
-@pytest.mark.parametrize("metadata", [None, {"spec": "no json"}, {"spec": '{"family": "vgg"}'}])
+@pytest.mark.parametrize("metadata", [None, {RECORD: "no json"}, {RECORD: '{"spec": {"family": "vgg"}}'}])
 def test_safetensors_of_others(tmp_path, metadata):
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata)
@@ -131,11 +131,16 @@ def test_safetensors_of_others(tmp_path, metadata):
         load_weights(path)
 
 
-def test_an_older_file_survives_a_failed_write(written, tmp_path):
+def test_an_older_file_survives_a_failed_write(written, tmp_path, monkeypatch):
+    def full_disk(_state, path, _metadata):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(weights, "save_file", full_disk)
     _, model, spec = written
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"older")
-    with pytest.raises(TypeError):
-        save_weights(path, model, spec, source=404)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(path, model, spec)
     assert path.read_bytes() == b"older"
     assert [found.name for found in tmp_path.iterdir()] == ["w.safetensors"]

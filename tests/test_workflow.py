@@ -50,7 +50,9 @@ class Workflow:
         """Jobs by rule that would run now."""
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stderr + done.stdout
-        table = re.search(r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", done.stderr + done.stdout, re.S)
+        table = re.search(
+            r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", done.stderr + done.stdout, re.S
+        )
         rows = (line.split() for line in table[1].splitlines()) if table else []
         return {name: int(count) for name, count in rows if name != "all"}
 
@@ -170,7 +172,9 @@ def test_a_diverging_training_says_so_and_leaves_no_weights(workflow, study):
     workflow.write(study)
     assert done.returncode != 0
     log = workflow.work / "logs/diverging/train_model/convnext_tiny.seed0.log"
-    assert re.search(r"training diverged: loss is \S+ at step \d+ .* learning rate", log.read_text())
+    assert re.search(
+        r"training diverged: loss is \S+ at step \d+ .* learning rate", log.read_text()
+    )
     assert list((workflow.work / "results/diverging/weights").rglob("*.safetensors")) == []
 
 

@@ -61,7 +61,9 @@ def _explain_batch(
         )
     maps = explain(list(how.explainers), found.activation, found.gradient)
     chosen = found.logits.gather(1, found.target[:, None])
-    finite = found.activation.flatten(1).isfinite().all(1) & found.gradient.flatten(1).isfinite().all(1)
+    finite = found.activation.flatten(1).isfinite().all(1) & found.gradient.flatten(
+        1
+    ).isfinite().all(1)
     for values in maps.values():
         values[~finite] = torch.nan
     rows = {

@@ -11,8 +11,8 @@ target_rank   int32 (n,)    how many classes have a higher logit; 0 means predic
 predicted     int32 (n,)
 ============= ============= ====================================================================
 
-Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`, `target`, `explainers`,
-`versions`, `nonfinite` (number of images with NaN maps).
+Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`,
+`target`, `explainers`, `versions`, `nonfinite` (number of images with NaN maps).
 """
 
 import json

@@ -72,9 +72,11 @@ def save(figure: Figure, paths: list[Path]) -> None:
 
     The same figure gives the same bytes. Raises UserError on any other ending.
     """
-    for path in map(Path, paths):
+    paths = [Path(path) for path in paths]
+    for path in paths:
         if path.suffix not in _METADATA:
             raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}")
+    for path in paths:
         with written_whole(path) as partial, mpl.rc_context(STYLE):
             figure.savefig(partial, dpi=200, metadata=_METADATA[path.suffix])
 
@@ -84,6 +86,13 @@ def say_instead(axes: Axes, sentence: str) -> None:
     axes.set_axis_off()
     text = textwrap.fill(sentence, 48, break_on_hyphens=False)
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=GREY)
+
+
+def _only_words(sentence: str, note: str) -> Figure:
+    """A small figure that says what it would have shown and cannot."""
+    figure = new_figure(1.5, [note])
+    say_instead(figure.subplots(), sentence)
+    return figure
 
 
 def score_label(summary: pd.DataFrame) -> str:
@@ -121,36 +130,40 @@ def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
     pairs = [name for name in x.index if name in y.index]
     alone = [name for name in model_order(summary) if name not in pairs]
     if not pairs:
-        figure = new_figure(1.5, [note])
-        sentence = "No model has a Threshold-Grad-CAM score both with and without DCLS."
-        say_instead(figure.subplots(), sentence)
-        return figure
+        return _only_words(
+            "No model has a Threshold-Grad-CAM score both with and without DCLS.", note
+        )
     x, y = x.loc[pairs], y.loc[pairs]
     missing = f"Not drawn, for want of a score with or without DCLS: {', '.join(alone)}."
     figure = new_figure(3.5, [missing if alone else "", note])
     axes = figure.subplots()
-    known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
-    low, high = _padded(np.nanmin(known), np.nanmax(known), 0.06)
-    axes.plot([low, high], [low, high], "--", color=GREY, linewidth=0.8, zorder=1)
     bars = {"xerr": _bars(x), "yerr": _bars(y), "elinewidth": 0.8}
     axes.errorbar(x["score"], y["score"], **bars, fmt="o", ms=4, color=COLOURS[0], zorder=3)
-    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
-    axes.set(xticks=ticks, yticks=ticks, xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.set_xlabel(f"score without DCLS\n({score_label(summary)})")
     axes.set_ylabel(f"score with DCLS\n({score_label(summary)})")
     axes.set_title("Threshold-Grad-CAM, 95 % intervals")
-    style = {"transform": axes.transAxes, "style": "italic", "color": GREY}
-    corners = [
-        axes.text(0.02, 0.98, "higher with DCLS", va="top", **style),
-        axes.text(0.98, 0.02, "lower with DCLS", ha="right", **style),
-    ]
+    known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
+    corners = _draw_diagonal(axes, *_padded(np.nanmin(known), np.nanmax(known), 0.06))
     figure.draw_without_rendering()
+    low, high = axes.get_xlim()
     ink = [_line((low, low), (high, high), 160), _text_ink(axes, corners)]
     for across, up in zip(x.itertuples(), y.itertuples(), strict=True):
         ink.append(_line((across.low, up.score), (across.high, up.score)))
         ink.append(_line((across.score, up.low), (across.score, up.high)))
     place_labels(axes, np.stack([x["score"], y["score"]], -1), pairs, np.concatenate(ink))
     return figure
+
+
+def _draw_diagonal(axes: Axes, low: float, high: float) -> list[Text]:
+    """Equal axes from low to high, where both are equal, and a word for either side of it."""
+    axes.plot([low, high], [low, high], "--", color=GREY, linewidth=0.8, zorder=1)
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    axes.set(xticks=ticks, yticks=ticks, xlim=(low, high), ylim=(low, high), aspect="equal")
+    style = {"transform": axes.transAxes, "style": "italic", "color": GREY}
+    return [
+        axes.text(0.02, 0.98, "higher with DCLS", va="top", **style),
+        axes.text(0.98, 0.02, "lower with DCLS", ha="right", **style),
+    ]
 
 
 def _padded(low: float, high: float, share: float) -> tuple[float, float]:
@@ -215,21 +228,15 @@ def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
     """
     known = scores_of(summary, METHOD, 0).dropna(subset="parameters")
     if known.empty:
-        figure = new_figure(1.5, [note])
         sentence = "No model without DCLS has both a Threshold-Grad-CAM score and a known size."
-        say_instead(figure.subplots(), sentence)
-        return figure
+        return _only_words(sentence, note)
     figure = new_figure(2.9, [note])
     axes = figure.subplots()
     size, score = known["parameters"].to_numpy() / 1e6, known["score"].to_numpy()
     axes.errorbar(size, score, yerr=_bars(known), fmt="o", ms=4, elinewidth=0.8, color=COLOURS[0])
-    axes.set_xscale("log")
-    axes.set_xlim(10 ** np.array(_padded(*np.log10([size.min(), size.max()]), 0.15)))
     heights = known[["score", "low", "high"]].to_numpy()
     axes.set_ylim(_padded(np.nanmin(heights), np.nanmax(heights), 0.1))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    _log_axis(axes, size.min(), size.max())
     axes.set_xlabel("number of parameters (million, log scale)")
     axes.set_ylabel(f"score\n({score_label(summary)})")
     axes.set_title(f"Threshold-Grad-CAM, models without DCLS\n{_correlation(size, score)}")
@@ -244,6 +251,15 @@ def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
     figure.draw_without_rendering()
     place_labels(axes, np.stack([size, score], -1), list(known.index), np.concatenate(ink))
     return figure
+
+
+def _log_axis(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic x axis with plain numbers, also where it spans less than a decade."""
+    axes.set_xscale("log")
+    axes.set_xlim(10 ** np.array(_padded(*np.log10([low, high]), 0.15)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _correlation(size: np.ndarray, score: np.ndarray) -> str:

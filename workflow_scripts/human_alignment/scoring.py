@@ -63,7 +63,7 @@ def score(
             human = rank(resize_bilinear(data.human_maps(start, stop), size, size))
             for name in explainers:
                 maps = protocol.apply(name, heatmaps.maps(name, start, stop), size)
-                parts[name].append(correlate(human, rank(maps)))
+                parts[name].append(correlate(human, maps))
             bar.update(stop - start)
     return {
         name: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))

@@ -83,9 +83,9 @@ class Batches:
             y = self._start(top, bottom, side, height)
             return image[:, y : y + side, x : x + side]
         dx, dy = self._random.integers(-self._recipe.shift, self._recipe.shift + 1, 2)
-        shifted = nn.functional.pad(
-            image[None].float(), [self._recipe.shift] * 4, mode="reflect"
-        )[0].to(image.dtype)
+        shifted = nn.functional.pad(image[None].float(), [self._recipe.shift] * 4, mode="reflect")[
+            0
+        ].to(image.dtype)
         y, x = self._recipe.shift + dy, self._recipe.shift + dx
         return shifted[:, y : y + height, x : x + width]
 

@@ -14,6 +14,8 @@ from .dcls import position_groups
 from .files import written_whole
 from .zoo import ModelSpec, build
 
+RECORD = "human_alignment"  # the metadata entry that holds the network's record and the notes
+
 
 def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes: str) -> None:
     """Write a model's state and record. DCLS positions are kept, under every sharer's name.
@@ -22,7 +24,9 @@ def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes: s
     """
     # Clones: safetensors refuses tensors that share memory, which shared positions do.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-    metadata = {"spec": json.dumps(spec.as_dict(), sort_keys=True), **notes}
+    # One entry: safetensors writes several in random order, and equal weights would then have
+    # unequal digests.
+    metadata = {RECORD: json.dumps({"spec": spec.as_dict(), **notes}, sort_keys=True)}
     with written_whole(path) as partial:
         save_file(state, partial, metadata)
 
@@ -31,8 +35,8 @@ def read_spec(path: Path | str) -> tuple[ModelSpec, dict[str, str]]:
     """The network's record and the notes of a weights file, without reading its tensors."""
     try:
         with safe_open(path, "pt") as stream:
-            notes = dict(stream.metadata() or {})
-        return ModelSpec.from_dict(json.loads(notes.pop("spec"))), notes
+            notes = json.loads((stream.metadata() or {})[RECORD])
+        return ModelSpec.from_dict(notes.pop("spec")), notes
     except FileNotFoundError as error:
         raise UserError(f"weights file {path} does not exist") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
