@@ -98,6 +98,13 @@ def top1_images(config):
     return data_file() if config["data"]["name"] == "digits" else config["imagenet"]["val"]
 
 
+def paper_flag(config):
+    """The paper's numbers stand beside ours only where the networks are the paper's."""
+    if not config["tables"]["compare_paper"]:
+        return ""
+    return f"--paper {Path(workflow.basedir) / 'resources' / 'paper_table1.csv'}"
+
+
 def first_run(model):
     """The run that stands for a model where only one can be shown."""
     return next((r for r in runs(config) if r.model == model), None)
@@ -105,8 +112,8 @@ def first_run(model):
 
 def shard_source(shard):
     """URL or path of a ClickMe shard."""
-    source, split = config["data"]["source"].rstrip("/"), config["data"]["split"]
-    return f"{source}/{split}/{split}-{shard}.tfrecords"
+    split = config["data"]["split"]
+    return f"{config['data']['source']}/{split}/{split}-{shard}.tfrecords"
 
 
 def digits_flags(config):

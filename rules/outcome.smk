@@ -5,11 +5,13 @@ rule make_table1:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/tables/table1", ".csv", ".md", ".tex"),
+        csv=report(
+            f"results/{STUDY}/tables/table1.csv",
             category="Table 1",
             caption="../report/table1.rst",
         ),
+        markdown=f"results/{STUDY}/tables/table1.md",
+        latex=f"results/{STUDY}/tables/table1.tex",
     log:
         f"logs/{STUDY}/make_table1.log",
     benchmark:
@@ -23,9 +25,11 @@ rule make_table1:
     params:
         script=script("make_table1.py"),
         code=code_digest("make_table1.py"),
+        paper=paper_flag(config),
         note=config["note"],
     shell:
-        "python {params.script:q} --summary {input:q} --output {output[0]:q} "
+        "python {params.script:q} --summary {input:q} --output {output.csv:q} "
+        "--markdown {output.markdown:q} --latex {output.latex:q} {params.paper} "
         "--caption-note {params.note:q} 2> {log:q}"
 
 
