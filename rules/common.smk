@@ -48,9 +48,29 @@ def checked_study(config):
     try:
         check_config(config, yaml.safe_load(schema.read_text()))
         protocol(config)
+        check_sources(config)
     except UserError as error:
         raise WorkflowError(str(error)) from None
     return config["study"]
+
+
+def check_sources(config):
+    """Local paths of the config exist; URLs are left to the download.
+
+    Raises UserError naming the key of each path that does not.
+    """
+    named = {"imagenet.val": config["imagenet"]["val"]}
+    if config["data"] == "clickme":
+        named["clickme.source"] = config["clickme"]["source"]
+    for model, entry in config["models"].items():
+        named[f"models.{model}.checkpoint.url"] = entry.get("checkpoint", {}).get("url")
+    missing = [
+        f"{key}: {path} does not exist"
+        for key, path in named.items()
+        if path and "://" not in path and not Path(path).exists()
+    ]
+    if missing:
+        raise UserError("the config names what is not there:\n  " + "\n  ".join(missing[:10]))
 
 
 def runs(config):
@@ -90,12 +110,12 @@ def checkpoint(model):
 
 def data_file(kind=""):
     """The study's data file, or with `.train` its training file."""
-    return f"results/{config['study']}/data/{config['data']['name']}{kind}.h5"
+    return f"results/{config['study']}/data/{config['data']}{kind}.h5"
 
 
 def top1_images(config):
     """What top-1 is measured on: the study's own images, or ImageNet's if a folder is named."""
-    return data_file() if config["data"]["name"] == "digits" else config["imagenet"]["val"]
+    return data_file() if config["data"] == "digits" else config["imagenet"]["val"]
 
 
 def paper_flag(config):
@@ -110,16 +130,21 @@ def first_run(model):
     return next((r for r in runs(config) if r.model == model), None)
 
 
+def clickme(config):
+    """Settings of the ClickMe shards; their rules stand idle in a study of other data."""
+    return config.get("clickme", {"source": "", "split": "val", "shards": 0, "on_bad_record": ""})
+
+
 def shard_source(shard):
     """URL or path of a ClickMe shard."""
-    split = config["data"]["split"]
-    return f"{config['data']['source']}/{split}/{split}-{shard}.tfrecords"
+    source, split = clickme(config)["source"], clickme(config)["split"]
+    return f"{source}/{split}/{split}-{shard}.tfrecords"
 
 
 def digits_flags(config):
     """Command-line flags of the embedded data set, in a fixed order."""
     names = ("seed", "train_images", "test_images")
-    flags = {f"--{name.replace('_', '-')}": config["data"].get(name, 0) for name in names}
+    flags = {f"--{name.replace('_', '-')}": config["digits"][name] for name in names}
     return " ".join(f"{flag} {value}" for flag, value in flags.items())
 
 

@@ -1,14 +1,11 @@
 # Images with human maps: the ClickMe shards, or the embedded digits.
 
-CLICKME_SHARDS = [
-    f"results/{STUDY}/data/shards/{config['data']['split']}-{shard}.tfrecords"
-    for shard in range(config["data"].get("shards", 0))
-]
+CLICKME = clickme(config)
 
 
 rule download_clickme:
     output:
-        f"results/{STUDY}/data/shards/{config['data']['split']}-{{shard}}.tfrecords",
+        f"results/{STUDY}/data/shards/{CLICKME['split']}-{{shard}}.tfrecords",
     log:
         f"logs/{STUDY}/download_clickme/{{shard}}.log",
     benchmark:
@@ -30,7 +27,10 @@ rule download_clickme:
 
 rule prepare_clickme:
     input:
-        CLICKME_SHARDS,
+        expand(
+            f"results/{STUDY}/data/shards/{CLICKME['split']}-{{shard}}.tfrecords",
+            shard=range(CLICKME["shards"]),
+        ),
     output:
         f"results/{STUDY}/data/clickme.h5",
     log:
@@ -46,7 +46,7 @@ rule prepare_clickme:
     params:
         script=script("prepare_clickme.py"),
         code=code_digest("prepare_clickme.py"),
-        on_bad_record=config["data"]["on_bad_record"],
+        on_bad_record=CLICKME["on_bad_record"],
     shell:
         "python {params.script:q} --output {output:q} "
         "--on-bad-record {params.on_bad_record:q} {input:q} 2> {log:q}"
@@ -79,7 +79,11 @@ rule plot_samples:
     input:
         data_file(),
     output:
-        multiext(f"results/{STUDY}/figures/samples", ".png", ".pdf"),
+        report(
+            multiext(f"results/{STUDY}/figures/samples", ".png", ".pdf"),
+            category="Data",
+            caption="../report/samples.rst",
+        ),
     log:
         f"logs/{STUDY}/plot_samples.log",
     benchmark:

@@ -123,7 +123,9 @@ def test_a_page_is_not_a_weights_file(tmp_path):
         load_weights(path)
 
 
-@pytest.mark.parametrize("metadata", [None, {RECORD: "no json"}, {RECORD: '{"spec": {"family": "vgg"}}'}])
+@pytest.mark.parametrize(
+    "metadata", [None, {RECORD: "no json"}, {RECORD: '{"spec": {"family": "vgg"}}'}]
+)
 def test_safetensors_of_others(tmp_path, metadata):
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(3)}, path, metadata)

@@ -15,7 +15,16 @@ import pandas as pd
 import pytest
 import yaml
 
-PARTS = ["Snakefile", "rules", "workflow_scripts", "schemas", "envs", "report", "profiles"]
+PARTS = [
+    "Snakefile",
+    "rules",
+    "workflow_scripts",
+    "schemas",
+    "envs",
+    "report",
+    "profiles",
+    "resources",
+]
 CHAIN = {"train_model", "evaluate_top1", "extract_heatmaps", "score_alignment"}
 OUTCOME = {"collect_scores", "make_table1", "plot_figure2", "plot_figure3", "plot_figure4"}
 
@@ -61,7 +70,7 @@ class Workflow:
 def study(root):
     """The demo's study, reduced: one pair of networks, few images, few steps."""
     config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
-    config["data"] |= {"train_images": 200, "test_images": 40}
+    config["digits"] |= {"train_images": 200, "test_images": 40}
     config["recipes"]["digits"] |= {"steps": 8, "batch_size": 16, "windows": [[4, [32]]]}
     names = ("convnext_tiny", "convnext_tiny_dcls")
     config["models"] = {name: config["models"][name] for name in names}
@@ -163,6 +172,15 @@ def test_mistakes_are_told_before_any_job(workflow, study):
     assert "'grad_kam' is not known; allowed: grad_cam, threshold_grad_cam" in text
     assert "Traceback" not in text
     assert len(text.splitlines()) < 15
+
+
+def test_a_missing_data_path_is_told_before_any_job(workflow, study):
+    clickme = {"source": "/no/such/folder", "shards": 2}
+    workflow.write({**study, "data": "clickme", "clickme": clickme})
+    done = workflow.snakemake("--dry-run")
+    workflow.write(study)
+    assert done.returncode != 0
+    assert "clickme.source: /no/such/folder does not exist" in done.stdout + done.stderr
 
 
 def test_a_diverging_training_says_so_and_leaves_no_weights(workflow, study):

@@ -4,9 +4,9 @@ import argparse
 import struct
 from pathlib import Path
 
-import google_crc32c
 from human_alignment.cli import UserError, run
 from human_alignment.download import fetch
+from human_alignment.tfrecords import masked_crc
 
 _HEAD = struct.Struct("<QI")  # a record's payload length, and the length's masked CRC-32C
 _TAIL = 4  # bytes of the payload's masked CRC-32C
@@ -31,8 +31,7 @@ def check_shard(path: Path, source: str) -> None:
             if len(head) < _HEAD.size:
                 raise UserError(f"{place} is cut off; none of the file is kept")
             length, checksum = _HEAD.unpack(head)
-            crc = google_crc32c.value(head[:8])
-            if checksum != ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF:
+            if checksum != masked_crc(head[:8]):
                 raise UserError(f"{place} is damaged, or no TFRecord; none of the file is kept")
             record, offset = record + 1, offset + _HEAD.size + length + _TAIL
     if offset > size:

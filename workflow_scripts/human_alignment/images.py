@@ -32,24 +32,27 @@ def decode(encoded: bytes) -> np.ndarray:
 def resize_bilinear(array: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bilinear resize of the last two axes, float32: half-pixel centres, no antialiasing.
 
-    Written as `a + t * (b - a)`, so that flat zones stay exactly flat and their pixels tie.
+    The arithmetic is TensorFlow's (`tf.image.resize`), in float32 and columns first, so that the
+    truncation to uint8 which follows falls the same way. Written as `a + t * (b - a)`: flat zones
+    stay exactly flat and their pixels tie.
     """
-    rows = _lerp(np.asarray(array, np.float32), height, -2)
-    return _lerp(rows, width, -1)
+    return _lerp(_lerp(np.asarray(array, np.float32), width, -1), height, -2)
 
 
 def _lerp(array: np.ndarray, length: int, axis: int) -> np.ndarray:
     old = array.shape[axis]
     if old == length:
         return array
-    position = np.clip((np.arange(length) + 0.5) * (old / length) - 0.5, 0, old - 1)
-    low = np.minimum(position.astype(np.int64), old - 2 if old > 1 else 0)
-    share = (position - low).astype(np.float32)
-    high = np.minimum(low + 1, old - 1)
+    scale = np.float32(old) / np.float32(length)
+    position = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    floor = np.floor(position)
+    low = np.maximum(floor.astype(np.int64), 0)
+    high = np.minimum(np.ceil(position).astype(np.int64), old - 1)
+    share = position - floor
     if axis == -2:
         share = share[:, None]
     a, b = array.take(low, axis), array.take(high, axis)
-    return a + share * (b - a)
+    return a + (b - a) * share
 
 
 def present(encoded: bytes, image_size: int) -> np.ndarray:

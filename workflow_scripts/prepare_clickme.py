@@ -1,0 +1,75 @@
+"""Turn ClickMe shards (TFRecord) into a study's data file.
+
+Every checksum is checked. A bad record stops the run with file, record and byte, and leaves no
+output; with --on-bad-record skip it is left out, counted, and listed in the data file.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from human_alignment import clickme
+from human_alignment.cli import UserError, progress, run
+from human_alignment.datasets import DataWriter
+from human_alignment.tfrecords import BadRecord, read_records
+
+
+def samples(path: Path) -> Iterator[tuple[str, clickme.Sample | BadRecord]]:
+    """Image id and sample of each record, or why there is none."""
+    for number, record in enumerate(read_records(path)):
+        name = f"{path.stem}-{number:06d}"
+        try:
+            yield name, record if isinstance(record, BadRecord) else clickme.parse(record)
+        except BadRecord as error:
+            yield name, error
+
+
+def check_shards(shards: list[Path]) -> None:
+    """Every shard exists, and no two give the same image ids."""
+    for path in shards:
+        if not path.is_file():
+            raise UserError(f"shard {path} does not exist; download_clickme.py brings it")
+    stems = [path.stem for path in shards]
+    if double := {stem for stem in stems if stems.count(stem) > 1}:
+        raise UserError(f"two shards are called {double.pop()!r}: their image ids would be equal")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, read all shards, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("shards", nargs="+", type=Path, help="val-*.tfrecords, in order")
+    parser.add_argument("--output", required=True, help="data file to write (.h5)")
+    parser.add_argument(
+        "--on-bad-record", choices=["stop", "skip"], default="stop", help="default: stop"
+    )
+    arguments = parser.parse_args(argv)
+    check_shards(arguments.shards)
+    attributes = dict(
+        dataset="clickme",
+        description=clickme.DESCRIPTION,
+        num_classes=clickme.CLASSES,
+        image_size=clickme.IMAGE_SIZE,
+    )
+    skipped = 0
+    with (
+        DataWriter(arguments.output, **attributes) as writer,
+        progress(None, None, "records", "record") as bar,
+    ):
+        for path in arguments.shards:
+            for name, sample in samples(path):
+                bar.update()
+                if isinstance(sample, clickme.Sample):
+                    writer.append(sample.image, sample.label, name, sample.human_map)
+                elif arguments.on_bad_record == "stop":
+                    raise sample
+                else:
+                    rest = "; the rest of the shard is lost" if sample.fatal else ""
+                    writer.skip(sample.record, sample.reason + rest)
+                    skipped += 1
+    if skipped:
+        print(f"warning: {skipped} bad records were left out; see `skipped`", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)
