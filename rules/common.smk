@@ -93,8 +93,16 @@ def protocol(config):
 def architecture(model):
     """Name of a model's network in the zoo."""
     entry = config["models"][model]
+    if "timm" in entry:
+        layer = entry.get("feature_layer")
+        return f"timm:{entry['timm']}" + (f"@{layer}" if layer else "")
     name = entry.get("architecture", model.removesuffix("_dcls"))
     return name + ("_dcls" if model.endswith("_dcls") else "")
+
+
+def dcls(model):
+    """DCLS settings of a model's entry, as JSON; empty where the zoo's own hold."""
+    return as_json(config["models"][model].get("dcls", {}))
 
 
 def recipe(model):

@@ -19,10 +19,11 @@ rule fetch_checkpoint:
         script=script("fetch_checkpoint.py"),
         code=code_digest("fetch_checkpoint.py"),
         architecture=lambda wildcards: architecture(wildcards.model),
+        dcls=lambda wildcards: dcls(wildcards.model),
         url=lambda wildcards: checkpoint(wildcards.model)["url"],
         sha256=lambda wildcards: checkpoint(wildcards.model)["sha256"] or "",
     shell:
-        "python {params.script:q} --model {params.architecture:q} --source {params.url:q} "
+        "python {params.script:q} --model {params.architecture:q} --dcls {params.dcls:q} --source {params.url:q} "
         "--sha256 {params.sha256:q} --output {output:q} 2> {log:q}"
 
 
@@ -46,10 +47,11 @@ rule train_model:
         script=script("train_model.py"),
         code=code_digest("train_model.py"),
         architecture=lambda wildcards: architecture(wildcards.model),
+        dcls=lambda wildcards: dcls(wildcards.model),
         recipe=lambda wildcards: recipe(wildcards.model),
     shell:
         "python {params.script:q} --data {input:q} --model {params.architecture:q} "
-        "--recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
+        "--dcls {params.dcls:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
         "--output {output.weights:q} --curve {output.curve:q} > {log:q} 2>&1"
 
 

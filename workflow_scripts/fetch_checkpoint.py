@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from human_alignment.checkpoints import convert, read_checkpoint
-from human_alignment.cli import run
+from human_alignment.cli import json_object, run
 from human_alignment.download import fetch
 from human_alignment.files import written_whole
 from human_alignment.weights import load_strictly, save_weights
@@ -21,12 +21,13 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--dcls", type=json_object, default={}, help="DCLS settings, as JSON")
     parser.add_argument("--model", required=True, help="network, e.g. convnext_tiny_dcls")
     parser.add_argument("--source", required=True, help="URL or path of the checkpoint")
     parser.add_argument("--output", required=True, type=Path, help="weights file (.safetensors)")
     parser.add_argument("--sha256", default="", help="expected digest of the checkpoint, if known")
     arguments = parser.parse_args(argv)
-    spec, source, output = find(arguments.model), arguments.source, arguments.output
+    spec, source, output = find(arguments.model, arguments.dcls), arguments.source, arguments.output
     checkpoint = output.with_name(f".{output.name}.checkpoint")
     try:
         digest = fetch(source, checkpoint, arguments.sha256 or None, label=arguments.model)

@@ -35,6 +35,45 @@ def check_shards(shards: list[Path]) -> None:
         raise UserError(f"two shards are called {double.pop()!r}: their image ids would be equal")
 
 
+def add_shards(writer: DataWriter, shards: list[Path], skip: bool, total: int | None) -> dict:
+    """Write every sample; the number of records per shard.
+
+    Raises BadRecord at the first bad one unless `skip`, which notes it in the data file instead.
+    """
+    counts = dict.fromkeys(shards, 0)
+    with progress(None, total, "records", "record") as bar:
+        for path in shards:
+            for name, sample in samples(path):
+                if isinstance(sample, clickme.Sample):
+                    writer.append(sample.image, sample.label, name, sample.human_map)
+                elif not skip:
+                    raise sample
+                else:
+                    rest = "; the rest of the shard is lost" if sample.fatal else ""
+                    writer.skip(sample.record, sample.reason + rest)
+                    print(f"warning: left out: {sample.record}: {sample.reason}", file=sys.stderr)
+                counts[path] += 1
+                bar.update()
+    return counts
+
+
+def check_count(writer: DataWriter, counts: dict[Path, int], skip: bool, total: int | None) -> None:
+    """All records are there: a shard cut off between two of them gives no other sign.
+
+    Raises UserError naming the shard with the fewest records; with `skip`, absent ones are noted.
+    """
+    found, path = sum(counts.values()), min(counts, key=counts.get)
+    if total is None or found == total:
+        return
+    reason = f"{found} records were found in all shards, expected are {total}"
+    if skip and found < total:
+        return writer.skip("between or after the others", reason)
+    raise UserError(
+        f"{reason}. {path} has the fewest: it ends before record {counts[path]} at byte "
+        f"{path.stat().st_size}. Download it again, or correct the number of records"
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse, read all shards, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -42,6 +81,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="data file to write (.h5)")
     parser.add_argument(
         "--on-bad-record", choices=["stop", "skip"], default="stop", help="default: stop"
+    )
+    parser.add_argument(
+        "--records", type=int, help="number of records in all shards together, to be checked"
     )
     arguments = parser.parse_args(argv)
     check_shards(arguments.shards)
@@ -51,24 +93,10 @@ def main(argv: list[str] | None = None) -> None:
         num_classes=clickme.CLASSES,
         image_size=clickme.IMAGE_SIZE,
     )
-    skipped = 0
-    with (
-        DataWriter(arguments.output, **attributes) as writer,
-        progress(None, None, "records", "record") as bar,
-    ):
-        for path in arguments.shards:
-            for name, sample in samples(path):
-                bar.update()
-                if isinstance(sample, clickme.Sample):
-                    writer.append(sample.image, sample.label, name, sample.human_map)
-                elif arguments.on_bad_record == "stop":
-                    raise sample
-                else:
-                    rest = "; the rest of the shard is lost" if sample.fatal else ""
-                    writer.skip(sample.record, sample.reason + rest)
-                    skipped += 1
-    if skipped:
-        print(f"warning: {skipped} bad records were left out; see `skipped`", file=sys.stderr)
+    skip, total = arguments.on_bad_record == "skip", arguments.records
+    with DataWriter(arguments.output, **attributes) as writer:
+        counts = add_shards(writer, arguments.shards, skip, total)
+        check_count(writer, counts, skip, total)
 
 
 if __name__ == "__main__":

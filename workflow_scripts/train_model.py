@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, train, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="training file of a prepare_* script")
+    parser.add_argument("--dcls", type=json_object, default={}, help="DCLS settings, as JSON")
     parser.add_argument("--model", required=True, help="name in the zoo, e.g. micro_resnet50_dcls")
     parser.add_argument("--output", required=True, help="weights file to write (.safetensors)")
     parser.add_argument("--curve", required=True, help="learning curve to write (.csv)")
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
     with DataFile(arguments.data) as data:
-        spec = replace(zoo.find(arguments.model), num_classes=data.num_classes)
+        spec = replace(zoo.find(arguments.model, arguments.dcls), num_classes=data.num_classes)
         images = training.TrainingSet.load(data)
     torch.manual_seed(arguments.seed)
     model = zoo.build(spec)

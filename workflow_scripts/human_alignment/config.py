@@ -68,12 +68,12 @@ def _unknown_names(config: dict, schema: dict) -> list[str]:
     problems = []
     for name, entry in config["models"].items():
         plain = entry.get("architecture", name.removesuffix("_dcls"))
-        if plain not in known:
+        if plain not in known and "timm" not in entry:
             close = difflib.get_close_matches(plain, known, 1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             problems.append(
                 f"models.{name}: no network called {plain!r}{hint}; "
-                f"give `architecture`, one of: {', '.join(known)}"
+                f"give `timm`, or `architecture`, one of: {', '.join(known)}"
             )
         recipe = entry.get("train", {}).get("recipe")
         if entry["source"] == "train" and recipe not in config["recipes"]:

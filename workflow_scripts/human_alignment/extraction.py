@@ -10,6 +10,7 @@ from .cli import UserError, progress
 from .datasets import DataFile
 from .explainers import EXPLAINERS, explain
 from .features import differentiate_head
+from .generic import channels_first
 from .heatmaps import HeatmapWriter
 from .loading import load_batches
 from .zoo import ModelSpec, feature_layer, prepare_for_inference
@@ -54,7 +55,7 @@ def _explain_batch(
     inputs = inputs.to(how.device)
     label = torch.from_numpy(labels.astype(np.int64)).to(how.device)
     target = label if how.target == "label" else (lambda logits: logits.argmax(1))
-    found = differentiate_head(model, layer, inputs, target)
+    found = differentiate_head(model, layer, inputs, target, channels_first(model))
     if found.activation.ndim != 4:
         raise UserError(
             f"the last feature map has shape {tuple(found.activation.shape)}, expected (n, c, h, w)"

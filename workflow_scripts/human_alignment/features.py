@@ -26,6 +26,7 @@ def differentiate_head(
     layer: nn.Module,
     inputs: Tensor,
     target: Tensor | Callable[[Tensor], Tensor],
+    arrange: Callable[[Tensor], Tensor] = lambda tensor: tensor,
 ) -> Features:
     """Run the body without autograd and differentiate only what follows `layer`.
 
@@ -34,6 +35,7 @@ def differentiate_head(
 
     model: in evaluation mode, parameters frozen.  inputs: (n, 3, height, width).
     target: class indices (n,), or a function from logits to them.
+    arrange: brings a feature map to (n, c, h, w) where the layer's output is laid out otherwise.
     """
     leaf: list[Tensor] = []
 
@@ -51,4 +53,4 @@ def differentiate_head(
             (gradient,) = torch.autograd.grad(chosen, leaf[0])
     finally:
         hook.remove()
-    return Features(leaf[0].detach(), gradient, logits.detach(), target)
+    return Features(arrange(leaf[0].detach()), arrange(gradient), logits.detach(), target)

@@ -75,6 +75,12 @@ def read_records(path: Path | str) -> Iterator[Record | BadRecord]:
             number, offset = number + 1, stream.tell()
 
 
+def _is_page(head: bytes) -> bool:
+    """Whether a file that begins so is HTML, or the XML in which a file store reports errors."""
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return head.startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
+
+
 def _read_one(stream: BinaryIO, path: Path, number: int, offset: int) -> Record | BadRecord | None:
     """The record at the stream's place; None at the end of a shard that has records."""
 
@@ -84,13 +90,17 @@ def _read_one(stream: BinaryIO, path: Path, number: int, offset: int) -> Record 
     header = stream.read(_HEADER.size)
     if not header:
         return bad("the shard is empty") if number == 0 else None
-    if number == 0 and header.lstrip()[:2].lower() in (b"<!", b"<h"):
+    length, crc = _HEADER.unpack(header.ljust(_HEADER.size, b"\0"))
+    sound = len(header) == _HEADER.size and masked_crc(header[:8]) == crc
+    # Asked only now: the length of a good record may well begin with the bytes of "<h".
+    if not sound and number == 0 and _is_page(header + stream.read(512)):
         return bad("this is a web page, not a shard")
     if len(header) < _HEADER.size:
         return bad("the shard is cut off")
-    length, crc = _HEADER.unpack(header)
-    if masked_crc(header[:8]) != crc or length > _LONGEST:
+    if not sound:
         return bad("the checksum of its length is wrong; what follows cannot be read")
+    if length > _LONGEST:
+        return bad(f"its length of {length} bytes is no image's; what follows cannot be read")
     payload, footer = stream.read(length), stream.read(_FOOTER.size)
     if len(payload) < length or len(footer) < _FOOTER.size:
         return bad("the shard is cut off")

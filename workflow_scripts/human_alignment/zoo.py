@@ -9,10 +9,12 @@ that the embedded study trains, or `timm:NAME` for any other classifier of timm.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
+import timm
 from timm.models import convnext, fastvit, metaformer, resnet
 from timm.utils import reparameterize_model
 from torch import nn
 
+from . import generic
 from .cli import UserError
 from .dcls import Dcls, bake, replace_convolutions
 from .images import InputTransform
@@ -210,20 +212,37 @@ MICRO = {
 }  # fmt: skip
 
 
-def find(name: str) -> ModelSpec:
-    """The record called `name`, e.g. `convnext_tiny`, `resnet50_dcls`, `micro_fastvit_sa24_dcls`.
+GENERIC = "timm:"
 
+
+def find(name: str, dcls: dict | None = None) -> ModelSpec:
+    """The record called `name`, e.g. `convnext_tiny`, `resnet50_dcls`, `timm:efficientnet_b0`.
+
+    dcls: settings of `Dcls` that take the place of the record's own.
     Raises UserError with the known names when there is none.
     """
+    if name.startswith(GENERIC):
+        return _find_generic(name.removeprefix(GENERIC), dcls)
     plain = name.removesuffix(SUFFIX)
     micro = plain.startswith("micro_")
     spec = (MICRO if micro else REFERENCE).get(plain.removeprefix("micro_"))
     if spec is None:
         raise UserError(
             f"unknown model {name!r}; known are {', '.join(REFERENCE)}, "
-            f"each also with {SUFFIX} behind and micro_ in front"
+            f"each also with {SUFFIX} behind and micro_ in front, and {GENERIC}NAME"
         )
+    if dcls:
+        return replace(spec, dcls=Dcls(**dcls))
     return spec if name.endswith(SUFFIX) else replace(spec, dcls=None)
+
+
+def _find_generic(name: str, dcls: dict | None) -> ModelSpec:
+    """Any classifier of timm; `NAME@LAYER` names the module that gives its last feature map."""
+    name, _, layer = name.partition("@")
+    generic.check_name(name)
+    arguments = {"name": name} | ({"feature_layer": layer} if layer else {})
+    transform = generic.input_transform(name)
+    return ModelSpec("timm", arguments, transform, Dcls(**dcls) if dcls else None)
 
 
 def build(spec: ModelSpec) -> nn.Module:
@@ -231,18 +250,30 @@ def build(spec: ModelSpec) -> nn.Module:
 
     DCLS layers are in place and share their positions per stage. Seed torch before calling.
     """
-    family = FAMILIES[spec.family]
-    model = family.build(num_classes=spec.num_classes, **spec.arguments)
+    if spec.family == "timm":
+        model = timm.create_model(spec.arguments["name"], num_classes=spec.num_classes)
+    else:
+        model = FAMILIES[spec.family].build(num_classes=spec.num_classes, **spec.arguments)
     if spec.micro:
-        model = make_micro(model, family.late_stages)
+        model = make_micro(model, FAMILIES[spec.family].late_stages)
     if spec.dcls:
         replace_convolutions(model, spec.dcls)
     return model
 
 
 def feature_layer(model: nn.Module, spec: ModelSpec) -> nn.Module:
-    """The module whose output is the last feature map."""
-    return model.get_submodule(FAMILIES[spec.family].feature_layer)
+    """The module whose output is the last feature map.
+
+    Raises UserError when a named layer does not exist or none can be found.
+    """
+    if spec.family != "timm":
+        return model.get_submodule(FAMILIES[spec.family].feature_layer)
+    name = spec.arguments.get("feature_layer")
+    name = name or generic.find_feature_layer(model, spec.transform.crop)
+    try:
+        return model.get_submodule(name)
+    except AttributeError as error:
+        raise UserError(f"{spec.arguments['name']} has no module called {name!r}") from error
 
 
 def prepare_for_inference(model: nn.Module) -> nn.Module:
