@@ -36,6 +36,7 @@ rule all:
     input:
         rules.plot_samples.output,
         rules.make_table1.output,
+        rules.compare_models.output,
         rules.plot_figure1.output,
         rules.plot_figure2.output,
         rules.plot_figure3.output,

@@ -156,6 +156,11 @@ def digits_flags(config):
     return " ".join(f"{flag} {value}" for flag, value in flags.items())
 
 
+def score_files(config):
+    """Scores per image of all runs."""
+    return [f"results/{config['study']}/scores/{r.model}/{r.run}.csv" for r in runs(config)]
+
+
 def summaries(config):
     """Score summaries of all runs."""
     return [f"results/{config['study']}/scores/{r.model}/{r.run}.json" for r in runs(config)]

@@ -55,3 +55,40 @@ rule collect_scores:
     shell:
         "python {params.script:q} --summaries {input.summaries:q} --top1 {input.top1:q} "
         "--output {output:q} 2> {log:q}"
+
+
+rule compare_models:
+    input:
+        scores=score_files(config),
+        summary=rules.collect_scores.output,
+    output:
+        pairs=report(
+            f"results/{STUDY}/scores/comparisons.csv",
+            category="Comparisons",
+            caption="../report/comparisons.rst",
+        ),
+        correlations=report(
+            f"results/{STUDY}/scores/correlations.csv",
+            category="Comparisons",
+            caption="../report/correlations.rst",
+        ),
+    log:
+        f"logs/{STUDY}/compare_models.log",
+    benchmark:
+        f"logs/{STUDY}/compare_models.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        script=script("compare_models.py"),
+        code=code_digest("compare_models.py"),
+        settings=as_json(config["statistics"]),
+        resamples=config["statistics"]["resamples"],
+        seed=config["statistics"]["seed"],
+    shell:
+        "python {params.script:q} --scores {input.scores:q} --summary {input.summary:q} "
+        "--resamples {params.resamples} --seed {params.seed} "
+        "--output {output.pairs:q} --correlations {output.correlations:q} 2> {log:q}"

@@ -26,7 +26,8 @@ PARTS = [
     "resources",
 ]
 CHAIN = {"train_model", "evaluate_top1", "extract_heatmaps", "score_alignment"}
-OUTCOME = {"collect_scores", "make_table1", "plot_figure2", "plot_figure3", "plot_figure4"}
+OUTCOME = {"collect_scores", "compare_models", "make_table1"}
+OUTCOME |= {"plot_figure2", "plot_figure3", "plot_figure4"}
 
 
 class Workflow:

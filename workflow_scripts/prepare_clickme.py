@@ -40,7 +40,7 @@ def add_shards(writer: DataWriter, shards: list[Path], skip: bool, total: int | 
 
     Raises BadRecord at the first bad one unless `skip`, which notes it in the data file instead.
     """
-    counts = dict.fromkeys(shards, 0)
+    counts, skipped = dict.fromkeys(shards, 0), 0
     with progress(None, total, "records", "record") as bar:
         for path in shards:
             for name, sample in samples(path):
@@ -51,9 +51,11 @@ def add_shards(writer: DataWriter, shards: list[Path], skip: bool, total: int | 
                 else:
                     rest = "; the rest of the shard is lost" if sample.fatal else ""
                     writer.skip(sample.record, sample.reason + rest)
-                    print(f"warning: left out: {sample.record}: {sample.reason}", file=sys.stderr)
+                    skipped += 1
                 counts[path] += 1
                 bar.update()
+    if skipped:
+        print(f"warning: {skipped} bad records were left out; see `skipped`", file=sys.stderr)
     return counts
 
 
@@ -67,7 +69,7 @@ def check_count(writer: DataWriter, counts: dict[Path, int], skip: bool, total: 
         return
     reason = f"{found} records were found in all shards, expected are {total}"
     if skip and found < total:
-        return writer.skip("between or after the others", reason)
+        return writer.skip("all shards", reason)
     raise UserError(
         f"{reason}. {path} has the fewest: it ends before record {counts[path]} at byte "
         f"{path.stat().st_size}. Download it again, or correct the number of records"

@@ -1,0 +1,49 @@
+"""Compare networks on the same images: DCLS against plain, Threshold-Grad-CAM against Grad-CAM.
+
+Writes paired differences of rho with bootstrap interval, Wilcoxon signed-rank test (Holm) and
+probability of superiority; and how top-1 and size of networks go with their scores.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from human_alignment.cli import run
+from human_alignment.comparisons import (
+    compare_dcls,
+    compare_explainers,
+    correlate_with_score,
+    read_rho,
+)
+from human_alignment.files import written_whole
+from human_alignment.summaries import read_summary
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, compare, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, help="of all runs (.csv)")
+    parser.add_argument("--summary", type=Path, required=True, help="scores/summary.csv")
+    parser.add_argument("--output", required=True, help="paired comparisons to write (.csv)")
+    parser.add_argument("--correlations", required=True, help="over networks, to write (.csv)")
+    parser.add_argument("--resamples", type=int, default=2000, help="of the bootstraps")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstraps")
+    arguments = parser.parse_args(argv)
+    settings = dict(resamples=arguments.resamples, seed=arguments.seed)
+    rho = read_rho(arguments.scores)
+    compared = {
+        "dcls - plain": compare_dcls(rho, **settings),
+        "threshold_grad_cam - grad_cam": compare_explainers(rho, **settings),
+    }
+    pairs = pd.concat([table.assign(comparison=name) for name, table in compared.items()])
+    tables = {
+        arguments.output: pairs[["comparison", *pairs.columns.drop("comparison")]],
+        arguments.correlations: correlate_with_score(read_summary(arguments.summary), **settings),
+    }
+    for path, table in tables.items():
+        with written_whole(path) as partial:
+            table.to_csv(partial, index=False)
+
+
+if __name__ == "__main__":
+    run(main)
