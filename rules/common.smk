@@ -143,6 +143,12 @@ def clickme(config):
     return config.get("clickme", {"source": "", "split": "val", "shards": 0, "on_bad_record": ""})
 
 
+def records_flag(config):
+    """How many records the shards must hold together, if the config says."""
+    records = clickme(config).get("records")
+    return f"--records {records}" if records else ""
+
+
 def shard_source(shard):
     """URL or path of a ClickMe shard."""
     source, split = clickme(config)["source"], clickme(config)["split"]

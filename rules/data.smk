@@ -47,9 +47,10 @@ rule prepare_clickme:
         script=script("prepare_clickme.py"),
         code=code_digest("prepare_clickme.py"),
         on_bad_record=CLICKME["on_bad_record"],
+        records=records_flag(config),
     shell:
         "python {params.script:q} --output {output:q} "
-        "--on-bad-record {params.on_bad_record:q} {input:q} 2> {log:q}"
+        "--on-bad-record {params.on_bad_record:q} {params.records} {input:q} 2> {log:q}"
 
 
 rule prepare_digits:

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
             pictures += [images, maps, overlays]
             labels += [[f"class {data.labels[i]}" for i in block]] + [[""] * len(block)] * 2
             titles += ["image", "human map", "overlay"]
-        left_out = f" {len(data.skipped)} records were left out of it." if data.skipped else ""
+        left_out = f" {len(data.skipped)} entries were left out of it." if data.skipped else ""
         about = f"{count} of the {len(data)} images of {data.dataset}, evenly over the file."
         notes = [about + left_out, data.description]
     save(draw_grid(pictures, titles, labels, notes, WIDTH), arguments.output)

