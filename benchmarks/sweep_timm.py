@@ -66,7 +66,7 @@ def try_one(name: str) -> tuple[str, int, str]:
             else:
                 return layer, size, "ok"
         except Exception as error:  # whatever a model of timm raises at a size it does not take
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
+            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:120]}"
     return "", native, reason
 
 

@@ -73,3 +73,11 @@ def test_png_and_gray_images_are_decoded_to_three_channels():
 def test_what_is_no_image_is_said(content):
     with pytest.raises(UserError, match="cannot be decoded"):
         decode(content)
+
+
+def test_a_broken_png_is_said():
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(stream, "PNG")
+    broken = stream.getvalue().replace(b"IDAT", b"\xff\xff\xff\xff")
+    with pytest.raises(UserError, match="cannot be decoded"):
+        decode(broken)

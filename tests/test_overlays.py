@@ -7,6 +7,8 @@ import plot_samples
 import prepare_digits
 import pytest
 from human_alignment.cli import UserError
+from human_alignment.datasets import DataWriter
+from human_alignment.digits import encode
 from human_alignment.overlays import heatmap_overlay
 from human_alignment.protocol import RELEASED
 
@@ -68,3 +70,16 @@ def test_figure1_without_any_network_says_what_is_missing(data, tmp_path):
         + ["--output", str(tmp_path / "f.svg")]
     )
     assert "no pair of this network" in (tmp_path / "f.svg").read_text().replace("\n", " ")
+
+
+def test_the_sheet_lists_what_was_left_out(tmp_path):
+    attributes = dict(dataset="toy", description="", num_classes=3, image_size=8)
+    with DataWriter(tmp_path / "d.h5", **attributes) as writer:
+        writer.append(encode(np.zeros((8, 8, 3), np.uint8)), 0, "a", np.zeros((4, 4)))
+        for number in range(12):
+            writer.skip(f"shard, record {number}", "cut off")
+    sheet = tmp_path / "s.svg"
+    plot_samples.main(["--data", str(tmp_path / "d.h5"), "--output", str(sheet)])
+    text = sheet.read_text()
+    assert "12 entries were left out:" in text
+    assert "shard, record 9: cut off" in text and "record 10" not in text

@@ -13,6 +13,15 @@ BLOCK = 8  # samples side by side
 WIDTH = 7.0  # inches: a page
 
 
+def skipped_entries(data: DataFile) -> list[str]:
+    """How many entries the data file leaves out, and the first ten of them with the reason."""
+    if not data.skipped:
+        return []
+    listed = [f"{entry['record']}: {entry['reason']}" for entry in data.skipped[:10]]
+    more = ["..."] if len(data.skipped) > 10 else []
+    return [f"{len(data.skipped)} entries were left out:", *listed, *more]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Parse, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -33,9 +42,8 @@ def main(argv: list[str] | None = None) -> None:
             pictures += [images, maps, overlays]
             labels += [[f"class {data.labels[i]}" for i in block]] + [[""] * len(block)] * 2
             titles += ["image", "human map", "overlay"]
-        left_out = f" {len(data.skipped)} entries were left out of it." if data.skipped else ""
         about = f"{count} of the {len(data)} images of {data.dataset}, evenly over the file."
-        notes = [about + left_out, data.description]
+        notes = [about, data.description, *skipped_entries(data)]
     save(draw_grid(pictures, titles, labels, notes, WIDTH), arguments.output)
 
 

@@ -25,7 +25,7 @@ def decode(encoded: bytes) -> np.ndarray:
             return simplejpeg.decode_jpeg(encoded, fastdct=True)
         with Image.open(io.BytesIO(encoded)) as image:
             return np.asarray(image.convert("RGB"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SyntaxError) as error:  # Pillow's, of a broken PNG
         raise UserError(f"image of {len(encoded)} bytes cannot be decoded: {error}") from error
 
 
