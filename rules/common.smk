@@ -162,6 +162,12 @@ def digits_flags(config):
     return " ".join(f"{flag} {value}" for flag, value in flags.items())
 
 
+def heatmap_file(run, geometry=None):
+    """Heatmaps of a run, under the study's protocol or another geometry."""
+    same = geometry in (None, protocol(config).geometry)
+    return f"results/{config['study']}/heatmaps/{run.model}/{run.run}{'' if same else '.' + geometry}.h5"
+
+
 def score_files(config):
     """Scores per image of all runs."""
     return [f"results/{config['study']}/scores/{r.model}/{r.run}.csv" for r in runs(config)]

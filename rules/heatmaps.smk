@@ -1,4 +1,5 @@
-# Raw heatmaps of every explainer, from one forward pass per image.
+# Raw heatmaps of every explainer, from one forward pass per image. The file `<run>.h5` holds the
+# protocol's own geometry, `<run>.full.h5` or `<run>.released.h5` a named one.
 
 
 rule extract_heatmaps:
@@ -6,11 +7,11 @@ rule extract_heatmaps:
         data=data_file(),
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
     output:
-        f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
+        f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{geometry}}.h5",
     log:
-        f"logs/{STUDY}/extract_heatmaps/{{model}}.{{run}}.log",
+        f"logs/{STUDY}/extract_heatmaps/{{model}}.{{run}}{{geometry}}.log",
     benchmark:
-        f"logs/{STUDY}/extract_heatmaps/{{model}}.{{run}}.tsv"
+        f"logs/{STUDY}/extract_heatmaps/{{model}}.{{run}}{{geometry}}.tsv"
     conda:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
@@ -21,7 +22,7 @@ rule extract_heatmaps:
         script=script("extract_heatmaps.py"),
         code=code_digest("extract_heatmaps.py"),
         explainers=" ".join(config["extract"]["explainers"]),
-        geometry=protocol(config).geometry,
+        geometry=lambda wildcards: wildcards.geometry[1:] or protocol(config).geometry,
         target=protocol(config).target,
         batch_size=config["extract"]["batch_size"],
     shell:
