@@ -7,7 +7,15 @@ import pandas as pd
 
 from .cli import UserError
 
-EXPLAINER_NAMES = {"grad_cam": "Grad-CAM", "threshold_grad_cam": "Threshold-Grad-CAM"}
+EXPLAINER_NAMES = {"grad_cam": "Grad-CAM", "threshold_grad_cam": "Threshold-Grad-CAM"}  # paper's
+FURTHER_NAMES = {
+    "hires_cam": "HiResCAM",
+    "grad_cam_plus_plus": "Grad-CAM++",
+    "xgrad_cam": "XGrad-CAM",
+    "layer_cam": "LayerCAM",
+    "eigen_cam": "Eigen-CAM",
+    "eigen_grad_cam": "Eigen-Grad-CAM",
+}
 PAPER_ORDER = (  # of the rows of Table 1
     "convnext_tiny",
     "convnext_small",
@@ -70,7 +78,7 @@ def full_name(model: str, dcls: int) -> str:
 
 def explainer_name(explainer: str) -> str:
     """How tables and figures call an explainer."""
-    return EXPLAINER_NAMES.get(explainer, explainer)
+    return (EXPLAINER_NAMES | FURTHER_NAMES).get(explainer, explainer)
 
 
 def model_order(summary: pd.DataFrame) -> list[str]:
