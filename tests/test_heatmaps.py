@@ -12,6 +12,7 @@ HEADER = {
     "target": "label",
     "explainers": ["grad_cam"],
     "versions": "x",
+    "images": 10,
 }
 
 
@@ -20,7 +21,7 @@ def chunk(start, stop):
     return {
         "grad_cam": np.arange(start, stop, dtype=np.float32)[:, None, None]
         * np.ones((n, 2, 2), "f4"),
-        "image_id": np.array([f"image-{i}" for i in range(start, stop)]),
+        "image_id": np.array([b"image-%d" % i for i in range(start, stop)]),
         "label": np.arange(start, stop, dtype=np.int32),
         "predicted": np.zeros(n, np.int32),
         "nonfinite": np.arange(start, stop) == 3,
@@ -33,7 +34,7 @@ def fill(writer, ranges=None):
 
 
 def test_chunks_join_in_order(tmp_path):
-    writer = HeatmapWriter(tmp_path / "a.h5", HEADER, total=10, chunk=4)
+    writer = HeatmapWriter(tmp_path / "a.h5", HEADER, rows=(0, 10), chunk=4)
     assert list(writer.missing()) == [(0, 4), (4, 8), (8, 10)]
     fill(writer, [(8, 10), (0, 4), (4, 8)])
     writer.finish()
@@ -48,11 +49,11 @@ def test_chunks_join_in_order(tmp_path):
 
 
 def test_an_interrupted_run_continues_and_ends_in_the_same_bytes(tmp_path):
-    whole = HeatmapWriter(tmp_path / "whole.h5", HEADER, total=10, chunk=4)
+    whole = HeatmapWriter(tmp_path / "whole.h5", HEADER, rows=(0, 10), chunk=4)
     fill(whole)
     whole.finish()
-    fill(HeatmapWriter(tmp_path / "cut.h5", HEADER, total=10, chunk=4), [(0, 4)])
-    again = HeatmapWriter(tmp_path / "cut.h5", HEADER, total=10, chunk=4)
+    fill(HeatmapWriter(tmp_path / "cut.h5", HEADER, rows=(0, 10), chunk=4), [(0, 4)])
+    again = HeatmapWriter(tmp_path / "cut.h5", HEADER, rows=(0, 10), chunk=4)
     assert list(again.missing()) == [(4, 8), (8, 10)]
     fill(again)
     again.finish()
@@ -60,13 +61,15 @@ def test_an_interrupted_run_continues_and_ends_in_the_same_bytes(tmp_path):
 
 
 def test_chunks_of_other_weights_are_thrown_away(tmp_path):
-    fill(HeatmapWriter(tmp_path / "a.h5", HEADER, total=10, chunk=4), [(0, 4)])
-    other = HeatmapWriter(tmp_path / "a.h5", HEADER | {"weights_digest": "v"}, total=10, chunk=4)
+    fill(HeatmapWriter(tmp_path / "a.h5", HEADER, rows=(0, 10), chunk=4), [(0, 4)])
+    other = HeatmapWriter(
+        tmp_path / "a.h5", HEADER | {"weights_digest": "v"}, rows=(0, 10), chunk=4
+    )
     assert len(list(other.missing())) == 3
 
 
 def test_a_file_cut_short_or_missing_is_refused(tmp_path):
-    writer = HeatmapWriter(tmp_path / "a.h5", HEADER, total=10, chunk=4)
+    writer = HeatmapWriter(tmp_path / "a.h5", HEADER, rows=(0, 10), chunk=4)
     fill(writer)
     writer.finish()
     path = tmp_path / "a.h5"

@@ -1,7 +1,9 @@
 """Write the raw heatmaps of one network for every image of a data file.
 
 All explainers come from one forward pass. A run that was killed continues with the first chunk
-that is missing. Images whose activations are not finite are named, counted, and stored as NaN.
+that is missing. With --shard I/N only the I-th of N parts of the images is done, counted from 0;
+join_heatmaps.py makes one file of all parts, identical to that of one job. Images whose
+activations are not finite are named, counted, and stored as NaN.
 """
 
 import argparse
@@ -16,14 +18,24 @@ from human_alignment.explainers import EXPLAINERS
 from human_alignment.extraction import (
     BATCHES_PER_CHUNK,
     GEOMETRIES,
+    PRECISIONS,
     TARGETS,
     Extraction,
     extract,
+    shard_rows,
 )
 from human_alignment.files import sha256
 from human_alignment.heatmaps import HeatmapWriter
 from human_alignment.weights import load_weights
 from human_alignment.zoo import count_parameters
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Parse `I/N`, the I-th of N shards."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not I/N, e.g. 0/4 for the first of four")
+    return int(number), int(of)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,6 +53,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--geometry", default="released", help=" or ".join(GEOMETRIES))
     parser.add_argument("--target", default="label", help=" or ".join(TARGETS))
     parser.add_argument("--model", help="name to record; default: the weights file's name")
+    parser.add_argument("--precision", default="float32", help=" or ".join(PRECISIONS))
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile; needs a C++ compiler"
+    )
+    parser.add_argument("--shard", type=shard, default=(0, 1), help="part of the images, I/N")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -50,6 +67,8 @@ def main(argv: list[str] | None = None) -> None:
         tuple(dict.fromkeys(arguments.explainers)),
         arguments.geometry,
         arguments.target,
+        arguments.precision,
+        arguments.compile,
         arguments.batch_size,
         arguments.threads,
         arguments.device,
@@ -64,10 +83,14 @@ def main(argv: list[str] | None = None) -> None:
             "geometry": how.geometry,
             "target": how.target,
             "explainers": list(how.explainers),
+            "precision": how.precision,
+            "compiled": how.compiled,
+            "images": len(data),
             "versions": f"torch {torch.__version__}, timm {timm.__version__}",
         }
         chunk = how.batch_size * BATCHES_PER_CHUNK
-        writer = HeatmapWriter(arguments.output, header, len(data), chunk)
+        rows = shard_rows(len(data), how.batch_size, *arguments.shard)
+        writer = HeatmapWriter(arguments.output, header, rows, chunk)
         nonfinite = extract(model, spec, data, writer, how)
     writer.finish()
     if nonfinite:

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 
 from .cli import UserError
-from .files import written_whole
+from .files import new_hdf5
 
 _BUFFER = 256  # records held in memory before they are written
 
@@ -40,7 +40,7 @@ class DataWriter:
     def __init__(
         self, path: Path | str, *, dataset: str, description: str, num_classes: int, image_size: int
     ):
-        self._whole = written_whole(path)
+        self._whole = new_hdf5(path, libver="latest")
         self._attributes = dict(
             dataset=dataset,
             description=description,
@@ -54,7 +54,7 @@ class DataWriter:
         self._skipped: list[dict] = []
 
     def __enter__(self) -> "DataWriter":
-        self._file = h5py.File(self._whole.__enter__(), "w", libver="latest")
+        self._file = self._whole.__enter__()
         return self
 
     def append(

@@ -17,6 +17,7 @@ from .zoo import ModelSpec, feature_layer, prepare_for_inference
 
 GEOMETRIES = ("released", "full")
 TARGETS = ("label", "prediction")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BATCHES_PER_CHUNK = 16
 
 
@@ -26,12 +27,16 @@ class Extraction:
 
     explainers: names in EXPLAINERS.  geometry: `released` (the authors' resize and centre crop)
     or `full` (the network sees the whole image).  target: class that is explained, the image's
-    `label` or the network's `prediction`.  workers: threads that decode images.
+    `label` or the network's `prediction`.  precision: of the body, the head is always float32.
+    compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
+    workers: threads that decode images.
     """
 
     explainers: tuple[str, ...]
     geometry: str = "released"
     target: str = "label"
+    precision: str = "float32"
+    compiled: bool = False
     batch_size: int = 32
     workers: int = 1
     device: str = "cpu"
@@ -40,31 +45,68 @@ class Extraction:
         for name in self.explainers:
             if name not in EXPLAINERS:
                 raise UserError(f"unknown explainer {name!r}; known are {', '.join(EXPLAINERS)}")
-        if self.geometry not in GEOMETRIES:
-            raise UserError(f"geometry: {self.geometry!r} is not one of {', '.join(GEOMETRIES)}")
-        if self.target not in TARGETS:
-            raise UserError(f"target: {self.target!r} is not one of {', '.join(TARGETS)}")
+        choices = {"geometry": GEOMETRIES, "target": TARGETS, "precision": tuple(PRECISIONS)}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise UserError(
+                    f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}"
+                )
         if self.batch_size < 1 or self.workers < 1:
             raise UserError("batch size and workers must be at least 1")
+
+
+def shard_rows(images: int, batch_size: int, shard: int, shards: int) -> tuple[int, int]:
+    """Rows of the data file, first and last (exclusive), that shard `shard` of `shards` does.
+
+    Shards consist of whole batches, so that every image meets the same batch, and thereby the
+    same arithmetic, as in one job. Raises UserError unless 0 <= shard < shards, and when there
+    are more shards than batches.
+    """
+    batches = -(-images // batch_size)
+    if not 0 <= shard < shards:
+        raise UserError(f"shard {shard} of {shards}: shards count from 0 to {shards - 1}")
+    if shards > batches:
+        raise UserError(
+            f"{images} images are {batches} batches of {batch_size}, too few for {shards} shards; "
+            "lower extract.shards or extract.batch_size"
+        )
+    first, stop = (part * batches // shards * batch_size for part in (shard, shard + 1))
+    return first, min(stop, images)
+
+
+def compile_body(model: nn.Module, layer: nn.Module) -> None:
+    """Compile, in place, the modules that run before the end of `layer`, with frozen weights.
+
+    The head stays as it is: autograd goes through it.
+    """
+    for child in layer.children() if model is layer else model.children():
+        if model is not layer and any(module is layer for module in child.modules()):
+            compile_body(child, layer)
+            return
+        child.compile(options={"freezing": True})
 
 
 def _explain_batch(
     model: nn.Module, layer: nn.Module, inputs: torch.Tensor, labels: np.ndarray, how: Extraction
 ) -> dict[str, np.ndarray]:
     """One batch's rows of the heatmap file, as arrays by dataset name, and which are not finite."""
-    inputs = inputs.to(how.device)
     label = torch.from_numpy(labels.astype(np.int64)).to(how.device)
-    target = label if how.target == "label" else (lambda logits: logits.argmax(1))
-    found = differentiate_head(model, layer, inputs, target, channels_first(model))
+    found = differentiate_head(
+        model,
+        layer,
+        inputs.to(how.device, memory_format=torch.channels_last),
+        label if how.target == "label" else (lambda logits: logits.argmax(1)),
+        channels_first(model),
+        PRECISIONS[how.precision],
+    )
     if found.activation.ndim != 4:
         raise UserError(
             f"the last feature map has shape {tuple(found.activation.shape)}, expected (n, c, h, w)"
         )
     maps = explain(list(how.explainers), found.activation, found.gradient)
     chosen = found.logits.gather(1, found.target[:, None])
-    finite = found.activation.flatten(1).isfinite().all(1) & found.gradient.flatten(
-        1
-    ).isfinite().all(1)
+    finite = found.activation.flatten(1).isfinite().all(1)
+    finite &= found.gradient.flatten(1).isfinite().all(1)
     for values in maps.values():
         values[~finite] = torch.nan
     rows = {
@@ -78,6 +120,16 @@ def _explain_batch(
     return {name: values.cpu().numpy() for name, values in rows.items()}
 
 
+def check_labels(data: DataFile, spec: ModelSpec, how: Extraction) -> None:
+    """Refuse, before any work, images of classes that the network does not know."""
+    if how.target == "label" and int(data.labels.max(initial=0)) >= spec.num_classes:
+        raise UserError(
+            f"{data.path} has images of class {int(data.labels.max())}, the network knows "
+            f"{spec.num_classes} classes (0 to {spec.num_classes - 1}); take a network of that "
+            "data, or --target prediction"
+        )
+
+
 def extract(
     model: nn.Module, spec: ModelSpec, data: DataFile, writer: HeatmapWriter, how: Extraction
 ) -> list[str]:
@@ -85,23 +137,25 @@ def extract(
 
     model: as loaded; it is baked and re-parameterised in place first.
     """
+    check_labels(data, spec, how)
     model = prepare_for_inference(model).to(how.device)
     layer = feature_layer(model, spec)
+    if how.compiled:
+        compile_body(model, layer)
+    ids = np.char.encode(data.image_ids, "utf-8")  # of one length, whichever rows a shard has
     chunks = list(writer.missing())
     begin = {stop: start for start, stop in chunks}
     size = how.batch_size
     batches = [(a, min(a + size, stop)) for start, stop in chunks for a in range(start, stop, size)]
     rows: list[dict[str, np.ndarray]] = []
     nonfinite: list[str] = []
-    images = sum(stop - start for start, stop in chunks)
-    with progress(None, images, "heatmaps", "image") as bar:
+    with progress(None, sum(b - a for a, b in chunks), "heatmaps", "image") as bar:
         for start, stop, inputs in load_batches(
             data, spec.transform, how.geometry, batches, how.workers
         ):
             row = _explain_batch(model, layer, inputs, data.labels[start:stop], how)
-            row["image_id"] = np.array(data.image_ids[start:stop])
-            row["label"] = data.labels[start:stop]
-            nonfinite += [str(name) for name in row["image_id"][row["nonfinite"]]]
+            row |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
+            nonfinite += [name.decode() for name in row["image_id"][row["nonfinite"]]]
             rows.append(row)
             bar.update(stop - start)
             if stop in begin:

@@ -7,12 +7,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
+
 
 @contextlib.contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`; move it to `path` when the block ends without error.
 
-    On any error the temporary file is removed and an older file at `path` stays as it was.
+    On any error the temporary file is removed and an older file at `path` stays as it was. An
+    OSError that names no file, as a full disk's does, then names `path`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,8 +24,26 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_hdf5(path: Path | str, **options) -> Iterator[h5py.File]:
+    """A new HDF5 file, written whole.
+
+    HDF5 writes through a Python stream: a full disk is then an OSError, where HDF5's own files
+    leave the process with a segmentation fault.
+    """
+    with (
+        written_whole(path) as partial,
+        open(partial, "w+b") as stream,
+        h5py.File(stream, "w", **options) as file,
+    ):
+        yield file
 
 
 def write_json(path: Path | str, value) -> None:

@@ -4,7 +4,7 @@ Layout (HDF5), for n images and a feature map of h x w:
 
 ============= ============= ====================================================================
 <explainer>   float32 (n,h,w) raw map; NaN where the network's activations were not finite
-image_id      str (n,)      as in the data file, same order
+image_id      bytes (n,)    as in the data file, same order
 label, target int32 (n,)    class of the image; class the maps explain
 target_logit  float32 (n,)
 target_rank   int32 (n,)    how many classes have a higher logit; 0 means predicted
@@ -12,9 +12,13 @@ predicted     int32 (n,)
 ============= ============= ====================================================================
 
 Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`,
-`target`, `explainers`, `versions`, `nonfinite` (number of images with NaN maps).
+`target`, `explainers`, `precision`, `compiled`, `versions`, `images` (in the data file), `first`
+(row of the data file that stands first), `nonfinite` (number of images with NaN maps).
+
+A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
 
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -24,7 +28,7 @@ import h5py
 import numpy as np
 
 from .cli import UserError
-from .files import write_json, written_whole
+from .files import new_hdf5, write_json
 
 
 class HeatmapWriter:
@@ -33,54 +37,85 @@ class HeatmapWriter:
     Each finished chunk is a small file in a hidden folder beside the output. A run that was
     killed continues with the first missing chunk; chunks of another header are thrown away. The
     joined file does not depend on how often the run was interrupted.
+
+    header: attributes of the file.  rows: first and last (exclusive) row of the data file.
     """
 
-    def __init__(self, path: Path | str, header: dict, total: int, chunk: int):
+    def __init__(self, path: Path | str, header: dict, rows: tuple[int, int], chunk: int):
         self.path = Path(path)
         self._header = header
-        self._total = total
+        self._rows = rows
         self._chunk = chunk
         self._folder = self.path.with_name(f".{self.path.stem}.chunks")
-        described = {"header": header, "total": total, "chunk": chunk}
+        described = {"header": header, "rows": list(rows), "chunk": chunk}
         note = self._folder / "header.json"
         if note.is_file() and json.loads(note.read_text()) != described:
             shutil.rmtree(self._folder)
         write_json(note, described)
 
-    def _file(self, start: int) -> Path:
-        return self._folder / f"{start:09d}.npz"
+    def _chunks(self) -> Iterator[tuple[int, Path]]:
+        for start in range(*self._rows, self._chunk):
+            yield start, self._folder / f"{start:09d}.h5"
 
     def missing(self) -> Iterator[tuple[int, int]]:
-        """Ranges of images, start and stop, that have no finished chunk yet."""
-        for start in range(0, self._total, self._chunk):
-            if not self._file(start).is_file():
-                yield start, min(start + self._chunk, self._total)
+        """Ranges of rows, start and stop, that have no finished chunk yet."""
+        for start, path in self._chunks():
+            if not path.is_file():
+                yield start, min(start + self._chunk, self._rows[1])
 
     def put(self, start: int, arrays: dict[str, np.ndarray]) -> None:
-        """Store the chunk that begins at image `start`: one array per dataset of the layout."""
-        with written_whole(self._file(start)) as partial, open(partial, "wb") as stream:
-            np.savez(stream, **arrays)
+        """Store the chunk that begins at row `start`: an array per dataset, and `nonfinite`."""
+        arrays = dict(arrays)
+        nonfinite = int(arrays.pop("nonfinite").sum())
+        path = dict(self._chunks())[start]
+        with new_hdf5(path) as file:
+            for name, values in arrays.items():
+                file.create_dataset(name, data=values)
+            file.attrs.update({**self._header, "first": start, "nonfinite": nonfinite})
 
     def finish(self) -> None:
         """Join the chunks into the heatmap file and remove them."""
-        starts = range(0, self._total, self._chunk)
-        with written_whole(self.path) as partial, h5py.File(partial, "w") as file:
-            nonfinite = 0
-            for start in starts:
-                with np.load(self._file(start)) as chunk:
-                    for name in chunk.files:
-                        self._write(file, name, start, chunk[name])
-                    nonfinite += int(chunk["nonfinite"].sum())
-            del file["nonfinite"]
-            file.attrs.update({**self._header, "nonfinite": nonfinite})
+        joined = self._folder / "joined.h5"
+        join([path for _, path in self._chunks()], joined)
+        joined.replace(self.path)
         shutil.rmtree(self._folder)
 
-    def _write(self, file: h5py.File, name: str, start: int, values: np.ndarray) -> None:
-        if name not in file:
-            dtype = h5py.string_dtype() if values.dtype.kind == "U" else values.dtype
-            file.create_dataset(name, (self._total, *values.shape[1:]), dtype=dtype)
-        values = values.astype(object) if values.dtype.kind == "U" else values
-        file[name][start : start + len(values)] = values
+
+def join(parts: list[Path], path: Path | str) -> None:
+    """Join heatmap files of one network and consecutive rows, in any order, into one.
+
+    Raises UserError when they are of different networks or data, or rows lack or stand twice.
+    """
+    described = sorted(((*_describe(part), part) for part in parts), key=lambda one: one[:2])
+    for (_, stop, header, before), (start, _, other, after) in itertools.pairwise(described):
+        if header != other:
+            raise UserError(f"{before} and {after} are not of one network, data file and settings")
+        if stop != start:
+            raise UserError(
+                f"{before} ends before row {stop} of the data file and {after} begins with row "
+                f"{start}; give every part once"
+            )
+    first, total, header = described[0][0], described[-1][1], described[0][2]
+    nonfinite = 0
+    with new_hdf5(path) as file:
+        for start, stop, _, part in described:
+            with h5py.File(part) as piece:
+                for name, values in piece.items():
+                    if name not in file:
+                        shape = (total - first, *values.shape[1:])
+                        file.create_dataset(name, shape, values.dtype)
+                    file[name][start - first : stop - first] = values[:]
+                nonfinite += int(piece.attrs["nonfinite"])
+        file.attrs.update({**header, "first": first, "nonfinite": nonfinite})
+
+
+def _describe(path: Path | str) -> tuple[int, int, dict]:
+    """First row, last row (exclusive) and the attributes that all parts of a file share."""
+    with HeatmapFile(path) as part, h5py.File(path) as file:
+        header = {name: value for name, value in file.attrs.items()}
+        del header["first"], header["nonfinite"]
+        header["explainers"] = part.explainers
+        return part.first, part.first + len(part), header
 
 
 class HeatmapFile:
@@ -101,8 +136,9 @@ class HeatmapFile:
             self.geometry = str(attributes["geometry"])
             self.target = str(attributes["target"])
             self.parameters = int(attributes["parameters"])
+            self.first, self.images = int(attributes["first"]), int(attributes["images"])
             self.explainers = [str(name) for name in attributes["explainers"]]
-            self.image_ids = list(self._file["image_id"].asstr()[:])
+            self.image_ids = list(np.char.decode(self._file["image_id"][:], "utf-8"))
             self.labels = self._file["label"][:]
             self.predicted = self._file["predicted"][:]
         except (OSError, KeyError) as error:
