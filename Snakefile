@@ -22,6 +22,7 @@ wildcard_constraints:
     run="published|seed[0-9]+",
     seed="[0-9]+",
     shard="[0-9]+",
+    part=r"|\.attributions",
     geometry=r"|\.released|\.full",
 
 

@@ -168,14 +168,22 @@ def heatmap_file(run, geometry=None):
     return f"results/{config['study']}/heatmaps/{run.model}/{run.run}{'' if same else '.' + geometry}.h5"
 
 
-def score_files(config):
+def parts(config):
+    """What stands behind a run in its score files: nothing, and the explainers of a sample."""
+    return ["", ".attributions"] if config["attributions"]["explainers"] else [""]
+
+
+def score_files(config, ending=".csv"):
     """Scores per image of all runs."""
-    return [f"results/{config['study']}/scores/{r.model}/{r.run}.csv" for r in runs(config)]
+    folder = f"results/{config['study']}/scores"
+    return [
+        f"{folder}/{r.model}/{r.run}{part}{ending}" for part in parts(config) for r in runs(config)
+    ]
 
 
 def summaries(config):
     """Score summaries of all runs."""
-    return [f"results/{config['study']}/scores/{r.model}/{r.run}.json" for r in runs(config)]
+    return score_files(config, ".json")
 
 
 def accuracies(config):

@@ -63,3 +63,37 @@ if SHARDS > 1:
             code=code_digest("join_heatmaps.py"),
         shell:
             "python {params.script:q} {input:q} --output {output:q} 2> {log:q}"
+
+
+rule extract_attributions:
+    input:
+        data=data_file(),
+        weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
+    output:
+        f"results/{STUDY}/heatmaps/{{model}}/{{run}}.attributions.h5",
+    log:
+        f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=3000,
+        runtime=1440,
+    params:
+        script=script("extract_attributions.py"),
+        code=code_digest("extract_attributions.py"),
+        explainers=" ".join(config["attributions"]["explainers"]),
+        geometry=protocol(config).geometry,
+        target=protocol(config).target,
+        images=config["attributions"]["images"],
+        masks=config["attributions"]["masks"],
+        seed=config["attributions"]["seed"],
+        batch_size=config["extract"]["batch_size"],
+    shell:
+        "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
+        "--model {wildcards.model:q} --explainers {params.explainers} "
+        "--geometry {params.geometry} --target {params.target} --images {params.images} "
+        "--masks {params.masks} --seed {params.seed} --batch-size {params.batch_size} "
+        "--threads {threads} --output {output:q} 2> {log:q}"

@@ -4,14 +4,14 @@
 rule score_alignment:
     input:
         data=data_file(),
-        heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
+        heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{part}}.h5",
     output:
-        scores=f"results/{STUDY}/scores/{{model}}/{{run}}.csv",
-        summary=f"results/{STUDY}/scores/{{model}}/{{run}}.json",
+        scores=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.csv",
+        summary=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.json",
     log:
-        f"logs/{STUDY}/score_alignment/{{model}}.{{run}}.log",
+        f"logs/{STUDY}/score_alignment/{{model}}.{{run}}{{part}}.log",
     benchmark:
-        f"logs/{STUDY}/score_alignment/{{model}}.{{run}}.tsv"
+        f"logs/{STUDY}/score_alignment/{{model}}.{{run}}{{part}}.tsv"
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

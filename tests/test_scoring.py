@@ -3,6 +3,7 @@
 import json
 
 import collect_scores
+import extract_attributions
 import extract_heatmaps
 import numpy as np
 import pandas as pd
@@ -118,6 +119,34 @@ def test_heatmaps_of_other_data_are_refused(chain):
 def test_heatmaps_of_another_geometry_are_refused(chain):
     with pytest.raises(UserError, match="geometry 'released', the protocol asks for 'full'"):
         score(chain, "--protocol", "paper")
+
+
+def test_a_sample_of_attributions_is_scored_row_by_row(chain):
+    extract_attributions.main(
+        ["--data", str(chain / "data.h5"), "--weights", str(chain / "weights.safetensors")]
+        + ["--output", str(chain / "seed0.attributions.h5"), "--explainers", "saliency", "rise"]
+        + ["--images", "9", "--masks", "20", "--seed", "1"]
+    )
+    score(chain, heatmaps="seed0.attributions.h5")
+    table = pd.read_csv(chain / "scores.csv")
+    score(chain)
+    with HeatmapFile(chain / "seed0.attributions.h5") as maps, DataFile(chain / "data.h5") as data:
+        assert len(maps) == 9 and maps.sampled and (np.diff(maps.rows) > 0).all()
+        assert maps.image_ids == [data.image_ids[row] for row in maps.rows]
+        assert len(table) == 18 and table["image_id"].tolist() == 2 * maps.image_ids
+        for name in ("saliency", "rise"):
+            found = maps.maps(name, 0, 9)
+            rho = table.loc[table["explainer"] == name, "rho"]
+            for row, one, value in zip(maps.rows, found, rho, strict=True):
+                if row != 4:  # its human map is constant
+                    human = data.human_maps(row, row + 1)[0]
+                    assert value == pytest.approx(spearmanr(one.ravel(), human.ravel()).statistic)
+
+
+def test_a_shard_is_not_scored_as_if_it_were_the_whole(chain):
+    extract(chain, "shard.h5", "--shard", "0/2")
+    with pytest.raises(UserError, match="do not list the same images"):
+        score(chain, heatmaps="shard.h5")
 
 
 def test_activations_that_are_not_finite_are_named_and_counted(chain, capsys):

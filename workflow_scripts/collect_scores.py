@@ -1,7 +1,8 @@
 """Gather the summaries of all runs of a study into one table, a row per run and explainer.
 
 Every table and figure reads this table. A run's name is in its files' paths:
-`<folder>/<model>/<run>.json` for scores, `<folder>/<model>/<run>.top1.json` for accuracy.
+`<folder>/<model>/<run>.json` and `<run>.attributions.json` for scores,
+`<folder>/<model>/<run>.top1.json` for accuracy.
 """
 
 import argparse
@@ -19,7 +20,7 @@ FIGURES = ["n", "n_images", "mean_rho", "score", "low", "high"]
 
 def rows(summary: Path, top1: dict[str, float]) -> list[dict]:
     """One run's rows of the table, one per explainer."""
-    name, seed = summary.parent.name, summary.stem
+    name, seed = summary.parent.name, summary.name.split(".")[0]
     return [
         {
             "model": name.removesuffix(SUFFIX),

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
         explainers = arguments.explainers or heatmaps.explainers
         scores = score(data, heatmaps, explainers, protocol)
-        write_scores(arguments.output, data, scores)
+        write_scores(arguments.output, heatmaps, scores)
         parameters = heatmaps.parameters
     summary = {
         name: {

@@ -104,25 +104,28 @@ def _explain_batch(
             f"the last feature map has shape {tuple(found.activation.shape)}, expected (n, c, h, w)"
         )
     maps = explain(list(how.explainers), found.activation, found.gradient)
-    chosen = found.logits.gather(1, found.target[:, None])
     finite = found.activation.flatten(1).isfinite().all(1)
     finite &= found.gradient.flatten(1).isfinite().all(1)
     for values in maps.values():
         values[~finite] = torch.nan
-    rows = {
-        **maps,
-        "target": found.target.int(),
-        "target_logit": chosen[:, 0],
-        "target_rank": (found.logits > chosen).sum(1, dtype=torch.int32),
-        "predicted": found.logits.argmax(1).int(),
-        "nonfinite": ~finite,
-    }
+    rows = {**maps, **prediction_columns(found.logits, found.target), "nonfinite": ~finite}
     return {name: values.cpu().numpy() for name, values in rows.items()}
 
 
-def check_labels(data: DataFile, spec: ModelSpec, how: Extraction) -> None:
+def prediction_columns(logits: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Columns of the heatmap file beside the maps. logits: (n, classes).  target: (n,)."""
+    chosen = logits.gather(1, target[:, None])
+    return {
+        "target": target.int(),
+        "target_logit": chosen[:, 0],
+        "target_rank": (logits > chosen).sum(1, dtype=torch.int32),
+        "predicted": logits.argmax(1).int(),
+    }
+
+
+def check_labels(data: DataFile, spec: ModelSpec, target: str) -> None:
     """Refuse, before any work, images of classes that the network does not know."""
-    if how.target == "label" and int(data.labels.max(initial=0)) >= spec.num_classes:
+    if target == "label" and int(data.labels.max(initial=0)) >= spec.num_classes:
         raise UserError(
             f"{data.path} has images of class {int(data.labels.max())}, the network knows "
             f"{spec.num_classes} classes (0 to {spec.num_classes - 1}); take a network of that "
@@ -137,7 +140,7 @@ def extract(
 
     model: as loaded; it is baked and re-parameterised in place first.
     """
-    check_labels(data, spec, how)
+    check_labels(data, spec, how.target)
     model = prepare_for_inference(model).to(how.device)
     layer = feature_layer(model, spec)
     if how.compiled:

@@ -9,6 +9,7 @@ label, target int32 (n,)    class of the image; class the maps explain
 target_logit  float32 (n,)
 target_rank   int32 (n,)    how many classes have a higher logit; 0 means predicted
 predicted     int32 (n,)
+row           int32 (n,)    row of the data file; only where the images are a sample
 ============= ============= ====================================================================
 
 Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`,
@@ -141,6 +142,9 @@ class HeatmapFile:
             self.image_ids = list(np.char.decode(self._file["image_id"][:], "utf-8"))
             self.labels = self._file["label"][:]
             self.predicted = self._file["predicted"][:]
+            self.sampled = "row" in self._file
+            whole = np.arange(self.first, self.first + len(self.labels))
+            self.rows = self._file["row"][:] if self.sampled else whole
         except (OSError, KeyError) as error:
             raise UserError(
                 f"{path} is not a complete heatmap file ({error}); delete it and extract again"

@@ -20,7 +20,7 @@ _BATCH = 32  # images whose ranks are held at once: 13 MB a set at 224 x 224
 
 @dataclass(frozen=True)
 class Scores:
-    """Per image of a data file: rho float64 (n,), NaN unless its status (n,) is `ok`."""
+    """Per image of a heatmap file: rho float64 (n,), NaN unless its status (n,) is `ok`."""
 
     rho: np.ndarray
     status: np.ndarray
@@ -33,7 +33,8 @@ def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Proto
             f"{heatmaps.path} was not extracted from {data.path}: their data digests differ "
             f"({heatmaps.data_digest[:12]} and {data.digest[:12]}); extract the heatmaps again"
         )
-    if heatmaps.image_ids != data.image_ids:
+    whole = heatmaps.sampled or len(heatmaps) == len(data)
+    if not whole or heatmaps.image_ids != [data.image_ids[row] for row in heatmaps.rows]:
         raise UserError(
             f"{heatmaps.path} and {data.path} do not list the same images in the same order "
             f"({len(heatmaps)} and {len(data)} images); extract the heatmaps again"
@@ -47,6 +48,13 @@ def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Proto
             )
 
 
+def human_maps(data: DataFile, rows: np.ndarray) -> np.ndarray:
+    """Human maps of some rows in rising order, float32 (n, h, w); one read where they adjoin."""
+    if rows[-1] - rows[0] == len(rows) - 1:
+        return data.human_maps(rows[0], rows[-1] + 1)
+    return np.concatenate([data.human_maps(row, row + 1) for row in rows])
+
+
 def score(
     data: DataFile, heatmaps: HeatmapFile, explainers: list[str], protocol: Protocol
 ) -> dict[str, Scores]:
@@ -57,10 +65,10 @@ def score(
     check_belong_together(data, heatmaps, protocol)
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in explainers}
     size = data.image_size
-    with progress(None, len(data), "scores", "image") as bar:
-        for start in range(0, len(data), _BATCH):
-            stop = min(start + _BATCH, len(data))
-            human = rank(resize_bilinear(data.human_maps(start, stop), size, size))
+    with progress(None, len(heatmaps), "scores", "image") as bar:
+        for start in range(0, len(heatmaps), _BATCH):
+            stop = min(start + _BATCH, len(heatmaps))
+            human = rank(resize_bilinear(human_maps(data, heatmaps.rows[start:stop]), size, size))
             for name in explainers:
                 maps = protocol.apply(name, heatmaps.maps(name, start, stop), size)
                 parts[name].append(correlate(human, maps))
@@ -98,14 +106,14 @@ def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> 
     return found
 
 
-def write_scores(path: Path | str, data: DataFile, scores: dict[str, Scores]) -> None:
+def write_scores(path: Path | str, heatmaps: HeatmapFile, scores: dict[str, Scores]) -> None:
     """Write a row per image and explainer: image_id, label, explainer, rho, status."""
     with written_whole(path) as partial, open(partial, "w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["image_id", "label", "explainer", "rho", "status"])
         for name, found in scores.items():
             for image_id, label, rho, status in zip(
-                data.image_ids, data.labels, found.rho, found.status, strict=True
+                heatmaps.image_ids, heatmaps.labels, found.rho, found.status, strict=True
             ):
                 shown = repr(float(rho)) if status == OK else ""
                 writer.writerow([image_id, label, name, shown, status])

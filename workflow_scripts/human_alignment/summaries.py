@@ -15,6 +15,8 @@ FURTHER_NAMES = {
     "layer_cam": "LayerCAM",
     "eigen_cam": "Eigen-CAM",
     "eigen_grad_cam": "Eigen-Grad-CAM",
+    "saliency": "Saliency",
+    "rise": "RISE",
 }
 PAPER_ORDER = (  # of the rows of Table 1
     "convnext_tiny",
