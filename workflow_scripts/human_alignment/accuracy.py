@@ -67,7 +67,7 @@ def evaluate(
     unreadable: list[str] = []
     load = _load_folder if isinstance(images, ImageFolder) else _load_file
     with progress(None, len(images), "top-1", "image") as bar:
-        for inputs, labels, failed in load(images, spec.transform, batch_size, workers):
+        for inputs, labels, failed in load(images, spec.transform, batch_size, workers, device):
             unreadable += failed
             if len(labels):
                 logits = model(inputs.to(device))
@@ -87,14 +87,16 @@ def evaluate(
 Batches = Iterator[tuple[Tensor, Tensor, list[str]]]
 
 
-def _load_file(data: DataFile, transform: InputTransform, size: int, workers: int) -> Batches:
+def _load_file(
+    data: DataFile, transform: InputTransform, size: int, workers: int, device: str
+) -> Batches:
     ranges = [(start, min(start + size, len(data))) for start in range(0, len(data), size)]
-    for start, stop, inputs in load_batches(data, transform, "released", ranges, workers):
+    for start, stop, inputs in load_batches(data, transform, "released", ranges, workers, device):
         yield inputs, torch.from_numpy(data.labels[start:stop]).long(), []
 
 
 def _load_folder(
-    folder: ImageFolder, transform: InputTransform, size: int, workers: int
+    folder: ImageFolder, transform: InputTransform, size: int, workers: int, device: str
 ) -> Batches:
     def one(sample: tuple[str, int]) -> np.ndarray | None:
         try:
@@ -105,7 +107,7 @@ def _load_folder(
         return transform(pixels, "released")
 
     parts = [folder.samples[start : start + size] for start in range(0, len(folder), size)]
-    for part, found in zip(parts, work_ahead(one, parts, workers), strict=True):
+    for part, found in zip(parts, work_ahead(one, parts, workers, device), strict=True):
         pairs = list(zip(part, found, strict=True))
         failed = [path for (path, _), pixels in pairs if pixels is None]
         labels = [label for (_, label), pixels in pairs if pixels is not None]

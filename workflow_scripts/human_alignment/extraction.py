@@ -154,7 +154,7 @@ def extract(
     nonfinite: list[str] = []
     with progress(None, sum(b - a for a, b in chunks), "heatmaps", "image") as bar:
         for start, stop, inputs in load_batches(
-            data, spec.transform, how.geometry, batches, how.workers
+            data, spec.transform, how.geometry, batches, how.workers, how.device
         ):
             row = _explain_batch(model, layer, inputs, data.labels[start:stop], how)
             row |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
