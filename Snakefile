@@ -43,3 +43,5 @@ rule all:
         rules.plot_figure2.output,
         rules.plot_figure3.output,
         rules.plot_figure4.output,
+        rules.plot_threshold_sweep.output,
+        rules.plot_sensitivity.output,

@@ -173,6 +173,31 @@ def parts(config):
     return ["", ".attributions"] if config["attributions"]["explainers"] else [""]
 
 
+def overrides(config):
+    """Protocol fields that the config changes, as JSON."""
+    return as_json({k: v for k, v in config["protocol"].items() if k != "preset"})
+
+
+def score_label(config):
+    """What a score is, for an axis."""
+    ceiling = protocol(config).human_ceiling
+    return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
+
+
+def sensitivity_heatmaps(config, run):
+    """Heatmap files of a run that its sensitivity to the protocol needs, by geometry."""
+    fixed = config["protocol"].get("geometry")
+    wanted = [fixed or "released"]
+    if config["sensitivity"]["geometry"] and not fixed:
+        wanted.append("full")
+    return [heatmap_file(run, geometry) for geometry in wanted]
+
+
+def run_files(config, folder, ending):
+    """A file of each run."""
+    return [f"results/{config['study']}/{folder}/{r.model}/{r.run}{ending}" for r in runs(config)]
+
+
 def score_files(config, ending=".csv"):
     """Scores per image of all runs."""
     folder = f"results/{config['study']}/scores"

@@ -148,3 +148,78 @@ rule plot_figure4:
     shell:
         "python {params.script:q} --summary {input:q} --note {params.note:q} "
         "--output {output:q} 2> {log:q}"
+
+
+rule plot_threshold_sweep:
+    input:
+        sweeps=run_files(config, "scores", ".sweep.csv"),
+        choices=run_files(config, "scores", ".sweep.json"),
+    output:
+        figure=report(
+            multiext(f"results/{STUDY}/figures/threshold_sweep", ".png", ".pdf"),
+            category="Protocol",
+            caption="../report/threshold_sweep.rst",
+        ),
+        table=report(
+            f"results/{STUDY}/tables/threshold_sweep.csv",
+            category="Protocol",
+            caption="../report/threshold_sweep.rst",
+        ),
+        markdown=f"results/{STUDY}/tables/threshold_sweep.md",
+    log:
+        f"logs/{STUDY}/plot_threshold_sweep.log",
+    benchmark:
+        f"logs/{STUDY}/plot_threshold_sweep.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_threshold_sweep.py"),
+        code=code_digest("plot_threshold_sweep.py"),
+        threshold=protocol(config).threshold,
+        label=score_label(config),
+        note=config["note"],
+    shell:
+        "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
+        "--threshold {params.threshold} --label {params.label:q} --note {params.note:q} "
+        "--output {output.figure:q} --table {output.table:q} --markdown {output.markdown:q} "
+        "2> {log:q}"
+
+
+rule plot_sensitivity:
+    input:
+        run_files(config, "scores", ".sensitivity.csv"),
+    output:
+        figure=report(
+            multiext(f"results/{STUDY}/figures/sensitivity", ".png", ".pdf"),
+            category="Protocol",
+            caption="../report/sensitivity.rst",
+        ),
+        table=report(
+            f"results/{STUDY}/tables/sensitivity.csv",
+            category="Protocol",
+            caption="../report/sensitivity.rst",
+        ),
+        markdown=f"results/{STUDY}/tables/sensitivity.md",
+        paper=f"results/{STUDY}/scores/paper_protocol.csv",
+    log:
+        f"logs/{STUDY}/plot_sensitivity.log",
+    benchmark:
+        f"logs/{STUDY}/plot_sensitivity.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_sensitivity.py"),
+        code=code_digest("plot_sensitivity.py"),
+        note=config["note"],
+    shell:
+        "python {params.script:q} {input:q} --note {params.note:q} --output {output.figure:q} "
+        "--table {output.table:q} --markdown {output.markdown:q} "
+        "--paper-protocol {output.paper:q} 2> {log:q}"

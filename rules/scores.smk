@@ -22,7 +22,7 @@ rule score_alignment:
         script=script("score_alignment.py"),
         code=code_digest("score_alignment.py"),
         preset=config["protocol"]["preset"],
-        override=as_json({k: v for k, v in config["protocol"].items() if k != "preset"}),
+        override=overrides(config),
         statistics=as_json(config["statistics"]),
         resamples=config["statistics"]["resamples"],
         seed=config["statistics"]["seed"],
@@ -31,6 +31,68 @@ rule score_alignment:
         "--protocol {params.preset} --override {params.override:q} "
         "--resamples {params.resamples} --seed {params.seed} "
         "--output {output.scores:q} --summary {output.summary:q} 2> {log:q}"
+
+
+rule sweep_threshold:
+    input:
+        data=data_file(),
+        heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
+    output:
+        scores=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.csv",
+        choice=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.json",
+    log:
+        f"logs/{STUDY}/sweep_threshold/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/sweep_threshold/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        script=script("sweep_threshold.py"),
+        code=code_digest("sweep_threshold.py"),
+        preset=config["protocol"]["preset"],
+        override=overrides(config),
+        thresholds=" ".join(map(str, config["sweep"]["thresholds"])),
+        folds=config["sweep"]["folds"],
+        resamples=config["statistics"]["resamples"],
+        seed=config["statistics"]["seed"],
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--protocol {params.preset} --override {params.override:q} "
+        "--thresholds {params.thresholds} --folds {params.folds} "
+        "--resamples {params.resamples} --seed {params.seed} "
+        "--output {output.scores:q} --choice {output.choice:q} 2> {log:q}"
+
+
+rule protocol_sensitivity:
+    input:
+        data=data_file(),
+        heatmaps=lambda wildcards: sensitivity_heatmaps(config, wildcards),
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.csv",
+    log:
+        f"logs/{STUDY}/protocol_sensitivity/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/protocol_sensitivity/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        script=script("protocol_sensitivity.py"),
+        code=code_digest("protocol_sensitivity.py"),
+        override=overrides(config),
+        resamples=config["statistics"]["resamples"],
+        seed=config["statistics"]["seed"],
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--override {params.override:q} --resamples {params.resamples} --seed {params.seed} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule collect_scores:

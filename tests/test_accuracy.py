@@ -148,7 +148,7 @@ def test_a_folders_images_enter_as_timm_would_have_them(tmp_path, resize, percen
     dataset = create_dataset("", root=str(tmp_path), transform=transform)
     theirs = torch.stack([dataset[i][0] for i in range(len(dataset))])
     ((ours, labels, failed),) = _load_folder(
-        ImageFolder(tmp_path), InputTransform(resize, 224), size=8, workers=1
+        ImageFolder(tmp_path), InputTransform(resize, 224), size=8, workers=1, device="cpu"
     )
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
     assert labels.tolist() == [0] * 4 and failed == []

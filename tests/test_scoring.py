@@ -7,8 +7,10 @@ import extract_attributions
 import extract_heatmaps
 import numpy as np
 import pandas as pd
+import protocol_sensitivity
 import pytest
 import score_alignment
+import sweep_threshold
 import torch
 from human_alignment import zoo
 from human_alignment.cli import UserError
@@ -141,6 +143,55 @@ def test_a_sample_of_attributions_is_scored_row_by_row(chain):
                 if row != 4:  # its human map is constant
                     human = data.human_maps(row, row + 1)[0]
                     assert value == pytest.approx(spearmanr(one.ravel(), human.ravel()).statistic)
+
+
+def test_sweep_and_scores_agree_at_the_same_threshold(chain):
+    out, choice = chain / "sweep.csv", chain / "sweep.json"
+    sweep_threshold.main(
+        ["--data", str(chain / "data.h5"), "--heatmaps", str(chain / "heatmaps.h5")]
+        + ["--thresholds", "0.6", "0.3", "0", "--override", '{"human_ceiling": 0.5}']
+        + ["--resamples", "200", "--output", str(out), "--choice", str(choice)]
+    )
+    table = pd.read_csv(out).set_index("threshold")
+    assert table.index.tolist() == [0, 0.3, 0.6]
+    score(chain)
+    summary = json.loads((chain / "summary.json").read_text())["threshold_grad_cam"]
+    for column in ("n", "mean_rho", "score", "low", "high"):
+        assert table.loc[0.3, column] == pytest.approx(summary[column])
+    found = json.loads(choice.read_text())
+    assert found["best"] == table["score"].idxmax() and len(found["chosen"]) == 5
+    assert found["score"] <= table["score"].max() + 1e-12
+
+
+def test_sensitivity_ends_at_the_papers_protocol(chain):
+    extract(chain, "full.h5", "--geometry", "full")
+    protocol_sensitivity.main(
+        ["--data", str(chain / "data.h5"), "--resamples", "200"]
+        + ["--heatmaps", str(chain / "heatmaps.h5"), str(chain / "full.h5")]
+        + ["--output", str(chain / "sensitivity.csv")]
+    )
+    table = pd.read_csv(chain / "sensitivity.csv").set_index(["field", "explainer"])
+    score(chain, "--protocol", "paper", "--override", "{}", heatmaps="full.h5")
+    paper = json.loads((chain / "summary.json").read_text())
+    score(chain, "--override", "{}")
+    released = json.loads((chain / "summary.json").read_text())
+    score(chain)
+    for name in ("grad_cam", "threshold_grad_cam"):
+        row = table.loc["all fields", name]
+        assert row["score"] == pytest.approx(paper[name]["score"])
+        assert row["score_low"] == pytest.approx(paper[name]["low"])
+        before = table.xs(name, level="explainer")
+        assert (before["score"] - before["difference"]).to_numpy() == pytest.approx(
+            released[name]["score"]
+        )
+    only_ceiling = table.loc["human_ceiling", "grad_cam"]
+    assert only_ceiling["score"] == pytest.approx(released["grad_cam"]["mean_rho"])
+    assert table.loc["normalisation", "grad_cam"]["difference"] == 0
+    with pytest.raises(UserError, match="no heatmap file has the geometry 'released'"):
+        protocol_sensitivity.main(
+            ["--data", str(chain / "data.h5"), "--heatmaps", str(chain / "full.h5")]
+            + ["--output", str(chain / "none.csv")]
+        )
 
 
 def test_a_shard_is_not_scored_as_if_it_were_the_whole(chain):

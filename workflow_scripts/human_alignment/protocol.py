@@ -98,6 +98,12 @@ class Protocol:
             return self._cut(self._normalised(resize_bilinear(maps, size, size)))
         return resize_bilinear(self._cut(self._normalised(maps)), size, size)
 
+    def acts_on(self, explainer: str) -> tuple:
+        """What `apply` heeds for an explainer; equal for two protocols, so are the maps."""
+        if explainer not in THRESHOLDED:
+            return ()
+        return self.resize, self.normalisation, self.threshold, self.below_threshold
+
     def _normalised(self, maps: np.ndarray) -> np.ndarray:
         """Each map to a maximum of one; a map with nothing to divide by becomes zero."""
         top = maps.max(axis=(1, 2), keepdims=True)
@@ -111,12 +117,17 @@ class Protocol:
         below = self.threshold if self.below_threshold == "floor" else 0
         return np.where(maps < self.threshold, np.float32(below), maps)
 
+    def entering(self, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
+        """Each image's rho as it enters the mean, NaN where it does not; all (n,)."""
+        entering = np.where(status == OK, rho, np.nan)
+        if self.constant_maps == "zero":
+            entering[status == CONSTANT_HEATMAP] = 0
+        return entering
+
     def counted(self, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
         """The rho, (m,), that enter the mean, out of all images' rho and status, (n,)."""
-        if self.constant_maps == "zero":
-            rho = np.where(status == CONSTANT_HEATMAP, 0.0, rho)
-            return rho[(status == OK) | (status == CONSTANT_HEATMAP)]
-        return rho[status == OK]
+        entering = self.entering(rho, status)
+        return entering[~np.isnan(entering)]
 
     def scaled(self, rho):
         """Mean rho, or the ends of its interval, in units of the human ceiling: the score."""

@@ -58,24 +58,43 @@ def human_maps(data: DataFile, rows: np.ndarray) -> np.ndarray:
 def score(
     data: DataFile, heatmaps: HeatmapFile, explainers: list[str], protocol: Protocol
 ) -> dict[str, Scores]:
-    """Spearman correlation of every image's maps with its human map, by explainer.
+    """Spearman correlation of every image's maps with its human map, by explainer."""
+    found = score_under(data, heatmaps, explainers, {"": protocol})
+    return {name: scores[""] for name, scores in found.items()}
 
-    The human maps are ranked once for all explainers. Memory does not grow with the images.
+
+def score_under(
+    data: DataFile, heatmaps: HeatmapFile, explainers: list[str], protocols: dict[str, Protocol]
+) -> dict[str, dict[str, Scores]]:
+    """Scores by explainer and by the names of several protocols of one geometry and target.
+
+    The human maps are ranked once for all, and a map that two protocols turn into the same is
+    correlated once. Memory does not grow with the images.
     """
-    check_belong_together(data, heatmaps, protocol)
-    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in explainers}
+    for protocol in protocols.values():
+        check_belong_together(data, heatmaps, protocol)
+    kinds = {
+        (name, protocol.acts_on(name)): protocol
+        for name in explainers
+        for protocol in protocols.values()
+    }
+    parts: dict[tuple, list[tuple[np.ndarray, np.ndarray]]] = {kind: [] for kind in kinds}
     size = data.image_size
     with progress(None, len(heatmaps), "scores", "image") as bar:
         for start in range(0, len(heatmaps), _BATCH):
             stop = min(start + _BATCH, len(heatmaps))
             human = rank(resize_bilinear(human_maps(data, heatmaps.rows[start:stop]), size, size))
-            for name in explainers:
-                maps = protocol.apply(name, heatmaps.maps(name, start, stop), size)
-                parts[name].append(correlate(human, maps))
+            raw = {name: heatmaps.maps(name, start, stop) for name in explainers}
+            for kind, protocol in kinds.items():
+                parts[kind].append(correlate(human, protocol.apply(kind[0], raw[kind[0]], size)))
             bar.update(stop - start)
+    whole = {
+        kind: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+        for kind, rows in parts.items()
+    }
     return {
-        name: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-        for name, rows in parts.items()
+        name: {key: whole[name, protocol.acts_on(name)] for key, protocol in protocols.items()}
+        for name in explainers
     }
 
 

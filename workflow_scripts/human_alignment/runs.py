@@ -1,0 +1,33 @@
+"""Tables of single runs put together: which network a file is of stands in its path."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from .cli import UserError
+
+SUFFIX = "_dcls"
+
+
+def network_of(path: Path) -> dict:
+    """model (without suffix), dcls (0 or 1) and run of `<folder>/<model>/<run>.<anything>`."""
+    name = path.parent.name
+    run = path.name.split(".")[0]
+    return {"model": name.removesuffix(SUFFIX), "dcls": int(name.endswith(SUFFIX)), "run": run}
+
+
+def gather(paths: list[Path]) -> pd.DataFrame:
+    """Rows of every run's CSV file, each with its model, dcls and run in front.
+
+    Raises UserError naming the file that cannot be read.
+    """
+    tables = []
+    for path in paths:
+        try:
+            table = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} is not a table of a run: {error}") from error
+        for place, (name, value) in enumerate(network_of(path).items()):
+            table.insert(place, name, value)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

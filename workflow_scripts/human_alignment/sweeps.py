@@ -1,0 +1,75 @@
+"""Scores over many thresholds, and the best threshold without judging it on its own images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .protocol import Protocol
+from .scoring import Scores, summarise
+from .statistics import bootstrap_interval
+
+
+def table_of(
+    scores: dict[float, Scores], protocol: Protocol, resamples: int, seed: int
+) -> pd.DataFrame:
+    """A row per threshold: threshold, n, mean_rho, score and its 95 % interval low to high."""
+    rows = []
+    for threshold, found in scores.items():
+        summary = summarise(found, protocol, resamples, seed)
+        wanted = ("n", "mean_rho", "score", "low", "high")
+        rows.append({"threshold": threshold, **{name: summary[name] for name in wanted}})
+    return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The threshold with the highest score, and what choosing it this way is worth.
+
+    best: on all images.  chosen: by fold, on the other folds.  n: images scored.
+    score, low, high: over images, each scored with the threshold chosen without its fold.
+    """
+
+    best: float
+    chosen: list[float]
+    n: int
+    score: float
+    low: float
+    high: float
+
+
+def cross_validate(
+    scores: dict[float, Scores], protocol: Protocol, folds: int, resamples: int, seed: int
+) -> Choice | None:
+    """Choose the threshold on all folds but one, score the images of that one; for each fold.
+
+    Folds are random and of equal size up to one image. None when some fold cannot choose or
+    cannot be scored: too few images with a defined rho.
+    """
+    thresholds = list(scores)
+    rho = np.stack([protocol.entering(found.rho, found.status) for found in scores.values()])
+    fold = np.random.default_rng(seed).permutation(rho.shape[1]) % folds
+    held_out, chosen = [], []
+    for one in range(folds):
+        others = _means(rho[:, fold != one])
+        if np.isnan(others).all():
+            return None
+        best = int(np.nanargmax(others))
+        chosen.append(thresholds[best])
+        held_out.append(rho[best, fold == one])
+    values = np.concatenate(held_out)
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return None
+    low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
+    best = thresholds[int(np.nanargmax(_means(rho)))]
+    ends = (protocol.scaled(value) for value in (float(values.mean()), low, high))
+    return Choice(best, chosen, len(values), *ends)
+
+
+def _means(rho: np.ndarray) -> np.ndarray:
+    """Mean of each row over what is defined; NaN where nothing is."""
+    defined = ~np.isnan(rho)
+    count = defined.sum(axis=1)
+    total = np.where(defined, rho, 0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
