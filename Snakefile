@@ -45,3 +45,4 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_threshold_sweep.output,
         rules.plot_sensitivity.output,
+        rules.collect_measures.output if config["measures"] else [],

@@ -154,3 +154,61 @@ rule compare_models:
         "python {params.script:q} --scores {input.scores:q} --summary {input.summary:q} "
         "--resamples {params.resamples} --seed {params.seed} "
         "--output {output.pairs:q} --correlations {output.correlations:q} 2> {log:q}"
+
+
+rule evaluate_measures:
+    input:
+        data=data_file(),
+        heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}.measures.csv",
+    log:
+        f"logs/{STUDY}/evaluate_measures/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/evaluate_measures/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        script=script("evaluate_measures.py"),
+        code=code_digest("evaluate_measures.py"),
+        measures=" ".join(config["measures"]),
+        preset=config["protocol"]["preset"],
+        override=overrides(config),
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--measures {params.measures} --protocol {params.preset} "
+        "--override {params.override:q} --output {output:q} 2> {log:q}"
+
+
+rule collect_measures:
+    input:
+        run_files(config, "scores", ".measures.csv"),
+    output:
+        csv=report(
+            f"results/{STUDY}/tables/measures.csv",
+            category="Comparisons",
+            caption="../report/measures.rst",
+        ),
+        markdown=f"results/{STUDY}/tables/measures.md",
+    log:
+        f"logs/{STUDY}/collect_measures.log",
+    benchmark:
+        f"logs/{STUDY}/collect_measures.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        script=script("collect_measures.py"),
+        code=code_digest("collect_measures.py"),
+        resamples=config["statistics"]["resamples"],
+        seed=config["statistics"]["seed"],
+    shell:
+        "python {params.script:q} {input:q} --resamples {params.resamples} "
+        "--seed {params.seed} --output {output.csv:q} --markdown {output.markdown:q} 2> {log:q}"

@@ -39,13 +39,19 @@ def test_defaults_are_filled_in(schema, demo):
     assert demo["statistics"] == {"resamples": 2000, "seed": 0}
 
 
-def test_architectures_and_explainers_are_those_of_the_package(schema):
+def test_names_in_the_schema_are_those_of_the_package(schema):
+    from human_alignment.attributions import ATTRIBUTIONS
     from human_alignment.explainers import EXPLAINERS
+    from human_alignment.measures import MEASURES
     from human_alignment.zoo import MICRO, REFERENCE
 
     known = schema["$defs"]["architecture"]["enum"]
     assert known == [*REFERENCE, *(f"micro_{name}" for name in MICRO)]
     assert schema["$defs"]["explainer"]["enum"] == list(EXPLAINERS)
+    properties = schema["properties"]
+    attributions = properties["attributions"]["properties"]["explainers"]["items"]["enum"]
+    assert attributions == list(ATTRIBUTIONS)
+    assert set(properties["measures"]["items"]["enum"]) == set(MEASURES)
 
 
 @pytest.mark.parametrize(
