@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from human_alignment.classes import class_names
 from human_alignment.cli import UserError, run
 from human_alignment.explainers import EXPLAINERS
-from human_alignment.explanations import Explanation, class_names, explain_picture, load_network
+from human_alignment.explanations import Explanation, explain_picture, load_network
 from human_alignment.overlays import draw_grid, heatmap_overlay
 from human_alignment.pictures import read_picture, seen_part, shrunk
 from human_alignment.plots import save

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timm.data import ImageNetInfo
 from torch import nn
 
 from .checkpoints import convert, read_checkpoint
@@ -17,8 +16,6 @@ from .images import InputTransform
 from .pictures import central_square
 from .weights import load_strictly, load_weights, read_spec
 from .zoo import ModelSpec, build, feature_layer, find
-
-IMAGENET_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -67,14 +64,6 @@ def load_network(path: Path | str, name: str | None = None) -> tuple[nn.Module, 
 def _identity(spec: ModelSpec) -> tuple:
     """What makes a network the one of a name: not its classes, nor the settings of its DCLS."""
     return spec.family, spec.arguments, spec.micro, spec.dcls is None
-
-
-def class_names(count: int) -> list[str]:
-    """Names of a network's classes with their indices: ImageNet-1k's if it has as many."""
-    if count != IMAGENET_CLASSES:
-        return [f"class {index}" for index in range(count)]
-    info = ImageNetInfo()
-    return [f"{info.index_to_description(index)} ({index})" for index in range(count)]
 
 
 def network_input(picture: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:

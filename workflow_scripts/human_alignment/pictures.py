@@ -1,5 +1,6 @@
 """Pictures of any kind and size, as a camera or a web page leaves them, for networks to see."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,21 @@ from .cli import UserError
 from .images import InputTransform
 
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors
+
+
+def find_pictures(folder: Path | str) -> list[Path]:
+    """Files of a folder that Pillow knows by their ending, sorted by name.
+
+    Raises UserError when there is none.
+    """
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder} is not a folder of pictures")
+    known = Image.registered_extensions()
+    files = [path for path in sorted(Path(folder).iterdir()) if path.name[0] != "."]
+    found = [path for path in files if path.suffix.lower() in known]
+    if not found:
+        raise UserError(f"{folder} holds no picture; expected files such as .jpg or .png")
+    return found
 
 
 def read_picture(path: Path | str) -> np.ndarray:
@@ -48,6 +64,14 @@ def central_square(picture: np.ndarray) -> np.ndarray:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     return picture[top : top + side, left : left + side]
+
+
+def square_png(picture: np.ndarray, side: int) -> bytes:
+    """The central square of a picture, `side` pixels wide, as PNG."""
+    square = Image.fromarray(central_square(picture))
+    stream = io.BytesIO()
+    square.resize((side, side), Image.Resampling.BICUBIC).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def seen_part(
