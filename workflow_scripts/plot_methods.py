@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
             if path:
                 rows += network_rows(path, kind, data, index, protocol)
             else:
-                rows.append(absent(f"The study has no maps of this network {kind}.", len(index)))
+                rows.append(absent(f"No maps of this network {kind}.", len(index)))
         about = f"{arguments.network}. Above its maps the class that they explain."
         if not arguments.image_ids and len(index) < len(data):
             about += f" Images at even steps over the {len(data):,} of {data.dataset}."
