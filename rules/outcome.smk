@@ -12,6 +12,7 @@ rule make_table1:
         ),
         markdown=f"results/{STUDY}/tables/table1.md",
         latex=f"results/{STUDY}/tables/table1.tex",
+        html=f"results/{STUDY}/tables/table1.html",
     log:
         f"logs/{STUDY}/make_table1.log",
     benchmark:
@@ -29,7 +30,8 @@ rule make_table1:
         note=config["note"],
     shell:
         "python {params.script:q} --summary {input:q} --output {output.csv:q} "
-        "--markdown {output.markdown:q} --latex {output.latex:q} {params.paper} "
+        "--markdown {output.markdown:q} --latex {output.latex:q} "
+        "--html {output.html:q} {params.paper} "
         "--caption-note {params.note:q} 2> {log:q}"
 
 
