@@ -24,6 +24,7 @@ wildcard_constraints:
     shard="[0-9]+",
     part=r"|\.attributions",
     geometry=r"|\.released|\.full",
+    number="[5-9]",
 
 
 include: "rules/data.smk"
@@ -31,6 +32,7 @@ include: "rules/weights.smk"
 include: "rules/heatmaps.smk"
 include: "rules/scores.smk"
 include: "rules/outcome.smk"
+include: "rules/figures.smk"
 
 
 rule all:
@@ -46,3 +48,4 @@ rule all:
         rules.plot_threshold_sweep.output,
         rules.plot_sensitivity.output,
         rules.collect_measures.output if config["measures"] else [],
+        expand(rules.plot_methods.output, number=methods_numbers(config)),

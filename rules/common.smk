@@ -15,6 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.cli import UserError
 from human_alignment.config import check_config
+from human_alignment.pictures import find_pictures
 from human_alignment.protocol import Protocol
 
 Run = namedtuple("Run", "model run")  # run: `published`, or `seed0`, `seed1`, ...
@@ -57,9 +58,10 @@ def checked_study(config):
 def check_sources(config):
     """Local paths of the config exist; URLs are left to the download.
 
-    Raises UserError naming the key of each path that does not.
+    Raises UserError naming the key of each path that does not, or a folder without pictures.
     """
     named = {"imagenet.val": config["imagenet"]["val"]}
+    named["figures.pictures"] = config["figures"]["pictures"]
     if config["data"] == "clickme":
         named["clickme.source"] = config["clickme"]["source"]
     for model, entry in config["models"].items():
@@ -71,6 +73,7 @@ def check_sources(config):
     ]
     if missing:
         raise UserError("the config names what is not there:\n  " + "\n  ".join(missing[:10]))
+    picture_files(config)
 
 
 def runs(config):
@@ -164,8 +167,19 @@ def digits_flags(config):
 
 def heatmap_file(run, geometry=None):
     """Heatmaps of a run, under the study's protocol or another geometry."""
-    same = geometry in (None, protocol(config).geometry)
-    return f"results/{config['study']}/heatmaps/{run.model}/{run.run}{'' if same else '.' + geometry}.h5"
+    suffix = "" if geometry in (None, protocol(config).geometry) else f".{geometry}"
+    return f"results/{config['study']}/heatmaps/{run.model}/{run.run}{suffix}.h5"
+
+
+def made(files):
+    """All files; of a study with `partial` only those that exist."""
+    return [file for file in files if not config["partial"] or Path(file).exists()]
+
+
+def run_files(stage, ending, model=None):
+    """Files of all runs, or of the run that stands for a model; see `made`."""
+    shown = runs(config) if model is None else filter(None, [first_run(model)])
+    return made(f"results/{config['study']}/{stage}/{r.model}/{r.run}{ending}" for r in shown)
 
 
 def parts(config):
@@ -193,6 +207,12 @@ def sensitivity_heatmaps(config, run):
     return [heatmap_file(run, geometry) for geometry in wanted]
 
 
+def paper_protocol_scores(config):
+    """Scores under the protocol `paper`, if the study measures them."""
+    file = f"results/{config['study']}/scores/paper_protocol.csv"
+    return [file] if config["sensitivity"]["geometry"] else []
+
+
 def run_files(config, folder, ending):
     """A file of each run."""
     return [f"results/{config['study']}/{folder}/{r.model}/{r.run}{ending}" for r in runs(config)]
@@ -200,10 +220,7 @@ def run_files(config, folder, ending):
 
 def score_files(config, ending=".csv"):
     """Scores per image of all runs."""
-    folder = f"results/{config['study']}/scores"
-    return [
-        f"{folder}/{r.model}/{r.run}{part}{ending}" for part in parts(config) for r in runs(config)
-    ]
+    return [file for part in parts(config) for file in run_files("scores", f"{part}{ending}")]
 
 
 def summaries(config):
@@ -215,11 +232,40 @@ def accuracies(config):
     """Top-1 files of all runs; none when there is nothing to measure top-1 on."""
     if top1_images(config) is None:
         return []
-    return [f"results/{config['study']}/weights/{r.model}/{r.run}.top1.json" for r in runs(config)]
+    return run_files("weights", ".top1.json")
 
 
 def figure1_files(stage, ending):
     """Files of the model of Figure 1: with DCLS, then plain, as the paper's rows go."""
     name = config["figures"]["overlay_model"]
-    shown = [first_run(model) for model in (f"{name}_dcls", name)]
-    return [f"results/{config['study']}/{stage}/{r.model}/{r.run}{ending}" for r in shown if r]
+    scored = [m for m in (f"{name}_dcls", name) if run_files("scores", ".csv", m)]
+    return [file for model in scored for file in run_files(stage, ending, model)]
+
+
+def picture_files(config):
+    """Pictures of one's own for Figures 5, 6, ..., if the config names a folder."""
+    folder = config["figures"]["pictures"]
+    return list(map(str, find_pictures(folder))) if folder else []
+
+
+def methods_numbers(config):
+    """Numbers of the figures that show both methods: 5, 6, ..."""
+    return range(5, 5 + len(config["figures"]["methods_models"]))
+
+
+def methods_model(number):
+    """The network of Figure 5, 6, ..."""
+    return config["figures"]["methods_models"][int(number) - 5]
+
+
+def methods_images():
+    """Data file of the images of Figures 5, 6, ..."""
+    return f"results/{STUDY}/data/pictures.h5" if config["figures"]["pictures"] else data_file()
+
+
+def methods_heatmaps(model):
+    """Heatmaps of those images: the run that stands for a network; none if the study lacks it."""
+    if not config["figures"]["pictures"]:
+        return run_files("heatmaps", ".h5", model)
+    weights = run_files("weights", ".safetensors", model)
+    return [f"results/{STUDY}/pictures/{model}/{Path(file).stem}.h5" for file in weights]

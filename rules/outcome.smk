@@ -3,7 +3,8 @@
 
 rule make_table1:
     input:
-        rules.collect_scores.output,
+        summary=rules.collect_scores.output,
+        paper_protocol=paper_protocol_scores(config),
     output:
         csv=report(
             f"results/{STUDY}/tables/table1.csv",
@@ -12,6 +13,7 @@ rule make_table1:
         ),
         markdown=f"results/{STUDY}/tables/table1.md",
         latex=f"results/{STUDY}/tables/table1.tex",
+        html=f"results/{STUDY}/tables/table1.html",
     log:
         f"logs/{STUDY}/make_table1.log",
     benchmark:
@@ -28,8 +30,9 @@ rule make_table1:
         paper=paper_flag(config),
         note=config["note"],
     shell:
-        "python {params.script:q} --summary {input:q} --output {output.csv:q} "
-        "--markdown {output.markdown:q} --latex {output.latex:q} {params.paper} "
+        "python {params.script:q} --summary {input.summary:q} --output {output.csv:q} "
+        "--paper-protocol {input.paper_protocol:q} --markdown {output.markdown:q} --latex {output.latex:q} "
+        "--html {output.html:q} {params.paper} "
         "--caption-note {params.note:q} 2> {log:q}"
 
 

@@ -1,9 +1,11 @@
+import html.parser
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from human_alignment.cli import UserError
+from human_alignment.markup import Block, latex_text, to_html, to_latex, to_markdown
 from human_alignment.summaries import (
     average_runs,
     human_ceiling,
@@ -11,17 +13,7 @@ from human_alignment.summaries import (
     read_summary,
     scores_of,
 )
-from human_alignment.tables import (
-    Block,
-    add_paper,
-    blocks,
-    latex_text,
-    notes,
-    read_paper,
-    table1,
-    to_latex,
-    to_markdown,
-)
+from human_alignment.tables import add_paper, add_paper_protocol, blocks, notes, read_paper, table1
 from make_table1 import main
 
 PUBLIC_COLUMNS = ["model", "dcls", "parameters", "top1", "n_images"]
@@ -280,7 +272,7 @@ def test_absent_summary_is_refused(tmp_path):
         read_summary(tmp_path / "summary.csv")
 
 
-def test_script_writes_three_files_beside_each_other(summary_path, root, tmp_path):
+def test_script_writes_four_files_beside_each_other(summary_path, root, tmp_path):
     output = tmp_path / "tables" / "table1.csv"
     paper = str(root / "resources" / "paper_table1.csv")
     main(["--summary", str(summary_path), "--output", str(output), "--paper", paper])
@@ -288,6 +280,7 @@ def test_script_writes_three_files_beside_each_other(summary_path, root, tmp_pat
         "table1.csv",
         "table1.md",
         "table1.tex",
+        "table1.html",
     }
     table = pd.read_csv(output)
     assert list(table)[:11] == PUBLIC_COLUMNS
@@ -296,11 +289,80 @@ def test_script_writes_three_files_beside_each_other(summary_path, root, tmp_pat
 
 
 def test_script_takes_a_name_for_each_file_and_a_note(summary_path, tmp_path):
-    flags = ["--csv", "--markdown", "--latex"]
-    paths = [tmp_path / f"file{number}" for number in range(3)]
+    flags = ["--csv", "--markdown", "--latex", "--html"]
+    paths = [tmp_path / f"file{number}" for number in range(4)]
     named = [text for pair in zip(flags, map(str, paths), strict=True) for text in pair]
     main(["--summary", str(summary_path), *named, "--caption-note", "made_up"])
     assert sorted(tmp_path.iterdir()) == paths
     assert paths[1].read_text().endswith("- made_up\n")
     assert r"made\_up" in paths[2].read_text()
     assert "aper" not in paths[1].read_text()
+
+
+class Tags(html.parser.HTMLParser):
+    """Start tags with their attributes, and the text by innermost tag."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts, self._open = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag != "meta":
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.append((self._open[-1], data))
+
+
+def test_html_is_one_page_whose_cells_know_their_headers(summary, paper):
+    table = add_paper(table1(summary), paper)
+    page = to_html("Table 1", blocks(table), notes(summary, table, "a < b & c"))
+    found = Tags(page)
+    assert found._open == []
+    names = [tag for tag, _ in found.tags]
+    assert names.count("table") == names.count("caption") == 2
+    assert names.count("tr") == 2 * 17
+    scopes = [attributes["scope"] for tag, attributes in found.tags if tag == "th"]
+    assert scopes.count("row") == 32 and scopes.count("col") == 7 + 6
+    assert ("li", "a < b & c") in found.texts
+    assert ("th", "resnet50_dcls") in found.texts and ("td", "within interval") in found.texts
+    assert dict(found.tags)["html"] == {"lang": "en"}
+    assert not [a for _, a in found.tags if {"src", "href"} & set(a)]
+    assert "@import" not in page and "url(" not in page
+
+
+def test_scores_under_the_papers_protocol_have_their_own_block(summary, tmp_path):
+    other = summary.assign(
+        score=summary.score - 0.1, low=summary.low - 0.1, high=summary.high - 0.1
+    )
+    other = other[["model", "dcls", "run", "explainer", "score", "low", "high", "n"]]
+    other = other[(other.model != "resnet50") | (other.dcls == 0)]
+    other.loc[0, "n"] = 99
+    table = add_paper_protocol(table1(summary), other)
+    plain = blocks(table1(summary))
+    assert len(plain) == 1
+    first, under = blocks(table)
+    assert first.rows == plain[0].rows
+    assert under.header == ["Protocol paper", "Grad-CAM", "n", "Threshold-Grad-CAM", "n"]
+    assert under.rows[0][:3] == ["convnext_tiny", "0.570† [0.566, 0.574]", "99"]
+    assert under.rows[-1] == ["resnet50_dcls", "not measured", "-", "not measured", "-"]
+    remarks = notes(summary, table)
+    assert "†: from fewer than 100 images." in remarks
+    assert any(remark.startswith("Protocol paper: ") for remark in remarks)
+    assert not any("Protocol" in remark for remark in notes(summary, table1(summary)))
+    other.to_csv(tmp_path / "other.csv", index=False)
+    summary.to_csv(tmp_path / "summary.csv", index=False)
+    flags = ["--paper-protocol", str(tmp_path / "other.csv")]
+    main_flags = ["--summary", str(tmp_path / "summary.csv"), "--output", str(tmp_path / "t.csv")]
+    main([*main_flags, *flags])
+    written = pd.read_csv(tmp_path / "t.csv")
+    assert list(written)[:11] == PUBLIC_COLUMNS
+    difference = written.threshold_grad_cam - written.threshold_grad_cam_paper_protocol
+    assert difference.dropna().to_numpy() == pytest.approx(0.1)
+    assert "Protocol paper" in (tmp_path / "t.md").read_text()

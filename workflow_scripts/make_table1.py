@@ -1,24 +1,27 @@
-"""Make Table 1 from the summary of all scores, as CSV, Markdown and LaTeX."""
+"""Make Table 1 from the summary of all scores, as CSV, Markdown, LaTeX and HTML."""
 
 import argparse
 from pathlib import Path
 
 from human_alignment.cli import run
 from human_alignment.files import written_whole
+from human_alignment.markup import to_html, to_latex, to_markdown
 from human_alignment.summaries import read_summary
 from human_alignment.tables import (
     add_paper,
+    add_paper_protocol,
     blocks,
     notes,
     read_paper,
+    read_protocol_scores,
     table1,
-    to_latex,
-    to_markdown,
 )
+
+TITLE = "Table 1: alignment of visual models with humans"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Read the summary, write the table three times."""
+    """Read the summary, write the table four times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--summary", required=True, type=Path, help="scores/summary.csv")
     parser.add_argument(
@@ -26,9 +29,16 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--markdown", type=Path, help="default: beside the CSV file, .md")
     parser.add_argument("--latex", type=Path, help="default: beside the CSV file, .tex")
+    parser.add_argument("--html", type=Path, help="default: beside the CSV file, .html")
     parser.add_argument("--caption-note", default="", help="a sentence to put below the table")
     parser.add_argument(
         "--paper", type=Path, help="CSV file of the paper's Table 1, to compare full-size models"
+    )
+    parser.add_argument(
+        "--paper-protocol",
+        type=Path,
+        nargs="?",
+        help="CSV file of the study's scores under the protocol `paper`, to stand beside",
     )
     arguments = parser.parse_args(argv)
 
@@ -36,11 +46,14 @@ def main(argv: list[str] | None = None) -> None:
     table = table1(summary)
     if arguments.paper:
         table = add_paper(table, read_paper(arguments.paper))
+    if arguments.paper_protocol:
+        table = add_paper_protocol(table, read_protocol_scores(arguments.paper_protocol))
     shown = blocks(table), notes(summary, table, arguments.caption_note)
     texts = {
         arguments.output: table.to_csv(index=False, float_format="%.6g"),
         arguments.markdown or arguments.output.with_suffix(".md"): to_markdown(*shown),
         arguments.latex or arguments.output.with_suffix(".tex"): to_latex(*shown),
+        arguments.html or arguments.output.with_suffix(".html"): to_html(TITLE, *shown),
     }
     for path, text in texts.items():
         with written_whole(path) as partial:

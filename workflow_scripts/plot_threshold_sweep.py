@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 from human_alignment.cli import run
 from human_alignment.files import written_whole
+from human_alignment.markup import Block, to_markdown
 from human_alignment.plots import save
 from human_alignment.protocol_plots import threshold_sweep
 from human_alignment.runs import gather, network_of
 from human_alignment.summaries import full_name
-from human_alignment.tables import FEW_IMAGES, Block, to_markdown
+from human_alignment.tables import FEW_IMAGES
 
 CHOICE = ["best", "chosen", "n", "score", "low", "high"]
 

@@ -20,8 +20,8 @@ def unit_range(heatmap: np.ndarray) -> np.ndarray | None:
 def heatmap_overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     """Blend a map over an image, the more opaque the higher its value.
 
-    image: uint8 (s, s, 3).  heatmap: (h, w), resized to the image, then min to max as 0 to 1.
-    Returns uint8 (s, s, 3); the image itself when the map has nothing to show.
+    image: uint8 (r, c, 3).  heatmap: (h, w), resized to the image, then min to max as 0 to 1.
+    Returns uint8 (r, c, 3); the image itself when the map has nothing to show.
     """
     heatmap = unit_range(resize_bilinear(heatmap, *image.shape[:2]))
     if heatmap is None:
@@ -29,6 +29,12 @@ def heatmap_overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     colours = mpl.colormaps[COLOUR_MAP](heatmap)[..., :3] * 255
     opacity = 0.25 + 0.5 * heatmap[..., None]
     return (image * (1 - opacity) + colours * opacity).round().astype(np.uint8)
+
+
+def _tallest(row: list[np.ndarray | None]) -> float:
+    """Largest height of a row's pictures over their width, from a third to two."""
+    shapes = [picture.shape for picture in row if picture is not None]
+    return float(np.clip(max((h / w for h, w, *_ in shapes), default=1.0), 1 / 3, 2))
 
 
 @mpl.rc_context(STYLE)
@@ -42,10 +48,11 @@ def draw_grid(
     """Rows of pictures, each row with a title at its left and a label above every picture.
 
     A row of None says its title in place of what is missing. width: of the figure, in inches.
+    A row is as high as its tallest picture asks for, up to twice its width.
     """
     columns = max(len(row) for row in pictures)
     side = (width - 0.25) / columns
-    height = len(pictures) * side * 1.13 + 0.1
+    height = sum(side * (_tallest(row) + 0.13) for row in pictures) + 0.1
     figure = new_figure(height, notes, width)
     axes = figure.subplots(len(pictures), columns, squeeze=False)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)

@@ -82,10 +82,11 @@ def save(figure: Figure, paths: list[Path]) -> None:
 
 
 def say_instead(axes: Axes, sentence: str) -> None:
-    """Put a sentence where a plot would be that cannot be drawn."""
+    """Put a sentence where a plot would be that cannot be drawn; it makes no room for itself."""
     axes.set_axis_off()
     text = textwrap.fill(sentence, 48, break_on_hyphens=False)
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=GREY)
+    style = {"ha": "center", "va": "center", "color": GREY, "in_layout": False}
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, **style)
 
 
 def _only_words(sentence: str, note: str) -> Figure:

@@ -26,8 +26,8 @@ class Scores:
     status: np.ndarray
 
 
-def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Protocol) -> None:
-    """Refuse heatmaps of other images, in another order, or taken under another protocol."""
+def check_same_images(data: DataFile, heatmaps: HeatmapFile) -> None:
+    """Refuse heatmaps of other images, or in another order."""
     if heatmaps.data_digest != data.digest:
         raise UserError(
             f"{heatmaps.path} was not extracted from {data.path}: their data digests differ "
@@ -39,6 +39,11 @@ def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Proto
             f"{heatmaps.path} and {data.path} do not list the same images in the same order "
             f"({len(heatmaps)} and {len(data)} images); extract the heatmaps again"
         )
+
+
+def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Protocol) -> None:
+    """Refuse heatmaps of other images, in another order, or taken under another protocol."""
+    check_same_images(data, heatmaps)
     for field in ("geometry", "target"):
         used, wanted = getattr(heatmaps, field), getattr(protocol, field)
         if used != wanted:

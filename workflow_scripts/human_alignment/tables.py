@@ -1,13 +1,12 @@
-"""Table 1, one row per network, beside the paper's numbers where they compare; in three markups."""
+"""Table 1, one row per network, beside the paper's numbers where they compare."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .cli import UserError
+from .markup import Block
 from .summaries import (
     EXPLAINER_NAMES,
     NETWORK,
@@ -24,6 +23,7 @@ from .summaries import (
 FEW_IMAGES = 100  # a score from fewer is marked
 _MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
 _PAPER_KEY = [f"paper_{name}" for name in NETWORK]
+UNDER_PAPER = "_paper_protocol"  # ends the columns of scores under that protocol
 _INTERVAL = {"": "score", "_low": "low", "_high": "high"}  # suffix in Table 1, average's column
 
 
@@ -93,31 +93,66 @@ def add_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-@dataclass(frozen=True)
-class Block:
-    """Cells of one table as plain Unicode text; the first column is the network's name."""
+def read_protocol_scores(path: Path | str) -> pd.DataFrame:
+    """Read scores of the study under another protocol, a row per network, run and explainer."""
+    return read_checked(path, ["model", "run", "explainer"], ["dcls", "score", "low", "high", "n"])
 
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+
+def add_paper_protocol(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Add the scores under the `paper` protocol: `X_paper_protocol` with `_low`, `_high`, `_n`.
+
+    scores: of `read_protocol_scores`; several runs are averaged as those of the table are.
+    """
+    averaged = average_runs(scores.assign(parameters=np.nan))
+    for explainer in EXPLAINER_NAMES:
+        part = averaged[averaged["explainer"] == explainer].set_index(NETWORK)
+        wide = part[["score", "low", "high", "sd", "n"]].add_prefix(f"{explainer}{UNDER_PAPER}_")
+        wide = wide.rename(columns=lambda name: name.removesuffix("_score"))
+        table = table.merge(wide, "left", left_on=NETWORK, right_index=True)
+    return table
 
 
 def blocks(table: pd.DataFrame) -> list[Block]:
-    """Table 1 as text; with `add_paper`'s columns a second block compares it with the paper."""
+    """Table 1 as text. Further blocks: the paper beside it, and scores under its protocol."""
     compared = "paper_top1" in table
     digits = 4 if compared else 3  # the paper prints four
-    explainers = [name.removesuffix("_low") for name in table if name.endswith("_low")]
-    header = ["Model", "Parameters", "Top-1 (%)"]
-    for explainer in explainers:
-        header += [explainer_name(explainer), "n"]
-    rows = []
-    for row in table.to_dict("records"):
-        cells = [full_name(row["model"], row["dcls"]), _parameters(row), _top1(row)]
-        for explainer in explainers:
-            count = row[f"{explainer}_n"]
-            cells += [_score(row, explainer, digits), "-" if pd.isna(count) else f"{count:,}"]
-        rows.append(cells)
-    main = Block(header, rows)
-    return [main, _comparison(table)] if compared else [main]
+    bounded = [name.removesuffix("_low") for name in table if name.endswith("_low")]
+    explainers = [name for name in bounded if not name.endswith(UNDER_PAPER)]
+    header = ["Model", "Parameters", "Top-1 (%)", *_score_header(explainers)]
+    rows = [
+        [full_name(row["model"], row["dcls"]), _parameters(row), _top1(row)]
+        + _score_cells(row, explainers, digits)
+        for row in table.to_dict("records")
+    ]
+    parts = [Block(header, rows, "Scores and accuracy")]
+    if compared:
+        parts.append(_comparison(table))
+    if len(bounded) > len(explainers):
+        parts.append(_under_paper(table, digits))
+    return parts
+
+
+def _score_header(explainers: list[str]) -> list[str]:
+    return [cell for explainer in explainers for cell in (explainer_name(explainer), "n")]
+
+
+def _score_cells(row: dict, columns: list[str], digits: int) -> list[str]:
+    """Score and number of images, of each of these columns."""
+    cells = []
+    for column in columns:
+        count = row[f"{column}_n"]
+        cells += [_score(row, column, digits), "-" if pd.isna(count) else f"{count:,.0f}"]
+    return cells
+
+
+def _under_paper(table: pd.DataFrame, digits: int) -> Block:
+    columns = [f"{explainer}{UNDER_PAPER}" for explainer in EXPLAINER_NAMES]
+    rows = [
+        [full_name(row["model"], row["dcls"]), *_score_cells(row, columns, digits)]
+        for row in table.to_dict("records")
+    ]
+    header = ["Protocol paper", *_score_header(list(EXPLAINER_NAMES))]
+    return Block(header, rows, "Scores under the protocol that the paper's text describes")
 
 
 def _comparison(table: pd.DataFrame) -> Block:
@@ -129,7 +164,7 @@ def _comparison(table: pd.DataFrame) -> Block:
         for name in EXPLAINER_NAMES:
             cells += [_paper_cell(row, name, 4), row[f"{name}_verdict"] or "-"]
         rows.append(cells)
-    return Block(header, rows)
+    return Block(header, rows, "The paper's numbers, in parentheses ours minus them")
 
 
 def _paper_cell(row: dict, name: str, digits: int) -> str:
@@ -172,7 +207,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
     ceiling = human_ceiling(summary)
     divided = f", divided by the human ceiling {ceiling:g}" if ceiling else ""
     images = " or ".join(f"{count:,}" for count in table["n_images"].dropna().unique()) or "all"
-    text = str(blocks(table)[0].rows)
+    text = str([block.rows for block in blocks(table)])
     candidates = {
         f"Score: mean Spearman correlation of the model's map with the human map{divided}; in "
         "brackets its 95 % bootstrap interval over images.": True,
@@ -184,62 +219,8 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         "undefined: no image has a defined score.": "undefined" in text,
         "Paper: its numbers, in parentheses ours minus the paper's. within interval: the paper's "
         "score lies in our interval.": "paper_top1" in table,
+        "Protocol paper: the same networks and images, scored as the paper's text says where the "
+        "authors' code does otherwise.": any(name.endswith(UNDER_PAPER) for name in table),
         caption_note: bool(caption_note),
     }
     return [note for note, wanted in candidates.items() if wanted]
-
-
-def to_markdown(parts: list[Block], remarks: list[str]) -> str:
-    """Pipe tables with padded columns, readable in a terminal as they are, and notes below."""
-    text = []
-    for block in parts:
-        lines = [[cell.replace("|", "\\|") for cell in row] for row in (block.header, *block.rows)]
-        widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
-        lines.insert(1, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])
-        for cells in lines:
-            padded = [cells[0].ljust(widths[0])]
-            padded += [cell.rjust(w) for cell, w in zip(cells[1:], widths[1:], strict=True)]
-            text.append(f"| {' | '.join(padded)} |")
-        text.append("")
-    return "\n".join([*text, *(f"- {remark}" for remark in remarks)]) + "\n"
-
-
-_LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "|": r"\textbar{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "±": r"$\pm$",
-    "†": r"$^{\dagger}$",
-    "ρ": r"$\rho$",
-}
-
-
-def latex_text(text: str) -> str:
-    """Escape plain text for LaTeX; a minus sign before a digit becomes a real one."""
-    escaped = "".join(_LATEX.get(character, character) for character in text)
-    return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped)
-
-
-def to_latex(parts: list[Block], remarks: list[str]) -> str:
-    """Tables for `\\input`, notes below them at their width; needs only the package booktabs.
-
-    One box, so that it may stand in a table environment, in a paragraph or alone in a document
-    of class standalone.
-    """
-    text = ["% needs \\usepackage{booktabs} and, for accents, a UTF-8 document"]
-    text += [
-        r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}",
-        r"\sbox0{\begin{tabular}{@{}l@{}}",
-    ]
-    for block in parts:
-        text.append(rf"\begin{{tabular}}{{@{{}}l{'r' * (len(block.header) - 1)}@{{}}}}")
-        lines = [" & ".join(map(latex_text, row)) + r" \\" for row in (block.header, *block.rows)]
-        text += [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
-        text.append(r"\end{tabular} \\ \noalign{\vskip 1.5ex}")
-    text += [r"\end{tabular}}%", r"\begin{minipage}{\wd0}", r"\usebox0\par"]
-    text += [r"\raggedright"]
-    text += [latex_text(remark) + r"\par" for remark in remarks]
-    return "\n".join([*text, r"\end{minipage}", r"\endgroup"]) + "\n"

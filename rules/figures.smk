@@ -1,0 +1,85 @@
+# Figures beyond the scores: both methods on ten images (Figures 5 and 6).
+
+
+rule prepare_pictures:
+    input:
+        study=data_file(),
+        pictures=picture_files(config),
+    output:
+        f"results/{STUDY}/data/pictures.h5",
+    log:
+        f"logs/{STUDY}/prepare_pictures.log",
+    benchmark:
+        f"logs/{STUDY}/prepare_pictures.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        script=script("prepare_pictures.py"),
+        code=code_digest("prepare_pictures.py"),
+    shell:
+        "python {params.script:q} --study {input.study:q} --output {output:q} "
+        "{input.pictures:q} 2> {log:q}"
+
+
+# Pictures have no labels, and nothing of them is cut off: their maps explain the predicted class.
+rule explain_pictures:
+    input:
+        data=rules.prepare_pictures.output,
+        weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
+    output:
+        f"results/{STUDY}/pictures/{{model}}/{{run}}.h5",
+    log:
+        f"logs/{STUDY}/explain_pictures/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/explain_pictures/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: config["threads"]
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        script=script("extract_heatmaps.py"),
+        code=code_digest("extract_heatmaps.py"),
+    shell:
+        "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
+        "--model {wildcards.model:q} --geometry full --target prediction "
+        "--threads {threads} --output {output:q} 2> {log:q}"
+
+
+rule plot_methods:
+    input:
+        data=methods_images(),
+        plain=lambda wildcards: methods_heatmaps(methods_model(wildcards.number)),
+        dcls=lambda wildcards: methods_heatmaps(methods_model(wildcards.number) + "_dcls"),
+    output:
+        report(
+            multiext(f"results/{STUDY}/figures/figure{{number}}", ".png", ".pdf"),
+            category="Figures",
+            caption="../report/methods.rst",
+        ),
+    log:
+        f"logs/{STUDY}/plot_methods/{{number}}.log",
+    benchmark:
+        f"logs/{STUDY}/plot_methods/{{number}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        script=script("plot_methods.py"),
+        code=code_digest("plot_methods.py"),
+        network=lambda wildcards: methods_model(wildcards.number),
+        images=config["figures"]["methods_images"],
+        note=config["note"],
+        protocol=as_json(protocol(config).as_dict()),
+    shell:
+        "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
+        "--dcls {input.dcls:q} --network {params.network:q} --images {params.images} "
+        "--protocol {params.protocol:q} --note {params.note:q} --output {output:q} 2> {log:q}"

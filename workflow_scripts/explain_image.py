@@ -1,0 +1,102 @@
+"""Say what a network sees in a picture, and draw where: top classes, and one overlay per explainer.
+
+The weights are a file of this pipeline, or a published checkpoint together with --model. Under
+protocol `released` the network sees the usual centre crop, and the rest of the picture is dimmed
+in the figure; under `paper` it sees all of the picture, squeezed to a square.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from human_alignment.classes import class_names
+from human_alignment.cli import UserError, run
+from human_alignment.explainers import EXPLAINERS
+from human_alignment.explanations import Explanation, explain_picture, load_network
+from human_alignment.overlays import draw_grid, heatmap_overlay
+from human_alignment.pictures import read_picture, seen_part, shrunk
+from human_alignment.plots import save
+from human_alignment.protocol import PRESETS, Protocol
+from human_alignment.summaries import explainer_name
+from human_alignment.zoo import ModelSpec, prepare_for_inference
+
+LONGEST = 800  # pixels of a picture's long side in the figure
+COLUMN = 2.2  # inches
+
+
+def overlays(
+    picture: np.ndarray, found: Explanation, spec: ModelSpec, protocol: Protocol
+) -> list[np.ndarray]:
+    """Each explainer's map over the part of the picture that the network saw; the rest dimmed."""
+    rows, columns = seen_part(*picture.shape[:2], spec.transform, protocol.geometry)
+    drawn = []
+    for name, raw in found.maps.items():
+        canvas = (picture * 0.35).astype(np.uint8)
+        applied = protocol.apply(name, raw[None], spec.transform.crop)[0]
+        canvas[rows, columns] = heatmap_overlay(picture[rows, columns], applied)
+        drawn.append(canvas)
+    return drawn
+
+
+def described(found: Explanation, names: list[str], count: int) -> list[str]:
+    """The most probable classes, a line each."""
+    return [f"{found.probabilities[i]:7.1%}  {names[i]}" for i in found.top(count)]
+
+
+def arguments_of(argv: list[str] | None) -> argparse.Namespace:
+    """The command line's flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("picture", type=Path, help="any picture that Pillow reads")
+    parser.add_argument("--model", help="network, e.g. convnext_tiny_dcls; checkpoints need it")
+    parser.add_argument("--weights", required=True, help="weights file or published checkpoint")
+    parser.add_argument(
+        "--explainers",
+        nargs="+",
+        default=["grad_cam", "threshold_grad_cam"],
+        help=f"any of: {' '.join(EXPLAINERS)}",
+    )
+    parser.add_argument("--class", type=int, dest="target", help="to explain; default: predicted")
+    parser.add_argument("--top", type=int, default=5, help="how many classes to print")
+    parser.add_argument("--protocol", default="released", help=" or ".join(PRESETS))
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument(
+        "--output", nargs="+", required=True, help="figure to write: .png, .pdf or .svg"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Read, explain, print, draw."""
+    arguments = arguments_of(argv)
+    if arguments.top < 1:
+        raise UserError(f"--top: {arguments.top} is not positive")
+    torch.set_num_threads(arguments.threads)
+    protocol = Protocol.from_config(arguments.protocol)
+    picture = read_picture(arguments.picture)
+    model, spec = load_network(arguments.weights, arguments.model)
+    names = class_names(spec.num_classes)
+    found = explain_picture(
+        prepare_for_inference(model),
+        spec,
+        picture,
+        list(dict.fromkeys(arguments.explainers)),
+        arguments.target,
+        protocol.geometry,
+    )
+    lines = described(found, names, arguments.top)
+    height, width = picture.shape[:2]
+    print(f"{arguments.picture}: {width} x {height} pixels", *lines, sep="\n")
+    small = shrunk(picture, LONGEST)
+    pictures = [small, *overlays(small, found, spec, protocol)]
+    labels = ["picture", *map(explainer_name, found.maps)]
+    explained = f"Explained: {names[found.target]}, {found.probabilities[found.target]:.1%}."
+    likeliest = "Most probable: " + "; ".join(" ".join(line.split()) for line in lines) + "."
+    figure = draw_grid([pictures], [""], [labels], [explained, likeliest], COLUMN * len(pictures))
+    save(figure, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

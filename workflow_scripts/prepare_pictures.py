@@ -1,0 +1,37 @@
+"""Turn pictures of any kind into a data file without human maps, to be explained like a study's.
+
+Each picture's central square is resized to the study's image size. There are no labels: explain
+the predicted class (`extract_heatmaps.py --target prediction`).
+"""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.cli import run
+from human_alignment.datasets import DataFile, DataWriter
+from human_alignment.pictures import read_picture, square_png
+
+UNKNOWN = -1  # the label of every picture
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, read, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", nargs="+", type=Path, help="files that Pillow reads")
+    parser.add_argument(
+        "--study", required=True, help="data file whose image size and classes are taken"
+    )
+    parser.add_argument("--output", required=True, help="data file to write (.h5)")
+    arguments = parser.parse_args(argv)
+    with DataFile(arguments.study) as study:
+        classes, size = study.num_classes, study.image_size
+    about = dict(dataset="pictures", description="Pictures of one's own.")
+    with DataWriter(arguments.output, **about, num_classes=classes, image_size=size) as writer:
+        for path in arguments.pictures:
+            writer.append(square_png(read_picture(path), size), UNKNOWN, path.name)
+
+
+if __name__ == "__main__":
+    run(main)
