@@ -10,11 +10,18 @@ if not workflow.overwrite_configfiles:
     configfile: f"{workflow.basedir}/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
 STUDY = checked_study(config)
 RUNS = runs(config)
+TABLES = {  # titles of the tables under scores/ that are also pages
+    "comparisons": "Differences on the same images",
+    "correlations": "Accuracy, size and score",
+}
 
 
 wildcard_constraints:
@@ -31,6 +38,7 @@ include: "rules/weights.smk"
 include: "rules/heatmaps.smk"
 include: "rules/scores.smk"
 include: "rules/outcome.smk"
+include: "rules/pages.smk"
 
 
 rule all:
@@ -45,3 +53,14 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_threshold_sweep.output,
         rules.plot_sensitivity.output,
+        rules.make_gallery.output,
+        rules.describe_study.output,
+        expand(rules.show_table.output, table=TABLES),
+
+
+onsuccess:
+    print(closing("complete"), file=sys.stderr)
+
+
+onerror:
+    print(closing("stopped by failed jobs"), file=sys.stderr)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import time
 from collections import namedtuple
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -11,9 +12,11 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.cli import UserError
+from human_alignment.closing import closing_lines
 from human_alignment.config import check_config
 from human_alignment.protocol import Protocol
 
@@ -25,8 +28,8 @@ def script(name):
     return SCRIPTS / name
 
 
-def code_digest(name):
-    """Hash of a script and every module of ours that it imports.
+def code_digest(name, templates=()):
+    """Hash of a script, every module of ours that it imports, and the templates it fills.
 
     Snakemake does not look into scripts that a shell command calls: as a parameter of each rule
     this makes a job run again when its code was edited, and not on a touch or a fresh clone.
@@ -34,6 +37,7 @@ def code_digest(name):
     finder = ModuleFinder(path=[str(SCRIPTS)])  # parses, never executes
     finder.run_script(str(SCRIPTS / name))
     files = sorted(m.__file__ for m in finder.modules.values() if m.__file__)
+    files.extend(SCRIPTS / "human_alignment" / "templates" / name for name in templates)
     return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
 
 
@@ -164,8 +168,8 @@ def digits_flags(config):
 
 def heatmap_file(run, geometry=None):
     """Heatmaps of a run, under the study's protocol or another geometry."""
-    same = geometry in (None, protocol(config).geometry)
-    return f"results/{config['study']}/heatmaps/{run.model}/{run.run}{'' if same else '.' + geometry}.h5"
+    suffix = "" if geometry in (None, protocol(config).geometry) else f".{geometry}"
+    return f"results/{config['study']}/heatmaps/{run.model}/{run.run}{suffix}.h5"
 
 
 def parts(config):
@@ -223,3 +227,30 @@ def figure1_files(stage, ending):
     name = config["figures"]["overlay_model"]
     shown = [first_run(model) for model in (f"{name}_dcls", name)]
     return [f"results/{config['study']}/{stage}/{r.model}/{r.run}{ending}" for r in shown if r]
+
+
+def gallery_heatmaps(config):
+    """Heatmaps of the runs that have scores, in the order of `score_files`."""
+    runs = [Path(file) for file in score_files(config)]
+    return [heatmap_file(Run(file.parent.name, file.stem)) for file in runs]
+
+
+def shown(file, category, title, kind, caption):
+    """A file of the report, listed under its title; the reader chooses among its kinds."""
+    labels = {"shown": title, "as": kind}
+    return report(file, category=category, caption=f"../report/{caption}.rst", labels=labels)
+
+
+def figure(name, title, caption=None, category="Figures"):
+    """The two files of a figure, each shown in the report."""
+    kinds = {"png": "image (PNG)", "pdf": "vector (PDF)"}
+    return [
+        shown(f"results/{STUDY}/figures/{name}.{ending}", category, title, kind, caption or name)
+        for ending, kind in kinds.items()
+    ]
+
+
+def closing(state):
+    """What the run made, where and how long, and what it left out: a few lines to print."""
+    names = [f"{r.model}/{r.run}" for r in runs(config)]
+    return "\n".join(closing_lines(config["study"], names, state, STARTED))

@@ -5,10 +5,12 @@ rule make_table1:
     input:
         rules.collect_scores.output,
     output:
-        csv=report(
+        csv=shown(
             f"results/{STUDY}/tables/table1.csv",
-            category="Table 1",
-            caption="../report/table1.rst",
+            "Tables",
+            "Table 1",
+            "values (CSV)",
+            "table1",
         ),
         markdown=f"results/{STUDY}/tables/table1.md",
         latex=f"results/{STUDY}/tables/table1.tex",
@@ -39,11 +41,7 @@ rule plot_figure1:
         scores=figure1_files("scores", ".csv"),
         heatmaps=figure1_files("heatmaps", ".h5"),
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure1", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure1.rst",
-        ),
+        figure("figure1", "Figure 1: maps over images"),
     log:
         f"logs/{STUDY}/plot_figure1.log",
     benchmark:
@@ -70,11 +68,7 @@ rule plot_figure2:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure2", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure2.rst",
-        ),
+        figure("figure2", "Figure 2: without and with DCLS"),
     log:
         f"logs/{STUDY}/plot_figure2.log",
     benchmark:
@@ -98,11 +92,7 @@ rule plot_figure3:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure3", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure3.rst",
-        ),
+        figure("figure3", "Figure 3: scores of all networks"),
     log:
         f"logs/{STUDY}/plot_figure3.log",
     benchmark:
@@ -126,11 +116,7 @@ rule plot_figure4:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure4", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure4.rst",
-        ),
+        figure("figure4", "Figure 4: size and score"),
     log:
         f"logs/{STUDY}/plot_figure4.log",
     benchmark:
