@@ -230,9 +230,9 @@ def figure1_files(stage, ending):
 
 
 def gallery_heatmaps(config):
-    """Heatmaps of the runs that have scores, in the order of `score_files`."""
-    runs = [Path(file) for file in score_files(config)]
-    return [heatmap_file(Run(file.parent.name, file.stem)) for file in runs]
+    """Heatmaps behind the score files, in their order."""
+    scored = [Path(file) for file in score_files(config)]
+    return [f"results/{STUDY}/heatmaps/{s.parent.name}/{s.stem}.h5" for s in scored]
 
 
 def shown(file, category, title, kind, caption):

@@ -22,7 +22,7 @@ def closing_lines(
     started: seconds since the epoch.  folder: holds `results/` and `logs/`.
     """
     results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
-    scores = {run: _json(results / "scores" / f"{run}.json") for run in runs}
+    scores = {run: _summary(results / "scores" / run) for run in runs}
     missing = [run for run, found in scores.items() if not found]
     lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
     about = {
@@ -60,6 +60,13 @@ def _json(path: Path) -> dict:
         return {}
 
 
+def _summary(run: Path) -> dict:
+    """Summaries of one run by explainer; nothing unless those of all images are there."""
+    main = _json(run.with_name(f"{run.name}.json"))
+    sampled = sorted(run.parent.glob(f"{run.name}.*.json")) if main else []
+    return main | {name: one for path in sampled for name, one in _json(path).items()}
+
+
 def _made(results: Path, started: float) -> str:
     files = [path.stat() for path in results.rglob("*") if path.is_file()]
     new = [file for file in files if file.st_mtime >= started]
@@ -84,9 +91,10 @@ def _scored(scores: dict[str, dict]) -> str:
     found = [summary for summary in scores.values() if summary]
     if not found:
         return ""
-    images = max(one["n_images"] for summary in found for one in summary.values())
-    explainers = ", ".join(found[0])
-    return f"{len(found)} of {len(scores)} networks on {images:,} images: {explainers}"
+    images = {name: one["n_images"] for summary in found for name, one in summary.items()}
+    most = max(images.values())
+    explainers = [name + (f" ({n:,})" if n < most else "") for name, n in images.items()]
+    return f"{len(found)} of {len(scores)} networks on {most:,} images: {', '.join(explainers)}"
 
 
 def _left_out(results: Path, scores: dict[str, dict]) -> str:

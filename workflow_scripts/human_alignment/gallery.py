@@ -1,11 +1,12 @@
 """The gallery page: a sample of a study's images, with the maps and scores of every run.
 
 The page holds raw maps at the resolution of the feature map, one byte a value, and the browser
-enlarges and colours them: 16 networks x 8 explainers cost an image 8 kB. Scores are those of
-the score files, never computed again.
+enlarges and colours them: 16 networks x 8 explainers cost an image 8 kB. Maps of the input's own
+size are averaged to 28 x 28. Scores are those of the score files, never computed again.
 """
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import simplejpeg
+from PIL import Image
 
 from .classes import class_names
 from .cli import UserError
@@ -27,7 +29,9 @@ from .spearman import OK
 from .summaries import explainer_name
 
 PAGE_LIMIT = 25_000_000  # bytes: what phones open and mail servers still take
+NOT_SAMPLED = "not in the sample"  # in place of a status, where an explainer has no map
 _JPEG_QUALITY = 85
+_LARGEST = 28  # side of the maps held; those of the last feature map are smaller
 _LOOK = ("resize", "normalisation", "threshold", "below_threshold")  # fields the browser applies
 
 
@@ -35,23 +39,61 @@ _LOOK = ("resize", "normalisation", "threshold", "below_threshold")  # fields th
 class Sample:
     """Which images of a data file a page shows.
 
-    index: their places in the file, ascending.  sentence: how they were drawn, for readers.
+    index: their rows in the file, rising.  sentence: how they were drawn, for readers.
     """
 
     index: list[int]
     sentence: str
 
     @classmethod
-    def draw(cls, total: int, count: int, seed: int) -> "Sample":
-        """`count` of `total` images, at random without replacement; all where that is fewer."""
+    def draw(cls, total: int, count: int, seed: int, first: Iterable[int] = ()) -> "Sample":
+        """`count` of `total` rows at random without replacement; all where that is fewer.
+
+        first: rows to be drawn before any others; they must be a random sample themselves.
+        """
         if count >= total:
             return cls(list(range(total)), f"All {total:,} images of the study.")
-        drawn = np.random.default_rng(seed).choice(total, count, replace=False)
+        random, first = np.random.default_rng(seed), sorted(first)
+        others = np.setdiff1d(np.arange(total), first)
+        drawn = random.choice(first, min(count, len(first)), replace=False).tolist()
+        drawn += random.choice(others, count - len(drawn), replace=False).tolist()
         return cls(
-            sorted(drawn.tolist()),
+            sorted(map(int, drawn)),
             f"{count:,} of the study's {total:,} images, drawn at random without replacement "
             f"(seed {seed}), so that they stand for all of them.",
         )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Heatmaps of one run and their scores. A run has several where some explainers are sampled.
+
+    The run's name is in the path of its scores: `<model>/<run>.csv`, `<model>/<run>.<part>.csv`.
+    """
+
+    heatmaps: HeatmapFile
+    scores: Path
+
+    @property
+    def run(self) -> tuple[str, str]:
+        """Model and run."""
+        return self.scores.parent.name, self.scores.name.split(".")[0]
+
+    def maps(self, explainer: str, rows: list[int]) -> np.ndarray:
+        """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""
+        place = {int(row): i for i, row in enumerate(self.heatmaps.rows)}
+        blank = np.full_like(self.heatmaps.maps(explainer, 0, 1), np.nan)
+        found = [
+            self.heatmaps.maps(explainer, place[row], place[row] + 1) if row in place else blank
+            for row in rows
+        ]
+        return np.concatenate(found)
+
+
+def sampled_rows(parts: list[Part]) -> set[int]:
+    """Rows that every part with a sample of the images has; none if no part is sampled."""
+    samples = [set(part.heatmaps.rows.tolist()) for part in parts if part.heatmaps.sampled]
+    return set.intersection(*samples) if samples else set()
 
 
 def _text64(values: np.ndarray | bytes) -> str:
@@ -83,30 +125,41 @@ def floors(maps: np.ndarray) -> list[float | None]:
     ]
 
 
+def reduced(maps: np.ndarray, side: int = _LARGEST) -> np.ndarray:
+    """Maps (n, h, w) larger than `side`, averaged over areas to (n, side, side)."""
+    if max(maps.shape[1:]) <= side:
+        return maps
+    pictures = (Image.fromarray(np.asarray(one, np.float32)) for one in maps)
+    return np.stack([np.asarray(p.resize((side, side), Image.Resampling.BOX)) for p in pictures])
+
+
 def packed_maps(maps: np.ndarray, explainer: str, protocol: Protocol) -> dict:
-    """Maps (n, h, w) of one explainer as the page holds them."""
+    """Raw maps (n, h, w) of one explainer as the page holds them."""
+    maps = reduced(maps)
     packed = {"shape": maps.shape[1:], "levels": _text64(quantise(maps).tobytes())}
     if explainer in THRESHOLDED and protocol.normalisation == "max":
         packed["floors"] = floors(maps)
     return packed
 
 
-def read_rho(path: Path, explainers: list[str], image_ids: list[str]) -> dict[str, list]:
-    """By explainer and image: rho to four digits, or the status word where it is undefined.
+def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[str, list]:
+    """By explainer, of each image: rho to four digits, or a status word where it is undefined.
 
-    Raises UserError when the file lacks one of the images or explainers.
+    Raises UserError when the scores lack an explainer, or an image that has a heatmap.
     """
-    table = pd.read_csv(path, usecols=["image_id", "explainer", "rho", "status"], dtype={0: str})
+    columns = ["image_id", "explainer", "rho", "status"]
+    table = pd.read_csv(part.scores, usecols=columns, dtype={"image_id": str})
+    expected = set(image_ids).intersection(part.heatmaps.image_ids)
     found = {}
     for explainer in explainers:
         rows = table[table["explainer"] == explainer].set_index("image_id")
-        missing = [name for name in image_ids if name not in rows.index]
+        missing = expected.difference(rows.index)
         if missing:
             raise UserError(
-                f"{path} has no {explainer} score of image {missing[0]!r} (and of "
+                f"{part.scores} has no {explainer} score of image {min(missing)!r} (and of "
                 f"{len(missing) - 1} more); score the heatmaps again"
             )
-        rows = rows.loc[image_ids]
+        rows = rows.reindex(image_ids).fillna({"status": NOT_SAMPLED})
         found[explainer] = [
             round(float(rho), 4) if status == OK else str(status)
             for rho, status in zip(rows["rho"], rows["status"], strict=True)
@@ -115,21 +168,16 @@ def read_rho(path: Path, explainers: list[str], image_ids: list[str]) -> dict[st
 
 
 def packed_run(
-    heatmaps: HeatmapFile, scores: Path, explainers: list[str], index: list[int], protocol: Protocol
+    parts: list[Part], explainers: list[str], rows: list[int], ids: list[str], protocol: Protocol
 ) -> dict:
-    """One run of one network as the page holds it. Its name is in the path of its scores."""
-    maps = {
-        name: packed_maps(
-            np.concatenate([heatmaps.maps(name, i, i + 1) for i in index]), name, protocol
-        )
-        for name in explainers
-    }
-    return {
-        "model": scores.parent.name,
-        "run": scores.stem,
-        "maps": maps,
-        "rho": read_rho(scores, explainers, [heatmaps.image_ids[i] for i in index]),
-    }
+    """One run as the page holds it. rows, ids: of the images shown."""
+    model, run = parts[0].run
+    maps, rho = {}, {}
+    for part in parts:
+        names = [name for name in part.heatmaps.explainers if name in explainers]
+        maps |= {name: packed_maps(part.maps(name, rows), name, protocol) for name in names}
+        rho |= read_rho(part, names, ids)
+    return {"model": model, "run": run, "maps": maps, "rho": rho}
 
 
 def packed_images(data: DataFile, index: list[int]) -> list[dict]:
@@ -147,25 +195,25 @@ def packed_images(data: DataFile, index: list[int]) -> list[dict]:
     ]
 
 
-def common_explainers(files: list[HeatmapFile]) -> list[str]:
-    """Explainers that every file has, in the order of the first."""
-    return [name for name in files[0].explainers if all(name in f.explainers for f in files)]
+def common_explainers(runs: list[list[Part]]) -> list[str]:
+    """Explainers that every run has, in the order of the first."""
+    names = [[name for part in parts for name in part.heatmaps.explainers] for parts in runs]
+    return [name for name in names[0] if all(name in others for others in names)]
 
 
 def contents(
-    data: DataFile,
-    runs: list[tuple[HeatmapFile, Path]],
-    sample: Sample,
-    protocol: Protocol,
-    study: str,
+    data: DataFile, parts: list[Part], sample: Sample, protocol: Protocol, study: str
 ) -> dict:
-    """All that the page shows. runs: heatmaps and score file of each, in the order of display."""
-    for heatmaps, _ in runs:
-        check_belong_together(data, heatmaps, protocol)
-    explainers = common_explainers([heatmaps for heatmaps, _ in runs])
-    human = np.concatenate([data.human_maps(i, i + 1) for i in sample.index])
+    """All that the page shows. Runs stand in the order of their first part."""
+    for part in parts:
+        check_belong_together(data, part.heatmaps, protocol)
+    runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
+    explainers = common_explainers(runs)
+    rows = sample.index
+    human = np.concatenate([data.human_maps(row, row + 1) for row in rows])
     names = class_names(data.num_classes)
-    images = packed_images(data, sample.index)
+    images = packed_images(data, rows)
+    ids = [image["id"] for image in images]
     colours = np.asarray(mpl.colormaps[COLOUR_MAP](np.arange(256), bytes=True))[:, :3]
     return {
         "study": study,
@@ -179,10 +227,7 @@ def contents(
         ],
         "images": images,
         "human": {"shape": human.shape[1:], "levels": _text64(quantise(human).tobytes())},
-        "runs": [
-            packed_run(heatmaps, scores, explainers, sample.index, protocol)
-            for heatmaps, scores in runs
-        ],
+        "runs": [packed_run(parts, explainers, rows, ids, protocol) for parts in runs],
     }
 
 

@@ -13,7 +13,8 @@ data.runs.forEach(run => {
 });
 
 const state = {
-  a: 0, b: Math.min(1, data.runs.length - 1), explainer: data.explainers.length - 1,
+  a: 0, b: Math.min(1, data.runs.length - 1),
+  explainer: Math.max(0, data.explainers.findIndex(({ thresholded }) => thresholded)),
   sort: "file", label: "all", image: 0, opacity: 75, overlay: true,
 };
 
