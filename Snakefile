@@ -18,9 +18,11 @@ include: "rules/common.smk"
 
 STUDY = checked_study(config)
 RUNS = runs(config)
-TABLES = {  # titles of the tables under scores/ that are also pages
-    "comparisons": "Differences on the same images",
-    "correlations": "Accuracy, size and score",
+TABLES = {  # that are pages too: title, and where their values are
+    "comparisons": ("Differences on the same images", "scores"),
+    "correlations": ("Accuracy, size and score", "scores"),
+    "threshold_sweep": ("Best thresholds", "tables"),
+    "sensitivity": ("Sensitivity to the protocol", "tables"),
 }
 
 
@@ -55,7 +57,7 @@ rule all:
         rules.plot_sensitivity.output,
         rules.make_gallery.output,
         rules.describe_study.output,
-        expand(rules.show_table.output, table=TABLES),
+        expand(f"results/{STUDY}/tables/{{table}}.html", table=TABLES),
 
 
 onsuccess:

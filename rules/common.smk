@@ -236,14 +236,8 @@ def gallery_heatmaps(config):
 
 
 def shown(file, category, title, kind, caption):
-    """A file of the report, listed under its title; the reader chooses among its kinds.
-
-    title: text, or a function of the wildcards. caption: name of a file in report/.
-    """
-
-    def labels(wildcards):
-        return {"result": title(wildcards) if callable(title) else title, "format": kind}
-
+    """A file of the report, listed under its title; caption: name of a file in report/."""
+    labels = {"result": title, "format": kind}
     return report(file, category=category, caption=f"../report/{caption}.rst", labels=labels)
 
 

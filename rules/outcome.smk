@@ -141,16 +141,8 @@ rule plot_threshold_sweep:
         sweeps=run_files(config, "scores", ".sweep.csv"),
         choices=run_files(config, "scores", ".sweep.json"),
     output:
-        figure=report(
-            multiext(f"results/{STUDY}/figures/threshold_sweep", ".png", ".pdf"),
-            category="Protocol",
-            caption="../report/threshold_sweep.rst",
-        ),
-        table=report(
-            f"results/{STUDY}/tables/threshold_sweep.csv",
-            category="Protocol",
-            caption="../report/threshold_sweep.rst",
-        ),
+        figure=figure("threshold_sweep", "Threshold sweep"),
+        table=f"results/{STUDY}/tables/threshold_sweep.csv",
         markdown=f"results/{STUDY}/tables/threshold_sweep.md",
     log:
         f"logs/{STUDY}/plot_threshold_sweep.log",
@@ -179,16 +171,8 @@ rule plot_sensitivity:
     input:
         run_files(config, "scores", ".sensitivity.csv"),
     output:
-        figure=report(
-            multiext(f"results/{STUDY}/figures/sensitivity", ".png", ".pdf"),
-            category="Protocol",
-            caption="../report/sensitivity.rst",
-        ),
-        table=report(
-            f"results/{STUDY}/tables/sensitivity.csv",
-            category="Protocol",
-            caption="../report/sensitivity.rst",
-        ),
+        figure=figure("sensitivity", "Sensitivity to the protocol"),
+        table=f"results/{STUDY}/tables/sensitivity.csv",
         markdown=f"results/{STUDY}/tables/sensitivity.md",
         paper=f"results/{STUDY}/scores/paper_protocol.csv",
     log:

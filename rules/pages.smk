@@ -1,5 +1,7 @@
 # What a reader opens in a browser: the gallery, tables that sort, and what the study is made of.
 
+TABLE_PAGE = ["page.css", "table.html", "table.css", "table.js"]
+
 
 rule make_gallery:
     input:
@@ -42,37 +44,33 @@ rule make_gallery:
         "--output {output:q} 2> {log:q}"
 
 
-rule show_table:
-    input:
-        f"results/{STUDY}/scores/{{table}}.csv",
-    output:
-        shown(
-            f"results/{STUDY}/tables/{{table}}.html",
-            "Tables",
-            lambda wildcards: TABLES[wildcards.table],
-            "page (HTML)",
-            "tables",
-        ),
-    log:
-        f"logs/{STUDY}/show_table/{{table}}.log",
-    benchmark:
-        f"logs/{STUDY}/show_table/{{table}}.tsv"
-    wildcard_constraints:
-        table="|".join(TABLES),
-    conda:
-        "../envs/human_alignment.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        script=script("show_table.py"),
-        code=code_digest("show_table.py", ["page.css", "table.html", "table.css", "table.js"]),
-        title=lambda wildcards: TABLES[wildcards.table],
-        note=config["note"],
-    shell:
-        "python {params.script:q} --table {input:q} --title {params.title:q} "
-        "--note {params.note:q} --output {output:q} 2> {log:q}"
+for table, (title, folder) in TABLES.items():
+
+    rule:
+        name:
+            f"show_{table}"
+        input:
+            f"results/{STUDY}/{folder}/{table}.csv",
+        output:
+            shown(f"results/{STUDY}/tables/{table}.html", "Tables", title, "page (HTML)", table),
+        log:
+            f"logs/{STUDY}/show_{table}.log",
+        benchmark:
+            f"logs/{STUDY}/show_{table}.tsv"
+        conda:
+            "../envs/human_alignment.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            script=script("show_table.py"),
+            code=code_digest("show_table.py", TABLE_PAGE),
+            title=title,
+            note=config["note"],
+        shell:
+            "python {params.script:q} --table {input:q} --title {params.title:q} "
+            "--note {params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule describe_study:
@@ -100,7 +98,7 @@ rule describe_study:
         runtime=10,
     params:
         script=script("describe_study.py"),
-        code=code_digest("describe_study.py", ["page.css", "table.html", "table.css", "table.js"]),
+        code=code_digest("describe_study.py", TABLE_PAGE),
         config=as_json(config),
         protocol=as_json(protocol(config).as_dict()),
     shell:

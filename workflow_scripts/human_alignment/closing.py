@@ -63,8 +63,7 @@ def _json(path: Path) -> dict:
 def _summary(run: Path) -> dict:
     """Summaries of one run by explainer; nothing unless those of all images are there."""
     main = _json(run.with_name(f"{run.name}.json"))
-    sampled = sorted(run.parent.glob(f"{run.name}.*.json")) if main else []
-    return main | {name: one for path in sampled for name, one in _json(path).items()}
+    return main | _json(run.with_name(f"{run.name}.attributions.json")) if main else {}
 
 
 def _made(results: Path, started: float) -> str:
