@@ -1,12 +1,13 @@
 # make env    set up .venv from the pinned lists       make demo   the embedded study
-# make test   lint, format and all tests               make pins   resolve envs/ anew
+# make test   lint, format and all tests               make report the demo's report, one file
+# make pins   resolve envs/ anew
 
 PYTHON ?= python3
 # Every pin stands once, in envs/; a line there is `      - name==version`.
 PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' envs/human_alignment.yaml envs/workflow.yaml
 VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: env demo test pins clean
+.PHONY: env demo report test pins clean
 
 env: .venv/complete
 
@@ -21,6 +22,10 @@ demo: env
 	$(VENV) snakemake --cores all --profile profiles/demo
 	@cat results/demo/tables/table1.md
 	@echo; echo "Figures: results/demo/figures/   Tables: results/demo/tables/"
+
+report: demo
+	$(VENV) snakemake --cores 1 --profile profiles/demo --report results/demo/report.html
+	@echo; echo "Report: results/demo/report.html"
 
 test: env
 	$(VENV) python -m pytest

@@ -10,11 +10,21 @@ if not workflow.overwrite_configfiles:
     configfile: f"{workflow.basedir}/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
 STUDY = checked_study(config)
 RUNS = runs(config)
+TABLES = {  # that are pages too: title, and where their values are
+    "comparisons": ("Differences on the same images", "scores"),
+    "correlations": ("Accuracy, size and score", "scores"),
+    "threshold_sweep": ("Best thresholds", "tables"),
+    "sensitivity": ("Sensitivity to the protocol", "tables"),
+    **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
+}
 
 
 wildcard_constraints:
@@ -33,6 +43,7 @@ include: "rules/heatmaps.smk"
 include: "rules/scores.smk"
 include: "rules/outcome.smk"
 include: "rules/figures.smk"
+include: "rules/pages.smk"
 
 
 rule all:
@@ -49,3 +60,14 @@ rule all:
         rules.plot_sensitivity.output,
         rules.collect_measures.output if config["measures"] else [],
         expand(rules.plot_methods.output, number=methods_numbers(config)),
+        rules.make_gallery.output,
+        rules.describe_study.output,
+        expand(f"results/{STUDY}/tables/{{table}}.html", table=TABLES),
+
+
+onsuccess:
+    print(closing("complete"), file=sys.stderr)
+
+
+onerror:
+    print(closing("stopped by failed jobs"), file=sys.stderr)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import time
 from collections import namedtuple
 from modulefinder import ModuleFinder
 from pathlib import Path
@@ -11,9 +12,11 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.cli import UserError
+from human_alignment.closing import closing_lines
 from human_alignment.config import check_config
 from human_alignment.pictures import find_pictures
 from human_alignment.protocol import Protocol
@@ -26,8 +29,8 @@ def script(name):
     return SCRIPTS / name
 
 
-def code_digest(name):
-    """Hash of a script and every module of ours that it imports.
+def code_digest(name, templates=()):
+    """Hash of a script, every module of ours that it imports, and the templates it fills.
 
     Snakemake does not look into scripts that a shell command calls: as a parameter of each rule
     this makes a job run again when its code was edited, and not on a touch or a fresh clone.
@@ -35,6 +38,7 @@ def code_digest(name):
     finder = ModuleFinder(path=[str(SCRIPTS)])  # parses, never executes
     finder.run_script(str(SCRIPTS / name))
     files = sorted(m.__file__ for m in finder.modules.values() if m.__file__)
+    files.extend(SCRIPTS / "human_alignment" / "templates" / name for name in templates)
     return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
 
 
@@ -213,11 +217,6 @@ def paper_protocol_scores(config):
     return [file] if config["sensitivity"]["geometry"] else []
 
 
-def run_files(config, folder, ending):
-    """A file of each run."""
-    return [f"results/{config['study']}/{folder}/{r.model}/{r.run}{ending}" for r in runs(config)]
-
-
 def score_files(config, ending=".csv"):
     """Scores per image of all runs."""
     return [file for part in parts(config) for file in run_files("scores", f"{part}{ending}")]
@@ -269,3 +268,30 @@ def methods_heatmaps(model):
         return run_files("heatmaps", ".h5", model)
     weights = run_files("weights", ".safetensors", model)
     return [f"results/{STUDY}/pictures/{model}/{Path(file).stem}.h5" for file in weights]
+
+
+def gallery_heatmaps(config):
+    """Heatmaps behind the score files, in their order."""
+    scored = [Path(file) for file in score_files(config)]
+    return [f"results/{STUDY}/heatmaps/{s.parent.name}/{s.stem}.h5" for s in scored]
+
+
+def shown(file, category, title, kind, caption):
+    """A file of the report, listed under its title; caption: name of a file in report/."""
+    labels = {"result": title, "format": kind}
+    return report(file, category=category, caption=f"../report/{caption}.rst", labels=labels)
+
+
+def figure(name, title, caption=None, category="Figures"):
+    """The two files of a figure, each shown in the report."""
+    kinds = {"png": "image (PNG)", "pdf": "vector (PDF)"}
+    return [
+        shown(f"results/{STUDY}/figures/{name}.{ending}", category, title, kind, caption or name)
+        for ending, kind in kinds.items()
+    ]
+
+
+def closing(state):
+    """What the run made, where and how long, and what it left out: a few lines to print."""
+    names = [f"{r.model}/{r.run}" for r in runs(config)]
+    return "\n".join(closing_lines(config["study"], names, state, STARTED))

@@ -80,11 +80,7 @@ rule plot_samples:
     input:
         data_file(),
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/samples", ".png", ".pdf"),
-            category="Data",
-            caption="../report/samples.rst",
-        ),
+        figure("samples", "Samples of the data", category="Data"),
     log:
         f"logs/{STUDY}/plot_samples.log",
     benchmark:

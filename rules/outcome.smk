@@ -6,10 +6,12 @@ rule make_table1:
         summary=rules.collect_scores.output,
         paper_protocol=paper_protocol_scores(config),
     output:
-        csv=report(
+        csv=shown(
             f"results/{STUDY}/tables/table1.csv",
-            category="Table 1",
-            caption="../report/table1.rst",
+            "Tables",
+            "Table 1",
+            "values (CSV)",
+            "table1",
         ),
         markdown=f"results/{STUDY}/tables/table1.md",
         latex=f"results/{STUDY}/tables/table1.tex",
@@ -42,11 +44,7 @@ rule plot_figure1:
         scores=figure1_files("scores", ".csv"),
         heatmaps=figure1_files("heatmaps", ".h5"),
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure1", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure1.rst",
-        ),
+        figure("figure1", "Figure 1: maps over images"),
     log:
         f"logs/{STUDY}/plot_figure1.log",
     benchmark:
@@ -73,11 +71,7 @@ rule plot_figure2:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure2", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure2.rst",
-        ),
+        figure("figure2", "Figure 2: without and with DCLS"),
     log:
         f"logs/{STUDY}/plot_figure2.log",
     benchmark:
@@ -101,11 +95,7 @@ rule plot_figure3:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure3", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure3.rst",
-        ),
+        figure("figure3", "Figure 3: scores of all networks"),
     log:
         f"logs/{STUDY}/plot_figure3.log",
     benchmark:
@@ -129,11 +119,7 @@ rule plot_figure4:
     input:
         rules.collect_scores.output,
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure4", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/figure4.rst",
-        ),
+        figure("figure4", "Figure 4: size and score"),
     log:
         f"logs/{STUDY}/plot_figure4.log",
     benchmark:
@@ -155,19 +141,11 @@ rule plot_figure4:
 
 rule plot_threshold_sweep:
     input:
-        sweeps=run_files(config, "scores", ".sweep.csv"),
-        choices=run_files(config, "scores", ".sweep.json"),
+        sweeps=run_files("scores", ".sweep.csv"),
+        choices=run_files("scores", ".sweep.json"),
     output:
-        figure=report(
-            multiext(f"results/{STUDY}/figures/threshold_sweep", ".png", ".pdf"),
-            category="Protocol",
-            caption="../report/threshold_sweep.rst",
-        ),
-        table=report(
-            f"results/{STUDY}/tables/threshold_sweep.csv",
-            category="Protocol",
-            caption="../report/threshold_sweep.rst",
-        ),
+        figure=figure("threshold_sweep", "Threshold sweep"),
+        table=f"results/{STUDY}/tables/threshold_sweep.csv",
         markdown=f"results/{STUDY}/tables/threshold_sweep.md",
     log:
         f"logs/{STUDY}/plot_threshold_sweep.log",
@@ -194,18 +172,10 @@ rule plot_threshold_sweep:
 
 rule plot_sensitivity:
     input:
-        run_files(config, "scores", ".sensitivity.csv"),
+        run_files("scores", ".sensitivity.csv"),
     output:
-        figure=report(
-            multiext(f"results/{STUDY}/figures/sensitivity", ".png", ".pdf"),
-            category="Protocol",
-            caption="../report/sensitivity.rst",
-        ),
-        table=report(
-            f"results/{STUDY}/tables/sensitivity.csv",
-            category="Protocol",
-            caption="../report/sensitivity.rst",
-        ),
+        figure=figure("sensitivity", "Sensitivity to the protocol"),
+        table=f"results/{STUDY}/tables/sensitivity.csv",
         markdown=f"results/{STUDY}/tables/sensitivity.md",
         paper=f"results/{STUDY}/scores/paper_protocol.csv",
     log:

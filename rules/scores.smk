@@ -124,16 +124,8 @@ rule compare_models:
         scores=score_files(config),
         summary=rules.collect_scores.output,
     output:
-        pairs=report(
-            f"results/{STUDY}/scores/comparisons.csv",
-            category="Comparisons",
-            caption="../report/comparisons.rst",
-        ),
-        correlations=report(
-            f"results/{STUDY}/scores/correlations.csv",
-            category="Comparisons",
-            caption="../report/correlations.rst",
-        ),
+        pairs=f"results/{STUDY}/scores/comparisons.csv",
+        correlations=f"results/{STUDY}/scores/correlations.csv",
     log:
         f"logs/{STUDY}/compare_models.log",
     benchmark:
@@ -186,7 +178,7 @@ rule evaluate_measures:
 
 rule collect_measures:
     input:
-        run_files(config, "scores", ".measures.csv"),
+        run_files("scores", ".measures.csv"),
     output:
         csv=report(
             f"results/{STUDY}/tables/measures.csv",

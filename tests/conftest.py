@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from workflow_copy import Workflow
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -22,3 +24,26 @@ def data_dir() -> Path:
 def root() -> Path:
     """The repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def study(root):
+    """The demo's study, reduced: one pair of networks, few images, few steps."""
+    config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
+    config["digits"] |= {"train_images": 200, "test_images": 40}
+    config["recipes"]["digits"] |= {"steps": 8, "batch_size": 16, "windows": [[4, [32]]]}
+    names = ("convnext_tiny", "convnext_tiny_dcls")
+    config["models"] = {name: config["models"][name] for name in names}
+    config["attributions"] |= {"images": 5}
+    config["figures"] = {"overlay_model": "convnext_tiny", "overlay_images": 3}
+    return config
+
+
+@pytest.fixture(scope="session")
+def workflow(root, study, tmp_path_factory):
+    """That study, run once for all tests; each leaves it as it found it."""
+    workflow = Workflow(root, tmp_path_factory.mktemp("workflow"))
+    workflow.write(study)
+    done = workflow.snakemake()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workflow

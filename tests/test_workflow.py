@@ -4,88 +4,30 @@ One study is run once; the tests after it look at dry runs on its results. Each 
 copy of the repository as it found it.
 """
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from workflow_copy import Workflow
 
-PARTS = [
-    "Snakefile",
-    "rules",
-    "workflow_scripts",
-    "schemas",
-    "envs",
-    "report",
-    "profiles",
-    "resources",
-]
-CHAIN = {"train_model", "evaluate_top1", "extract_heatmaps", "score_alignment"}
-OUTCOME = {"collect_scores", "compare_models", "make_table1"}
-OUTCOME |= {"plot_figure2", "plot_figure3", "plot_figure4"}
-
-
-class Workflow:
-    """A copy of the repository, a working directory, and a study's config."""
-
-    def __init__(self, root: Path, folder: Path):
-        self.repository, self.work = folder / "repository", folder / "work"
-        self.repository.mkdir()
-        self.work.mkdir()
-        for part in [*PARTS, "config.yaml"]:
-            copy = shutil.copytree if (root / part).is_dir() else shutil.copy
-            copy(root / part, self.repository / part)
-        self.config_file = folder / "study.yaml"
-
-    def write(self, config: dict) -> None:
-        self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
-
-    def snakemake(self, *arguments: str, config: bool = True) -> subprocess.CompletedProcess:
-        """Run snakemake with this interpreter's environment; paths are the workflow's own."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile"]
-        command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
-        command += ["--cores", "2", "--nocolor", *arguments]
-        command += ["--configfile", str(self.config_file)] if config else []
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | {"PATH": path}
-        )
-
-    def planned(self, *arguments: str) -> dict[str, int]:
-        """Jobs by rule that would run now."""
-        done = self.snakemake("--dry-run", *arguments)
-        assert done.returncode == 0, done.stderr + done.stdout
-        table = re.search(
-            r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", done.stderr + done.stdout, re.S
-        )
-        rows = (line.split() for line in table[1].splitlines()) if table else []
-        return {name: int(count) for name, count in rows if name != "all"}
+SCORES = {"score_alignment": 2, "sweep_threshold": 1, "protocol_sensitivity": 1}
+CHAIN = {  # jobs of one network
+    "train_model": 1,
+    "evaluate_top1": 1,
+    "extract_heatmaps": 2,
+    "extract_attributions": 1,
+    **SCORES,
+}
+OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_gallery"]
+OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
+OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
+OUTCOME += ["show_comparisons", "show_correlations", "show_threshold_sweep", "show_sensitivity"]
+OUTCOME = dict.fromkeys(OUTCOME, 1)
+HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 
 
-@pytest.fixture(scope="module")
-def study(root):
-    """The demo's study, reduced: one pair of networks, few images, few steps."""
-    config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
-    config["digits"] |= {"train_images": 200, "test_images": 40}
-    config["recipes"]["digits"] |= {"steps": 8, "batch_size": 16, "windows": [[4, [32]]]}
-    names = ("convnext_tiny", "convnext_tiny_dcls")
-    config["models"] = {name: config["models"][name] for name in names}
-    config["figures"] = {"overlay_model": "convnext_tiny", "overlay_images": 3}
-    return config
-
-
-@pytest.fixture(scope="module")
-def workflow(root, study, tmp_path_factory):
-    workflow = Workflow(root, tmp_path_factory.mktemp("workflow"))
-    workflow.write(study)
-    done = workflow.snakemake()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return workflow
+def twice(jobs):
+    return {name: 2 * count for name, count in jobs.items()}
 
 
 def test_the_study_ends_in_table_and_figures(workflow):
@@ -135,7 +77,7 @@ def test_editing_one_models_entry_runs_its_chain_and_the_tables(workflow, study)
     workflow.write({**study, "models": {**study["models"], "convnext_tiny_dcls": changed}})
     planned = workflow.planned()
     workflow.write(study)
-    assert planned == dict.fromkeys(CHAIN | OUTCOME | {"plot_figure1"}, 1)
+    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_figure1": 1}
 
 
 def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
@@ -144,19 +86,21 @@ def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
     workflow.write({**study, "models": {**study["models"], "convnext_tiny": changed}})
     planned = workflow.planned()
     workflow.write(study)
-    assert planned == dict.fromkeys(CHAIN | OUTCOME, 1)
+    assert planned == CHAIN | OUTCOME | HEATMAPS
 
 
 @pytest.mark.parametrize(
-    "module, rules",
+    "name, rules",
     [
-        ("statistics", {"score_alignment": 2} | dict.fromkeys(OUTCOME, 1) | {"plot_figure1": 1}),
-        ("training", dict.fromkeys(CHAIN, 2) | dict.fromkeys(OUTCOME, 1) | {"plot_figure1": 1}),
-        ("tables", {"make_table1": 1}),
+        ("statistics.py", twice(SCORES) | OUTCOME | {"plot_figure1": 1}),
+        ("training.py", twice(CHAIN) | OUTCOME | HEATMAPS | {"plot_figure1": 1}),
+        ("tables.py", {"make_table1": 1}),
+        ("gallery.py", {"make_gallery": 1}),
+        ("templates/gallery.js", {"make_gallery": 1}),
     ],
 )
-def test_editing_an_imported_module_runs_what_imports_it(workflow, module, rules):
-    path = workflow.repository / "workflow_scripts" / "human_alignment" / f"{module}.py"
+def test_editing_an_imported_module_runs_what_imports_it(workflow, name, rules):
+    path = workflow.repository / "workflow_scripts" / "human_alignment" / name
     text = path.read_text()
     path.write_text(text + "\n# edited\n")
     planned = workflow.planned()

@@ -134,6 +134,8 @@ class HeatmapFile:
             attributes = self._file.attrs
             self.model = str(attributes["model"])
             self.data_digest = str(attributes["data_digest"])
+            self.weights_digest = str(attributes["weights_digest"])
+            self.versions = str(attributes["versions"])
             self.geometry = str(attributes["geometry"])
             self.target = str(attributes["target"])
             self.parameters = int(attributes["parameters"])

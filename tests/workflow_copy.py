@@ -1,0 +1,58 @@
+"""The workflow on a study, in a copy of the repository and a folder to work in."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+PARTS = [
+    "Snakefile",
+    "rules",
+    "workflow_scripts",
+    "schemas",
+    "envs",
+    "report",
+    "profiles",
+    "resources",
+]
+
+
+class Workflow:
+    """A copy of the repository, a working directory, and a study's config."""
+
+    def __init__(self, root: Path, folder: Path):
+        self.repository, self.work = folder / "repository", folder / "work"
+        self.repository.mkdir()
+        self.work.mkdir()
+        for part in [*PARTS, "config.yaml"]:
+            copy = shutil.copytree if (root / part).is_dir() else shutil.copy
+            copy(root / part, self.repository / part)
+        self.config_file = folder / "study.yaml"
+
+    def write(self, config: dict) -> None:
+        self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
+
+    def snakemake(self, *arguments: str, config: bool = True) -> subprocess.CompletedProcess:
+        """Run snakemake with this interpreter's environment; paths are the workflow's own."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile"]
+        command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
+        command += ["--cores", "2", "--nocolor", *arguments]
+        command += ["--configfile", str(self.config_file)] if config else []
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | {"PATH": path}
+        )
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs by rule that would run now."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stderr + done.stdout
+        table = re.search(
+            r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", done.stderr + done.stdout, re.S
+        )
+        rows = (line.split() for line in table[1].splitlines()) if table else []
+        return {name: int(count) for name, count in rows if name != "all"}

@@ -1,0 +1,113 @@
+"""The closing lines of a run: what was made, where, how long it took, what was left out.
+
+Standard library only, and read from what lies in results/ and logs/: it also runs where
+Snakemake is installed without the rules' environment.
+"""
+
+import csv
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+_LISTED = 4  # names a line lists before it says how many more there are
+
+
+def closing_lines(
+    study: str, runs: list[str], state: str, started: float, folder: Path | str = "."
+) -> list[str]:
+    """Lines to print when a run ends.
+
+    runs: `<model>/<run>` of every network the study should have.  state: how the run ended.
+    started: seconds since the epoch.  folder: holds `results/` and `logs/`.
+    """
+    results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
+    scores = {run: _summary(results / "scores" / run) for run in runs}
+    missing = [run for run, found in scores.items() if not found]
+    lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
+    about = {
+        "made": _made(results, started),
+        "job time": _job_time(logs, started),
+        "scored": _scored(scores),
+        "missing": f"no scores of {listed(missing)}; see {logs}" if missing else "",
+        "left out": _left_out(results, scores),
+        "to read": ", ".join(str(path) for path in _pages(results)),
+    }
+    return lines + [f"  {name:<9} {text}" for name, text in about.items() if text]
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units that matter."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _json(path: Path) -> dict:
+    """What a JSON file holds; nothing if it is not there or not whole."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _summary(run: Path) -> dict:
+    """Summaries of one run by explainer; nothing unless those of all images are there."""
+    main = _json(run.with_name(f"{run.name}.json"))
+    return main | _json(run.with_name(f"{run.name}.attributions.json")) if main else {}
+
+
+def _made(results: Path, started: float) -> str:
+    files = [path.stat() for path in results.rglob("*") if path.is_file()]
+    new = [file for file in files if file.st_mtime >= started]
+    size = sum(file.st_size for file in new) / 1e6
+    return f"{len(new)} files ({size:.1f} MB) of {len(files)} in {results}"
+
+
+def _job_time(logs: Path, started: float) -> str:
+    """Seconds of this run's jobs by rule, from their benchmark files, longest first."""
+    spent: Counter[str] = Counter()
+    for path in logs.rglob("*.tsv"):
+        if path.stat().st_mtime < started:
+            continue
+        with open(path, newline="") as stream:
+            rows = csv.DictReader(stream, delimiter="\t")
+            rule = path.relative_to(logs).parts[0].removesuffix(".tsv")
+            spent[rule] += sum(float(row["s"]) for row in rows)
+    return listed([f"{rule} {duration(seconds)}" for rule, seconds in spent.most_common()])
+
+
+def _scored(scores: dict[str, dict]) -> str:
+    found = [summary for summary in scores.values() if summary]
+    if not found:
+        return ""
+    images = {name: one["n_images"] for summary in found for name, one in summary.items()}
+    most = max(images.values())
+    explainers = [name + (f" ({n:,})" if n < most else "") for name, n in images.items()]
+    return f"{len(found)} of {len(scores)} networks on {most:,} images: {', '.join(explainers)}"
+
+
+def _left_out(results: Path, scores: dict[str, dict]) -> str:
+    """Records that the data file lacks, and images without a score, by cause."""
+    causes: Counter[str] = Counter()
+    for summary in scores.values():
+        for one in summary.values():
+            causes.update({cause: n for cause, n in one["status"].items() if cause != "ok"})
+    records = _json(results / "study.json").get("data", {}).get("left out", {})
+    parts = [f"{n:,} records of the data ({reason})" for reason, n in records.items()]
+    parts += [f"{n:,} scores ({cause.replace('_', ' ')})" for cause, n in causes.items()]
+    return listed(parts) or ("nothing" if any(scores.values()) else "")
+
+
+def _pages(results: Path) -> list[Path]:
+    pages = [results / "gallery.html", *sorted((results / "tables").glob("*.md"))]
+    return [path for path in pages if path.is_file()]

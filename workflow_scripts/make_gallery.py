@@ -1,0 +1,57 @@
+"""Write the gallery: one HTML page to browse images, human maps, heatmaps and their scores.
+
+A run's name is in the path of its scores, `<folder>/<model>/<run>.csv`; explainers that were run on
+a sample of the images have files of their own, `<run>.attributions.csv`.
+"""
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from human_alignment.cli import UserError, json_object, run
+from human_alignment.datasets import DataFile
+from human_alignment.files import written_whole
+from human_alignment.gallery import Part, Sample, contents, page, sampled_rows
+from human_alignment.heatmaps import HeatmapFile
+from human_alignment.protocol import Protocol
+
+CROPPED = (
+    "Each network saw the image as its own evaluation transform crops it; its map is laid over "
+    "the whole image, as in the authors' code, and scored so."
+)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, gather, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="data file with human maps")
+    parser.add_argument("--heatmaps", nargs="+", required=True, help="of all runs and parts")
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, help="in the same order")
+    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--images", type=int, default=200, help="how many to show at most")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
+    parser.add_argument("--study", default="study", help="its name, for the title")
+    parser.add_argument("--note", default="", help="a sentence under the title")
+    parser.add_argument("--output", required=True, help="page to write (.html)")
+    arguments = parser.parse_args(argv)
+    if len(arguments.heatmaps) != len(arguments.scores):
+        raise UserError("--heatmaps and --scores must name the same runs, in the same order")
+    if arguments.images < 1:
+        raise UserError(f"--images: {arguments.images} is not positive")
+    protocol = Protocol(**arguments.protocol)
+    with contextlib.ExitStack() as stack:
+        data = stack.enter_context(DataFile(arguments.data))
+        parts = [
+            Part(stack.enter_context(HeatmapFile(path)), scores)
+            for path, scores in zip(arguments.heatmaps, arguments.scores, strict=True)
+        ]
+        sample = Sample.draw(len(data), arguments.images, arguments.seed, sampled_rows(parts))
+        held = contents(data, parts, sample, protocol, arguments.study)
+    cropped = CROPPED if protocol.geometry == "released" else ""
+    html = page(held, [sample.sentence, arguments.note, cropped])
+    with written_whole(arguments.output) as partial:
+        partial.write_text(html, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)
