@@ -56,6 +56,8 @@ rule all:
         rules.plot_figure2.output,
         rules.plot_figure3.output,
         rules.plot_figure4.output,
+        rules.plot_comparisons.output,
+        rules.plot_accuracy.output,
         rules.plot_threshold_sweep.output,
         rules.plot_sensitivity.output,
         rules.collect_measures.output if config["measures"] else [],

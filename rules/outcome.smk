@@ -196,3 +196,52 @@ rule plot_sensitivity:
         "python {params.script:q} {input:q} --note {params.note:q} --output {output.figure:q} "
         "--table {output.table:q} --markdown {output.markdown:q} "
         "--paper-protocol {output.paper:q} 2> {log:q}"
+
+
+rule plot_comparisons:
+    input:
+        rules.compare_models.output.pairs,
+    output:
+        figure("comparisons", "Differences on the same images"),
+    log:
+        f"logs/{STUDY}/plot_comparisons.log",
+    benchmark:
+        f"logs/{STUDY}/plot_comparisons.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_comparisons.py"),
+        code=code_digest("plot_comparisons.py"),
+        note=config["note"],
+    shell:
+        "python {params.script:q} --comparisons {input:q} "
+        "--note {params.note:q} --output {output:q} 2> {log:q}"
+
+
+rule plot_accuracy:
+    input:
+        summary=rules.collect_scores.output,
+        correlations=rules.compare_models.output.correlations,
+    output:
+        figure("accuracy", "Top-1 accuracy against score"),
+    log:
+        f"logs/{STUDY}/plot_accuracy.log",
+    benchmark:
+        f"logs/{STUDY}/plot_accuracy.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_accuracy.py"),
+        code=code_digest("plot_accuracy.py"),
+        note=config["note"],
+    shell:
+        "python {params.script:q} --summary {input.summary:q} --correlations {input.correlations:q} "
+        "--note {params.note:q} --output {output:q} 2> {log:q}"

@@ -16,6 +16,14 @@ def network_of(path: Path) -> dict:
     return {"model": name.removesuffix(SUFFIX), "dcls": int(name.endswith(SUFFIX)), "run": run}
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV file with a header; one without rows is an empty table. UserError names the file."""
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a table: {error}") from error
+
+
 def gather(paths: list[Path]) -> pd.DataFrame:
     """Rows of every run's CSV file, each with its model, dcls and run in front.
 
@@ -23,10 +31,7 @@ def gather(paths: list[Path]) -> pd.DataFrame:
     """
     tables = []
     for path in paths:
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} is not a table of a run: {error}") from error
+        table = read_table(path)
         for place, (name, value) in enumerate(network_of(path).items()):
             table.insert(place, name, value)
         tables.append(table)

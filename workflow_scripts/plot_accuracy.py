@@ -1,0 +1,26 @@
+"""Draw top-1 accuracy against score, with their correlation over networks."""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.cli import run
+from human_alignment.comparison_plots import accuracy_against_score
+from human_alignment.plots import save
+from human_alignment.runs import read_table
+from human_alignment.summaries import read_summary
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--summary", required=True, type=Path, help="scores/summary.csv")
+    parser.add_argument("--correlations", required=True, type=Path, help="scores/correlations.csv")
+    parser.add_argument("--note", default="", help="a sentence to put small below the figure")
+    parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
+    arguments = parser.parse_args(argv)
+    summary, correlations = read_summary(arguments.summary), read_table(arguments.correlations)
+    save(accuracy_against_score(summary, correlations, arguments.note), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

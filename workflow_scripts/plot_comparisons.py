@@ -1,0 +1,24 @@
+"""Draw the paired differences: with DCLS against without, Threshold-Grad-CAM against Grad-CAM."""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.cli import run
+from human_alignment.comparison_plots import paired_differences
+from human_alignment.plots import save
+from human_alignment.runs import read_table
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--comparisons", required=True, type=Path, help="scores/comparisons.csv")
+    parser.add_argument("--note", default="", help="a sentence to put small below the figure")
+    parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
+    arguments = parser.parse_args(argv)
+    table = read_table(arguments.comparisons)
+    save(paired_differences(table, arguments.note), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
