@@ -166,3 +166,10 @@ def test_mean_and_deviation_over_seeds():
     assert mean == pytest.approx(0.74666667)
     assert deviation == pytest.approx(0.00503322)
     assert mean_and_deviation([0.7]) == (0.7, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_interval_of_nearly_equal_values_is_narrow_and_silent():
+    values = 0.5 + np.array([0, 1, 2, 3] * 5) * 1e-16
+    low, high = statistics.bootstrap_interval(values)
+    assert 0.5 - 1e-12 < low <= high < 0.5 + 1e-12

@@ -1,0 +1,122 @@
+"""Time and memory of scoring a study: 16 networks, two explainers, two protocols.
+
+    python benchmarks/bench_scores.py --output scores.csv
+
+Makes a data file of smooth human maps and, per network, a heatmap file of each geometry with 7 x 7
+maps, in a temporary folder; then runs score_alignment.py as the pipeline does, `--jobs` processes
+side by side, under `released` and under `paper`. Then one network alone on 500 and on four times as
+many images: the peak resident set must not grow.
+"""
+
+import argparse
+import csv
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
+
+import score_alignment
+from human_alignment.cli import run
+from human_alignment.datasets import DataFile, DataWriter
+from human_alignment.digits import encode
+from human_alignment.files import written_whole
+from human_alignment.heatmaps import HeatmapWriter
+
+EXPLAINERS = ["grad_cam", "threshold_grad_cam"]
+GEOMETRY = {"released": "released", "paper": "full"}  # of each protocol
+
+
+def make_data(path: Path, images: int, random: np.random.Generator) -> None:
+    """Human maps as of blurred clicks; the pictures themselves are not looked at."""
+    picture = encode(np.zeros((8, 8, 3), np.uint8))
+    attributes = dict(dataset="bench", description="", num_classes=1000, image_size=224)
+    with DataWriter(path, **attributes) as writer:
+        for i in range(images):
+            human = ndimage.gaussian_filter(random.normal(size=(64, 64)), 6)
+            writer.append(picture, i % 1000, f"{i:06d}", np.maximum(human, 0).astype(np.float32))
+
+
+def make_heatmaps(path: Path, data: DataFile, geometry: str, random: np.random.Generator) -> None:
+    """A heatmap file as extract_heatmaps.py leaves it."""
+    count = len(data)
+    header = {
+        "model": path.stem, "parameters": 1, "weights_digest": "", "data_digest": data.digest,
+        "geometry": geometry, "target": "label", "explainers": EXPLAINERS, "images": count,
+    }  # fmt: skip
+    maps = ndimage.gaussian_filter(random.normal(size=(2, count, 7, 7)), (0, 0, 1, 1))
+    columns = {"label": data.labels, "predicted": data.labels, "nonfinite": np.zeros(count, bool)}
+    columns["image_id"] = np.char.encode(data.image_ids, "utf-8")
+    writer = HeatmapWriter(path, header, (0, count), count)
+    named = dict(zip(EXPLAINERS, np.maximum(maps, 0).astype(np.float32), strict=True))
+    writer.put(0, columns | named)
+    writer.finish()
+
+
+def score(data: Path, heatmaps: Path, protocol: str) -> float:
+    """Run the script; its peak resident set in MiB."""
+    command = [
+        sys.executable, score_alignment.__file__, "--data", data, "--heatmaps", heatmaps,
+        "--protocol", protocol, "--output", heatmaps.with_suffix(f".{protocol}.csv"),
+        "--summary", heatmaps.with_suffix(f".{protocol}.json"),
+    ]  # fmt: skip
+    limits = {"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(list(map(str, command)), **limits)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"scoring {heatmaps} failed")
+    return usage.ru_maxrss / 1024
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the study, score it, print and write the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--models", type=int, default=16)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--output", required=True, help="table to write (.csv)")
+    arguments = parser.parse_args(argv)
+    random = np.random.default_rng(0)
+    found = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_data(folder / "data.h5", arguments.images, random)
+        jobs = []
+        with DataFile(folder / "data.h5") as data:
+            for protocol, geometry in GEOMETRY.items():
+                for i in range(arguments.models):
+                    path = folder / f"{geometry}{i}.h5"
+                    make_heatmaps(path, data, geometry, random)
+                    jobs.append((folder / "data.h5", path, protocol))
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            list(pool.map(lambda job: score(*job), jobs))
+        found["seconds"] = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found["cpu_seconds"] = (after.ru_utime + after.ru_stime) - (
+            before.ru_utime + before.ru_stime
+        )
+        for images in (500, 2000):
+            make_data(folder / f"{images}.data.h5", images, random)
+            with DataFile(folder / f"{images}.data.h5") as data:
+                make_heatmaps(folder / f"{images}.h5", data, "released", random)
+            peak = score(folder / f"{images}.data.h5", folder / f"{images}.h5", "released")
+            found[f"peak_mib_{images}_images"] = peak
+    row = {"models": arguments.models, "images": arguments.images, "jobs": arguments.jobs, **found}
+    print("\n".join(f"{name:>24} {value:.1f}" for name, value in row.items()))
+    with written_whole(arguments.output) as partial, open(partial, "w", newline="") as stream:
+        writer = csv.DictWriter(stream, row)
+        writer.writeheader()
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    run(main)
