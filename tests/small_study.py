@@ -72,7 +72,7 @@ def write_data(path: Path, count: int) -> None:
 def raw_maps(model: str, count: int) -> np.ndarray:
     """Maps (count, 7, 7): `near` peaks where humans look, `far` elsewhere, `odd` fails twice."""
     shift = {"near": 0.02, "far": 0.4, "odd": 0.15}[model]
-    peaks = (places(count) + shift * np.linspace(0, 1, count)[:, None]) % 1
+    peaks = (places(count) + shift * np.linspace(0.5, 1, count)[:, None]) % 1
     maps = np.stack([blob(*place, 7) for place in peaks])
     if model == "odd":
         maps[CONSTANT_MAP], maps[NONFINITE] = 0.5, np.nan
