@@ -315,8 +315,8 @@ def test_the_report_lists_every_table_and_figure_with_a_caption(report):
     listed = results(report)
     assert set(listed) == {"Data", "Figures", "Gallery", "Study", "Tables"}
     names = {path.rsplit("/", 1)[1] for paths in listed.values() for path in paths}
-    figures = ["figure1", "figure2", "figure3", "figure4", "samples", "sensitivity"]
-    tables = ["comparisons", "correlations", "sensitivity", "threshold_sweep"]
+    figures = [f"figure{number}" for number in range(1, 7)] + ["samples", "sensitivity"]
+    tables = ["table1", "comparisons", "correlations", "sensitivity", "threshold_sweep"]
     assert names >= {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
     assert names >= {f"{name}.html" for name in tables}
     assert names >= {"table1.csv", "gallery.html", "study.html"}
@@ -341,6 +341,15 @@ def test_figures_of_the_report_load(report, open_page):
         image = page.locator(".p-3 > img")
         expect(image).to_be_visible()
         page.wait_for_function("document.querySelector('.p-3 > img').naturalWidth > 500")
+
+
+def test_table_1_is_seen_in_the_report(report, open_page):
+    page = open_page(report)
+    choose(page, "Tables")
+    page.locator("tr", has_text="Table 1").filter(has_text="HTML").locator("a").first.click()
+    rows = page.frame_locator("iframe").locator("tbody tr", has_text="convnext_tiny")
+    expect(rows.first).to_be_visible()
+    assert rows.count() >= 2
 
 
 def test_a_table_of_the_report_is_seen_and_sorted(report, open_page):
