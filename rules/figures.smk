@@ -57,11 +57,7 @@ rule plot_methods:
         plain=lambda wildcards: methods_heatmaps(methods_model(wildcards.number)),
         dcls=lambda wildcards: methods_heatmaps(methods_model(wildcards.number) + "_dcls"),
     output:
-        report(
-            multiext(f"results/{STUDY}/figures/figure{{number}}", ".png", ".pdf"),
-            category="Figures",
-            caption="../report/methods.rst",
-        ),
+        figure("figure{number}", "Figure {number}: two explainers, ten images", "methods"),
     log:
         f"logs/{STUDY}/plot_methods/{{number}}.log",
     benchmark:

@@ -15,7 +15,13 @@ rule make_table1:
         ),
         markdown=f"results/{STUDY}/tables/table1.md",
         latex=f"results/{STUDY}/tables/table1.tex",
-        html=f"results/{STUDY}/tables/table1.html",
+        html=shown(
+            f"results/{STUDY}/tables/table1.html",
+            "Tables",
+            "Table 1",
+            "page (HTML)",
+            "table1",
+        ),
     log:
         f"logs/{STUDY}/make_table1.log",
     benchmark:

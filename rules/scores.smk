@@ -180,11 +180,7 @@ rule collect_measures:
     input:
         run_files("scores", ".measures.csv"),
     output:
-        csv=report(
-            f"results/{STUDY}/tables/measures.csv",
-            category="Comparisons",
-            caption="../report/measures.rst",
-        ),
+        csv=f"results/{STUDY}/tables/measures.csv",
         markdown=f"results/{STUDY}/tables/measures.md",
     log:
         f"logs/{STUDY}/collect_measures.log",

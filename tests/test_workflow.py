@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from workflow_copy import Workflow
 
-SCORES = {"score_alignment": 2, "sweep_threshold": 1, "protocol_sensitivity": 1}
+SCORES = {"score_alignment": 2, "evaluate_measures": 1}
+SCORES |= {"sweep_threshold": 1, "protocol_sensitivity": 1}
 CHAIN = {  # jobs of one network
     "train_model": 1,
     "evaluate_top1": 1,
@@ -20,8 +21,9 @@ CHAIN = {  # jobs of one network
 }
 OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_gallery"]
 OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
-OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
+OUTCOME += ["plot_threshold_sweep", "plot_sensitivity", "collect_measures"]
 OUTCOME += ["show_comparisons", "show_correlations", "show_threshold_sweep", "show_sensitivity"]
+OUTCOME += ["show_measures"]
 OUTCOME = dict.fromkeys(OUTCOME, 1)
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 

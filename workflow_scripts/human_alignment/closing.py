@@ -103,8 +103,7 @@ def _left_out(results: Path, scores: dict[str, dict]) -> str:
         for one in summary.values():
             causes.update({cause: n for cause, n in one["status"].items() if cause != "ok"})
     records = _json(results / "study.json").get("data", {}).get("left out", {})
-    parts = [f"{n:,} records of the data ({reason})" for reason, n in records.items()]
-    parts += [f"{n:,} scores ({cause.replace('_', ' ')})" for cause, n in causes.items()]
+    parts = [f"{n:,} x {cause.replace('_', ' ')}" for cause, n in (records | causes).items()]
     return listed(parts) or ("nothing" if any(scores.values()) else "")
 
 

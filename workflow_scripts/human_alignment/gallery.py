@@ -156,7 +156,7 @@ def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[st
         missing = expected.difference(rows.index)
         if missing:
             raise UserError(
-                f"{part.scores} has no {explainer} score of image {min(missing)!r} (and of "
+                f"{part.scores} has no {explainer} score of image {min(missing)} (and of "
                 f"{len(missing) - 1} more); score the heatmaps again"
             )
         rows = rows.reindex(image_ids).fillna({"status": NOT_SAMPLED})

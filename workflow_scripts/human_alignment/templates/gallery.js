@@ -210,6 +210,7 @@ function bar(value) {
   return element("span", { style: `left: ${value < 0 ? 50 - half : 50}%; width: ${half}%` });
 }
 
+const beside = matchMedia("(min-width: 64rem)"); // the list stands beside the image, see the styles
 const loader = new IntersectionObserver(entries => entries.forEach(entry => {
   if (!entry.isIntersecting) return;
   loader.unobserve(entry.target);
@@ -220,12 +221,13 @@ const tiles = data.images.map((image, i) => {
   const picture = element("img", { alt: `image ${image.id}, ${data.classes[image.label]}`, "data-image": i });
   const line = name => element("span", { class: `row ${name}` }, element("b", {}, name.toUpperCase()), element("span"));
   const button = element("button", { type: "button" }, picture, line("a"), line("b"));
-  button.onclick = () => { change({ image: i }); byId("detail").scrollIntoView({ block: "nearest" }); };
+  button.onclick = () => {
+    change({ image: i });
+    if (!beside.matches) byId("detail").scrollIntoView();
+  };
   loader.observe(picture);
   return element("li", {}, button);
 });
-
-const beside = matchMedia("(min-width: 64rem)"); // the list stands beside the image, see the styles
 
 function drawList() {
   const list = order();

@@ -1,0 +1,120 @@
+"""A study small enough for a test: made-up images and maps, scored by the pipeline's own script."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import make_gallery
+import numpy as np
+import score_alignment
+from human_alignment.datasets import DataFile, DataWriter
+from human_alignment.digits import encode
+from human_alignment.heatmaps import HeatmapWriter
+from human_alignment.protocol import PRESETS
+
+SIDE = 32  # pixels of an image
+CONSTANT_HUMAN, CONSTANT_MAP, NONFINITE = 4, 5, 6  # images of which a score is undefined
+MODELS = ("near", "far", "odd")
+
+
+@dataclass(frozen=True)
+class SmallStudy:
+    """Files of a study."""
+
+    data: Path
+    heatmaps: list[Path]
+    scores: list[Path]
+    protocol: str
+
+    def gallery(self, output: Path, *more: str) -> Path:
+        """Its gallery, written to `output`."""
+        make_gallery.main(
+            ["--data", str(self.data), "--heatmaps", *map(str, self.heatmaps)]
+            + ["--scores", *map(str, self.scores), "--protocol", protocol_json(self.protocol)]
+            + ["--study", "small", "--note", "A <b>note</b>.", "--output", str(output), *more]
+        )
+        return output
+
+
+def protocol_json(preset: str) -> str:
+    """All fields of a preset, as the rules pass them."""
+    return json.dumps(PRESETS[preset].as_dict())
+
+
+def blob(row: float, column: float, side: int) -> np.ndarray:
+    """A map (side, side) with a peak at a place given from 0 to 1."""
+    steps = (np.arange(side) + 0.5) / side
+    distance = (steps[:, None] - row) ** 2 + (steps[None] - column) ** 2
+    return np.exp(-12 * distance).astype(np.float32)
+
+
+def image(number: int, row: float, column: float) -> np.ndarray:
+    """A smooth picture (SIDE, SIDE, 3) that is bright at the place."""
+    peak = blob(row, column, SIDE)[..., None]
+    tint = np.array([[0.3 + 0.1 * (number % 5), 0.5, 0.9 - 0.1 * (number % 7)]])
+    return (40 + 200 * peak * tint).clip(0, 255).astype(np.uint8)
+
+
+def places(count: int) -> np.ndarray:
+    """Where the peaks are, (count, 2)."""
+    return np.random.default_rng(1).uniform(0.2, 0.8, (count, 2))
+
+
+def write_data(path: Path, count: int) -> None:
+    """Images of four classes, each with its human map."""
+    attributes = dict(dataset="small", description="made up", num_classes=4, image_size=SIDE)
+    with DataWriter(path, **attributes) as writer:
+        for number, place in enumerate(places(count)):
+            human = blob(*place, 16) * (number != CONSTANT_HUMAN)
+            writer.append(encode(image(number, *place)), number % 4, f"image-{number:03d}", human)
+
+
+def raw_maps(model: str, count: int) -> np.ndarray:
+    """Maps (count, 7, 7): `near` peaks where humans look, `far` elsewhere, `odd` fails twice."""
+    shift = {"near": 0.02, "far": 0.4, "odd": 0.15}[model]
+    peaks = (places(count) + shift * np.linspace(0.5, 1, count)[:, None]) % 1
+    maps = np.stack([blob(*place, 7) for place in peaks])
+    if model == "odd":
+        maps[CONSTANT_MAP], maps[NONFINITE] = 0.5, np.nan
+    return maps
+
+
+def write_heatmaps(path: Path, data: DataFile, model: str, preset: str) -> None:
+    """Maps of both explainers; Grad-CAM's are the squares."""
+    protocol, count = PRESETS[preset], len(data)
+    header = {
+        "model": model,
+        "parameters": 7,
+        "weights_digest": "w" * 64,
+        "data_digest": data.digest,
+        "geometry": protocol.geometry,
+        "target": protocol.target,
+        "explainers": ["grad_cam", "threshold_grad_cam"],
+        "versions": "torch 0",
+        "images": count,
+    }
+    writer = HeatmapWriter(path, header, rows=(0, count), chunk=count)
+    maps = raw_maps(model, count)
+    columns = {"grad_cam": maps**2, "threshold_grad_cam": maps, "label": data.labels}
+    columns |= {"image_id": np.char.encode(data.image_ids, "utf-8"), "predicted": data.labels}
+    writer.put(0, columns | {"nonfinite": ~np.isfinite(maps).all(axis=(1, 2))})
+    writer.finish()
+
+
+def make(folder: Path, count: int = 40, preset: str = "released") -> SmallStudy:
+    """Write a study of three networks into a folder."""
+    study = SmallStudy(
+        data=folder / "data.h5",
+        heatmaps=[folder / "heatmaps" / model / "seed0.h5" for model in MODELS],
+        scores=[folder / "scores" / model / "seed0.csv" for model in MODELS],
+        protocol=preset,
+    )
+    write_data(study.data, count)
+    for model, heatmaps, scores in zip(MODELS, study.heatmaps, study.scores, strict=True):
+        with DataFile(study.data) as data:
+            write_heatmaps(heatmaps, data, model, preset)
+        score_alignment.main(
+            ["--data", str(study.data), "--heatmaps", str(heatmaps), "--protocol", preset]
+            + ["--output", str(scores), "--summary", str(scores.with_suffix(".json"))]
+        )
+    return study
