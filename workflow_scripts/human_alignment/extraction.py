@@ -79,6 +79,7 @@ def compile_body(model: nn.Module, layer: nn.Module) -> None:
 
     The head stays as it is: autograd goes through it.
     """
+    torch._dynamo.config.recompile_limit = 256  # blocks of one class count as one; 8 is too few
     for child in layer.children() if model is layer else model.children():
         if model is not layer and any(module is layer for module in child.modules()):
             compile_body(child, layer)
