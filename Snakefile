@@ -51,6 +51,7 @@ rule all:
     input:
         rules.plot_samples.output,
         rules.make_table1.output,
+        rules.check_claims.output,
         rules.compare_models.output,
         rules.plot_figure1.output,
         rules.plot_figure2.output,

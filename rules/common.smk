@@ -140,6 +140,12 @@ def paper_flag(config):
     return f"--paper {Path(workflow.basedir) / 'resources' / 'paper_table1.csv'}"
 
 
+def claims_flags(config):
+    """The paper's own numbers go through the check of its claims where they stand beside ours."""
+    flag, seeds = paper_flag(config), Path(workflow.basedir) / "resources" / "paper_seeds.csv"
+    return f"{flag} --paper-seeds {seeds}" if flag else ""
+
+
 def first_run(model):
     """The run that stands for a model where only one can be shown."""
     return next((r for r in runs(config) if r.model == model), None)

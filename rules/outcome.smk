@@ -44,6 +44,39 @@ rule make_table1:
         "--caption-note {params.note:q} 2> {log:q}"
 
 
+rule check_claims:
+    input:
+        summary=rules.collect_scores.output,
+        comparisons=rules.compare_models.output.pairs,
+    output:
+        csv=f"results/{STUDY}/tables/claims.csv",
+        markdown=f"results/{STUDY}/tables/claims.md",
+        html=report(
+            f"results/{STUDY}/tables/claims.html",
+            category="Claims",
+            caption="../report/claims.rst",
+        ),
+    log:
+        f"logs/{STUDY}/check_claims.log",
+    benchmark:
+        f"logs/{STUDY}/check_claims.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("check_claims.py"),
+        code=code_digest("check_claims.py"),
+        paper=claims_flags(config),
+        note=config["note"],
+    shell:
+        "python {params.script:q} --summary {input.summary:q} --comparisons {input.comparisons:q} "
+        "--output {output.csv:q} --markdown {output.markdown:q} --html {output.html:q} "
+        "{params.paper} --caption-note {params.note:q} 2> {log:q}"
+
+
 rule plot_figure1:
     input:
         data=data_file(),

@@ -87,6 +87,7 @@ th, td { padding: 0.3rem 0.75rem; text-align: left; vertical-align: top; }
 thead { border-bottom: 1px solid; }
 tbody th { font-weight: 400; position: sticky; left: 0; background: Canvas; }
 tbody tr + tr { border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
+table:not(.numeric) tbody th { min-width: 12rem; }
 .numeric :is(th, td) { white-space: nowrap; font-variant-numeric: tabular-nums; }
 .numeric :is(th, td):not(:first-child) { text-align: right; }
 ul { font-size: 0.875rem; padding-left: 1.2rem; }

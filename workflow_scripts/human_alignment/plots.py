@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from .cli import UserError
 from .files import written_whole
 from .labels import place_labels
+from .statistics import fisher_interval
 from .summaries import (
     EXPLAINER_NAMES,
     explainer_name,
@@ -271,7 +272,7 @@ def _correlation(size: np.ndarray, score: np.ndarray) -> str:
     r = float(np.corrcoef(np.log10(size), score)[0, 1])
     interval = ""
     if count > 3 and abs(r) < 1 - 1e-12:
-        low, high = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(count - 3))
+        low, high = fisher_interval(r, count)
         interval = f" (95 %: {low:.2f} to {high:.2f})"
     return f"Pearson r = {r:.2f}{interval}, n = {count}".replace("-", "−")
 

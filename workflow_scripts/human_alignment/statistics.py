@@ -141,6 +141,14 @@ def correlate_models(
     return Correlation(len(x), float(value), float(low), float(high))
 
 
+def fisher_interval(r: float, count: int) -> tuple[float, float]:
+    """95 % interval of a Pearson correlation of `count` > 3 pairs, by Fisher's transformation."""
+    if abs(r) > 1 - 1e-12:
+        return r, r
+    low, high = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(count - 3))
+    return float(low), float(high)
+
+
 def _rowwise(x: np.ndarray, y: np.ndarray, method: str) -> np.ndarray:
     """Correlation of each row of x with that of y, (r,); NaN where a row does not vary."""
     if method not in ("pearson", "spearman"):

@@ -66,23 +66,37 @@ def read_paper(path: Path | str) -> pd.DataFrame:
     return read_checked(path, ["model"], ["dcls", "top1", *EXPLAINER_NAMES])
 
 
+def read_seeds(path: Path | str) -> pd.DataFrame:
+    """Read the paper's spread over trainings: columns model, dcls, runs, and means and `_sd`."""
+    numbers = [f"{name}{end}" for name in ("top1", "threshold_grad_cam") for end in ("", "_sd")]
+    return read_checked(path, ["model"], ["dcls", "runs", *numbers])
+
+
+def refuse_micro(table: pd.DataFrame, paper: pd.DataFrame) -> None:
+    """Raise UserError if a network with a name of the paper is of a micro size.
+
+    Its scores and the paper's are of different networks on different images.
+    """
+    same = table.merge(paper[NETWORK])
+    small = same[(same["parameters"] < _MICRO).fillna(False)]
+    if len(small):
+        name = full_name(*small[NETWORK].iloc[0])
+        raise UserError(
+            f"{len(small)} networks ({name} first) have fewer than {_MICRO:,} parameters: not "
+            "those of the paper, whose numbers would mislead beside them; leave out --paper"
+        )
+
+
 def add_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """Add the paper's numbers: columns `paper_X`, `X_difference` (ours - paper), `X_verdict`.
 
     The verdict on a score is `within interval` if the paper's number lies in our 95 % interval,
     else `differs`; empty where either is missing. Top-1 has no interval here, so no verdict.
 
-    Raises UserError if a network with a name of the paper is of a micro size: its scores and the
-    paper's are of different networks on different images.
+    Raises UserError as `refuse_micro` does.
     """
+    refuse_micro(table, paper)
     merged = table.merge(paper.add_prefix("paper_"), "left", left_on=NETWORK, right_on=_PAPER_KEY)
-    small = merged["paper_model"].notna() & (merged["parameters"] < _MICRO).fillna(False)
-    if small.any():
-        names = [full_name(row.model, row.dcls) for row in merged[small].itertuples()]
-        raise UserError(
-            f"{len(names)} networks ({names[0]} first) have fewer than {_MICRO:,} parameters: not "
-            "those of the paper, whose numbers would mislead beside them; leave out --paper"
-        )
     result = merged.drop(columns=_PAPER_KEY)
     for name in ["top1", *EXPLAINER_NAMES]:
         result[f"{name}_difference"] = result[name] - result[f"paper_{name}"]
