@@ -51,10 +51,12 @@ rule check_claims:
     output:
         csv=f"results/{STUDY}/tables/claims.csv",
         markdown=f"results/{STUDY}/tables/claims.md",
-        html=report(
+        html=shown(
             f"results/{STUDY}/tables/claims.html",
-            category="Claims",
-            caption="../report/claims.rst",
+            "Tables",
+            "The paper's claims",
+            "page (HTML)",
+            "claims",
         ),
     log:
         f"logs/{STUDY}/check_claims.log",

@@ -307,8 +307,8 @@ def test_the_report_lists_every_table_and_figure_with_a_caption(report, open_pag
     listed = page.evaluate("Object.values(results).map(r => [r.name, r.caption, r.labels])")
     names = {name for name, _, _ in listed}
     figures = [f"figure{number}" for number in range(1, 7)]
-    figures += ["samples", "sensitivity", "threshold_sweep"]
-    tables = ["table1", "comparisons", "correlations", "sensitivity", "threshold_sweep"]
+    figures += ["samples", "sensitivity", "threshold_sweep", "comparisons", "accuracy"]
+    tables = ["table1", "claims", "comparisons", "correlations", "sensitivity"]
     assert names >= {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
     assert names >= {f"{name}.html" for name in tables}
     assert names >= {"table1.csv", "gallery.html", "study.html"}

@@ -22,9 +22,11 @@ CHAIN = {  # jobs of one network
 OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_gallery"]
 OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
 OUTCOME += ["plot_threshold_sweep", "plot_sensitivity", "collect_measures"]
+OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
 OUTCOME += ["show_comparisons", "show_correlations", "show_threshold_sweep", "show_sensitivity"]
 OUTCOME += ["show_measures"]
 OUTCOME = dict.fromkeys(OUTCOME, 1)
+OVERLAYS = {"plot_samples": 1, "plot_figure1": 1, "plot_methods": 2}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 
 
@@ -94,9 +96,9 @@ def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
 @pytest.mark.parametrize(
     "name, rules",
     [
-        ("statistics.py", twice(SCORES) | OUTCOME | {"plot_figure1": 1}),
+        ("statistics.py", twice(SCORES) | OUTCOME | OVERLAYS),
         ("training.py", twice(CHAIN) | OUTCOME | HEATMAPS | {"plot_figure1": 1}),
-        ("tables.py", {"make_table1": 1}),
+        ("claims.py", {"check_claims": 1}),
         ("gallery.py", {"make_gallery": 1}),
         ("templates/gallery.js", {"make_gallery": 1}),
     ],
@@ -151,7 +153,7 @@ def test_the_paper_dry_runs_completely_without_network(root, tmp_path):
     for rule, count in {
         "download_clickme": 17,
         "fetch_checkpoint": 16,
-        "extract_heatmaps": 16,
+        "extract_heatmaps": 32,
         "score_alignment": 16,
         "make_table1": 1,
     }.items():
