@@ -108,5 +108,5 @@ def _left_out(results: Path, scores: dict[str, dict]) -> str:
 
 
 def _pages(results: Path) -> list[Path]:
-    pages = [results / "gallery.html", *sorted((results / "tables").glob("*.md"))]
-    return [path for path in pages if path.is_file()]
+    pages = [results / "tables" / "table1.md", results / "figures", results / "gallery.html"]
+    return [path for path in pages if path.exists()]

@@ -160,7 +160,7 @@ async function drawPanels() {
     const run = data.runs[state[name]], value = score(state[name], i);
     const words = known(value) ? `\u03c1 = ${shown(value)}` : shown(value);
     panel(name, `${method.name} map of ${run.name}, ${words}`,
-      mark(name), ` ${run.name}`, element("strong", {}, words));
+      mark(name), " ", ...breakable(run.name), element("strong", {}, words));
   }
   const [a, b] = [score(state.a, i), score(state.b, i)];
   byId("difference").textContent = known(a) && known(b)
