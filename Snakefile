@@ -21,8 +21,8 @@ RUNS = runs(config)
 TABLES = {  # that are pages too: title, and where their values are
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
-    "threshold_sweep": ("Best thresholds", "tables"),
     "sensitivity": ("Sensitivity to the protocol", "tables"),
+    **({"threshold_sweep": ("Best thresholds", "tables")} if is_swept(config) else {}),
     **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
 }
 
@@ -59,7 +59,7 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
         rules.plot_accuracy.output,
-        rules.plot_threshold_sweep.output,
+        rules.plot_threshold_sweep.output if is_swept(config) else [],
         rules.plot_sensitivity.output,
         rules.collect_measures.output if config["measures"] else [],
         expand(rules.plot_methods.output, number=methods_numbers(config)),

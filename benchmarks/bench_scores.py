@@ -51,6 +51,7 @@ def make_heatmaps(path: Path, data: DataFile, geometry: str, random: np.random.G
     header = {
         "model": path.stem, "parameters": 1, "weights_digest": "", "data_digest": data.digest,
         "geometry": geometry, "target": "label", "explainers": EXPLAINERS, "images": count,
+        "versions": "",
     }  # fmt: skip
     maps = ndimage.gaussian_filter(random.normal(size=(2, count, 7, 7)), (0, 0, 1, 1))
     columns = {"label": data.labels, "predicted": data.labels, "nonfinite": np.zeros(count, bool)}

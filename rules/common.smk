@@ -208,6 +208,11 @@ def score_label(config):
     return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
 
 
+def is_swept(config):
+    """Whether the study has the maps whose threshold is swept."""
+    return "threshold_grad_cam" in config["extract"]["explainers"]
+
+
 def sensitivity_heatmaps(config, run):
     """Heatmap files of a run that its sensitivity to the protocol needs, by geometry."""
     fixed = config["protocol"].get("geometry")

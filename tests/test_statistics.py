@@ -2,9 +2,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from human_alignment import statistics
+from human_alignment import bootstrap
+from human_alignment.bootstrap import bootstrap_interval
 from human_alignment.statistics import (
-    bootstrap_interval,
     compare_paired,
     correlate_models,
     holm,
@@ -48,7 +48,7 @@ def test_interval_depends_on_the_seed_only_and_not_on_the_chunks(monkeypatch):
     values = np.random.default_rng(3).random(101)
     interval = bootstrap_interval(values, seed=7)
     assert interval != bootstrap_interval(values, seed=8)
-    monkeypatch.setattr(statistics, "_DRAWS", 500)
+    monkeypatch.setattr(bootstrap, "_DRAWS", 500)
     assert interval == bootstrap_interval(values, seed=7)
 
 
@@ -171,5 +171,5 @@ def test_mean_and_deviation_over_seeds():
 @pytest.mark.filterwarnings("error")
 def test_interval_of_nearly_equal_values_is_narrow_and_silent():
     values = 0.5 + np.array([0, 1, 2, 3] * 5) * 1e-16
-    low, high = statistics.bootstrap_interval(values)
+    low, high = bootstrap_interval(values)
     assert 0.5 - 1e-12 < low <= high < 0.5 + 1e-12

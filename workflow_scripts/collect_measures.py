@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
+from human_alignment.bootstrap import bootstrap_interval
 from human_alignment.cli import run
 from human_alignment.files import written_whole
 from human_alignment.markup import Block, to_markdown
 from human_alignment.measures import MEASURES
 from human_alignment.runs import gather
-from human_alignment.statistics import bootstrap_interval
 from human_alignment.summaries import explainer_name, full_name
 from human_alignment.tables import FEW_IMAGES
 

@@ -5,6 +5,7 @@ file in which the network sees the whole image. Writes a row per field and expla
 """
 
 import argparse
+from contextlib import ExitStack
 
 import pandas as pd
 from human_alignment.cli import UserError, json_object, run
@@ -12,8 +13,41 @@ from human_alignment.datasets import DataFile
 from human_alignment.files import written_whole
 from human_alignment.heatmaps import HeatmapFile
 from human_alignment.protocol import Protocol
-from human_alignment.scoring import score_under
+from human_alignment.scoring import Scores, score_under
 from human_alignment.sensitivity import COLUMNS, difference, variants
+
+
+def score_each(
+    data: DataFile, files: list[HeatmapFile], protocols: dict[str, Protocol]
+) -> dict[tuple[str, str], Scores]:
+    """Scores by explainer and field, each protocol on the maps of its geometry."""
+    scores = {}
+    for heatmaps in files:
+        same = {
+            field: protocol
+            for field, protocol in protocols.items()
+            if protocol.geometry == heatmaps.geometry
+        }
+        for explainer, found in score_under(data, heatmaps, heatmaps.explainers, same).items():
+            scores |= {(explainer, field): one for field, one in found.items()}
+    return scores
+
+
+def check_files(files: list[HeatmapFile], base: Protocol) -> None:
+    """Refuse maps of several networks or explainers, and none of the geometry to start from."""
+    first = files[0]
+    for other in files[1:]:
+        for what in ("weights_digest", "explainers"):
+            if getattr(first, what) != getattr(other, what):
+                raise UserError(
+                    f"{first.path} and {other.path} are not of one network and its explainers: "
+                    f"{what} is {getattr(first, what)} and {getattr(other, what)}"
+                )
+    if base.geometry not in [heatmaps.geometry for heatmaps in files]:
+        raise UserError(
+            f"no heatmap file has the geometry {base.geometry!r} of the protocol to start from; "
+            f"make one with extract_heatmaps.py --geometry {base.geometry}"
+        )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,33 +66,21 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     base = Protocol.from_config("released", arguments.override)
     paper = Protocol.from_config("paper", arguments.override)
-    protocols = variants(base, paper, len(arguments.heatmaps) > 1)
-    scores = {}
-    with DataFile(arguments.data) as data:
-        for path in arguments.heatmaps:
-            with HeatmapFile(path) as heatmaps:
-                same = {
-                    field: one
-                    for field, one in {"": base, **protocols}.items()
-                    if one.geometry == heatmaps.geometry
-                }
-                found = score_under(data, heatmaps, heatmaps.explainers, same)
-            for explainer, by_field in found.items():
-                scores |= {(explainer, field): one for field, one in by_field.items()}
-    if not any(field == "" for _, field in scores):
-        raise UserError(
-            f"no heatmap file has the geometry {base.geometry!r} of the protocol to start from; "
-            f"make one with extract_heatmaps.py --geometry {base.geometry}"
-        )
+    settings = {"resamples": arguments.resamples, "seed": arguments.seed}
     rows = []
+    with DataFile(arguments.data) as data, ExitStack() as stack:
+        files = [stack.enter_context(HeatmapFile(path)) for path in arguments.heatmaps]
+        check_files(files, base)
+        protocols = variants(base, paper, paper.geometry in [one.geometry for one in files])
+        scores = score_each(data, files, {"": base, **protocols})
+        explainers = files[0].explainers
     for field, protocol in protocols.items():
-        for explainer in dict.fromkeys(explainer for explainer, _ in scores):
+        shown = getattr(protocol, field, "paper")
+        for explainer in explainers:
             before = scores[explainer, ""], base
-            settings = {"resamples": arguments.resamples, "seed": arguments.seed}
             found = difference(scores[explainer, field], protocol, *before, **settings)
-            value = getattr(protocol, field, "paper")
-            shown = "none" if value is None else value
-            rows.append({"field": field, "value": shown, "explainer": explainer, **found})
+            value = "none" if shown is None else shown
+            rows.append({"field": field, "value": value, "explainer": explainer, **found})
     with written_whole(arguments.output) as partial:
         pd.DataFrame(rows, columns=COLUMNS).to_csv(partial, index=False)
 

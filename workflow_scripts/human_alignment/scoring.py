@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .bootstrap import bootstrap_interval
 from .cli import UserError, progress
 from .datasets import DataFile
 from .files import written_whole
@@ -13,9 +14,8 @@ from .heatmaps import HeatmapFile
 from .images import resize_bilinear
 from .protocol import Protocol
 from .spearman import OK, correlate, rank
-from .statistics import bootstrap_interval
 
-_BATCH = 32  # images whose ranks are held at once: 13 MB a set at 224 x 224
+_BATCH = 8  # images whose maps are held at once: few enough for the cache
 
 
 @dataclass(frozen=True)

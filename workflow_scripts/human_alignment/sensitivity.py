@@ -5,9 +5,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pandas as pd
 
+from .bootstrap import bootstrap_interval
 from .protocol import Protocol
 from .scoring import Scores
-from .statistics import bootstrap_interval
 
 ALL = "all fields"
 OUTCOME = ["n", "score", "score_low", "score_high", "difference", "low", "high"]

@@ -88,27 +88,38 @@ class _Ranking:
         self._carried[:count] = bits
         return self._values[:count], self._carried[:count]
 
+    def above_floor(
+        self, values: np.ndarray, carried: np.ndarray
+    ) -> tuple[int, np.ndarray, np.ndarray]:
+        """How many pixels tie at the lowest value, and `ranked` of the others.
+
+        Many maps have a floor, from a ReLU, a threshold or a place where nobody looked; one of
+        less than a tenth of the pixels is sorted like the rest, and counts none.
+        """
+        above = values > values.min()
+        floor = len(values) - np.count_nonzero(above)
+        if floor * 10 <= len(values):
+            return 0, *self.ranked(values, carried)
+        return floor, *self.ranked(values[above], carried[above])
+
     def compared(self, values: np.ndarray, human: np.ndarray) -> tuple[float, float]:
         """Sums of a finite map's ranks times the doubled human ones, and times themselves.
 
-        The map's ranks are doubled and have their mean taken off. Many maps have a floor, from a
-        ReLU or a threshold: its pixels tie at the lowest rank, so a large one need not be sorted.
+        The map's ranks are doubled and have their mean taken off.
         """
         pixels = len(values)
-        above = values > values.min()
-        floor = pixels - np.count_nonzero(above)
-        if floor * 10 > pixels:
-            values, human = values[above], human[above]
-        else:
-            floor = 0
-        ranks, human = self.ranked(values, human)
+        floor, ranks, human = self.above_floor(values, human)
         # `ranks` lack the mean of those above the floor only: each is `floor` higher among all
         # pixels, and the floor's own is floor - pixels.
         sum_above = human.sum()
         sum_floor = pixels * (pixels + 1) - sum_above
         product = ranks @ human + floor * sum_above - (pixels - floor) * sum_floor
-        square = ranks @ ranks + (pixels - floor) * floor * pixels
-        return product, square
+        return product, _squares(ranks, floor, pixels)
+
+
+def _squares(ranks: np.ndarray, floor: int, pixels: int) -> float:
+    """Sum of squares of a map's doubled ranks less their mean, from what `above_floor` gives."""
+    return ranks @ ranks + (pixels - floor) * floor * pixels
 
 
 def _as_rows(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,9 +142,10 @@ def rank(maps: np.ndarray) -> Ranks:
     ranking = _Ranking(len(pixels))
     doubled, norm = np.zeros(rows.shape, np.int32), np.zeros(len(rows))
     for row in np.flatnonzero(finite):
-        ranks, order = ranking.ranked(rows[row], pixels)
-        doubled[row, order.astype(np.int64)] = ranks + (len(pixels) + 1)
-        norm[row] = np.sqrt(ranks @ ranks)
+        floor, ranks, order = ranking.above_floor(rows[row], pixels)
+        doubled[row] = floor + 1
+        doubled[row, order.astype(np.int64)] = ranks + (len(pixels) + floor + 1)
+        norm[row] = np.sqrt(_squares(ranks, floor, len(pixels)))
     return Ranks(doubled, norm, finite)
 
 

@@ -1,59 +1,11 @@
-"""Intervals and tests on per-image scores and over models: arrays in, numbers out."""
+"""Tests on per-image scores, correlations over models: arrays in, numbers out."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
-_DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
-
-
-def _resamples(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Indices of `resamples` draws of `count` out of `count` with replacement, (chunk, count)."""
-    rng = np.random.default_rng(seed)
-    chunk = max(1, _DRAWS // count)
-    for done in range(0, resamples, chunk):
-        rows = min(chunk, resamples - done)
-        yield rng.integers(0, count, (rows, count), dtype=np.int32)
-
-
-def _tails(values: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
-    """Which quantiles of the bootstrap means end the interval of the mean, (2,).
-
-    Plain percentiles miss skewed means too often: the bias and acceleration of Efron (1987,
-    "Better bootstrap confidence intervals") mend that. And they are too narrow for few values, by
-    sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
-    the bootstrap") puts right by moving the quantiles outwards.
-    """
-    count, centre = len(values), values.mean()
-    bias = special.ndtri(np.mean(means < centre) + np.mean(means == centre) / 2)
-    deviation = values - centre
-    deviation /= np.abs(deviation).max()  # else the cubes of nearly equal values are lost
-    skew = np.mean(deviation**3) / np.mean(deviation**2) ** 1.5
-    acceleration = skew / (6 * np.sqrt(count))
-    width = stats.t.ppf((1 + level) / 2, count - 1) * np.sqrt(count / (count - 1))
-    ends = bias + np.array([-width, width])
-    return special.ndtr(bias + ends / (1 - acceleration * ends))
-
-
-def bootstrap_interval(
-    values: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """Bootstrap interval (low, high) of the mean of `values`, (n,): BCa, widened for small n.
-
-    Memory does not grow with `resamples`. `ValueError` on no values or NaN. The interval of a
-    single value is infinite, that of equal values has no width.
-    """
-    values = _finite(values)
-    if len(values) == 1:
-        return -np.inf, np.inf
-    if values.min() == values.max():
-        return float(values[0]), float(values[0])
-    drawn = _resamples(len(values), resamples, seed)
-    means = np.concatenate([values.take(index).mean(axis=1) for index in drawn])
-    low, high = np.quantile(means, _tails(values, means, level))
-    return float(low), float(high)
+from .bootstrap import bootstrap_interval, draws, finite
 
 
 @dataclass(frozen=True)
@@ -80,7 +32,7 @@ def compare_paired(
     """
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
     both = ~np.isnan(difference)
-    difference = _finite(difference[both])
+    difference = finite(difference[both])
     low, high = bootstrap_interval(difference, level, resamples, seed)
     p_value = stats.wilcoxon(difference).pvalue if difference.any() else 1.0
     return PairedComparison(
@@ -135,7 +87,7 @@ def correlate_models(
     if np.isnan(value):
         return Correlation(len(x), None, None, None)
     drawn = np.concatenate(
-        [_rowwise(x[index], y[index], method) for index in _resamples(len(x), resamples, seed)]
+        [_rowwise(x[index], y[index], method) for index in draws(len(x), resamples, seed)]
     )
     low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Correlation(len(x), float(value), float(low), float(high))
@@ -165,12 +117,5 @@ def _rowwise(x: np.ndarray, y: np.ndarray, method: str) -> np.ndarray:
 
 def mean_and_deviation(values: np.ndarray) -> tuple[float, float | None]:
     """Mean and standard deviation over seeds (n - 1 in the divisor; None for one seed)."""
-    values = _finite(values)
+    values = finite(values)
     return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
-
-
-def _finite(values) -> np.ndarray:
-    values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"expected finite values (n,) with n > 0, got shape {values.shape}")
-    return values

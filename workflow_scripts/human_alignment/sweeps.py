@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .bootstrap import bootstrap_interval
 from .protocol import Protocol
 from .scoring import Scores, summarise
-from .statistics import bootstrap_interval
 
 
 def table_of(

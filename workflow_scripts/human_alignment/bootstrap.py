@@ -1,0 +1,66 @@
+"""The bootstrap interval of a mean: arrays in, numbers out.
+
+Apart from the tests, whose `scipy.stats` takes longer to import than a small study to score.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import special
+
+_DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
+
+
+def draws(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Indices of `resamples` draws of `count` out of `count` with replacement, (chunk, count)."""
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _DRAWS // count)
+    for done in range(0, resamples, chunk):
+        rows = min(chunk, resamples - done)
+        yield rng.integers(0, count, (rows, count), dtype=np.int32)
+
+
+def _tails(values: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
+    """Which quantiles of the bootstrap means end the interval of the mean, (2,).
+
+    Plain percentiles miss skewed means too often: the bias and acceleration of Efron (1987,
+    "Better bootstrap confidence intervals") mend that. And they are too narrow for few values, by
+    sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
+    the bootstrap") puts right by moving the quantiles outwards.
+    """
+    count, centre = len(values), values.mean()
+    bias = special.ndtri(np.mean(means < centre) + np.mean(means == centre) / 2)
+    deviation = values - centre
+    deviation /= np.abs(deviation).max()  # else the cubes of nearly equal values are lost
+    skew = np.mean(deviation**3) / np.mean(deviation**2) ** 1.5
+    acceleration = skew / (6 * np.sqrt(count))
+    width = special.stdtrit(count - 1, (1 + level) / 2) * np.sqrt(count / (count - 1))
+    ends = bias + np.array([-width, width])
+    return special.ndtr(bias + ends / (1 - acceleration * ends))
+
+
+def bootstrap_interval(
+    values: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Bootstrap interval (low, high) of the mean of `values`, (n,): BCa, widened for small n.
+
+    Memory does not grow with `resamples`. `ValueError` on no values or NaN. The interval of a
+    single value is infinite, that of equal values has no width.
+    """
+    values = finite(values)
+    if len(values) == 1:
+        return -np.inf, np.inf
+    if values.min() == values.max():
+        return float(values[0]), float(values[0])
+    drawn = draws(len(values), resamples, seed)
+    means = np.concatenate([values.take(index).mean(axis=1) for index in drawn])
+    low, high = np.quantile(means, _tails(values, means, level))
+    return float(low), float(high)
+
+
+def finite(values) -> np.ndarray:
+    """Values as float64 (n,). `ValueError` on no values, NaN or infinity."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"expected finite values (n,) with n > 0, got shape {values.shape}")
+    return values
