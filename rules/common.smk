@@ -29,6 +29,11 @@ def script(name):
     return SCRIPTS / name
 
 
+def growing(amount):
+    """A resource whose need is an estimate: `amount`, twice that on the second attempt, ..."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def code_digest(name, templates=()):
     """Hash of a script, every module of ours that it imports, and the templates it fills.
 

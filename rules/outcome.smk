@@ -26,6 +26,7 @@ rule make_table1:
         f"logs/{STUDY}/make_table1.log",
     benchmark:
         f"logs/{STUDY}/make_table1.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -60,6 +61,7 @@ rule check_claims:
         f"logs/{STUDY}/check_claims.log",
     benchmark:
         f"logs/{STUDY}/check_claims.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -88,6 +90,7 @@ rule plot_figure1:
         f"logs/{STUDY}/plot_figure1.log",
     benchmark:
         f"logs/{STUDY}/plot_figure1.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -115,6 +118,7 @@ rule plot_figure2:
         f"logs/{STUDY}/plot_figure2.log",
     benchmark:
         f"logs/{STUDY}/plot_figure2.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -139,6 +143,7 @@ rule plot_figure3:
         f"logs/{STUDY}/plot_figure3.log",
     benchmark:
         f"logs/{STUDY}/plot_figure3.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -163,6 +168,7 @@ rule plot_figure4:
         f"logs/{STUDY}/plot_figure4.log",
     benchmark:
         f"logs/{STUDY}/plot_figure4.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -190,6 +196,7 @@ rule plot_threshold_sweep:
         f"logs/{STUDY}/plot_threshold_sweep.log",
     benchmark:
         f"logs/{STUDY}/plot_threshold_sweep.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -221,6 +228,7 @@ rule plot_sensitivity:
         f"logs/{STUDY}/plot_sensitivity.log",
     benchmark:
         f"logs/{STUDY}/plot_sensitivity.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -246,6 +254,7 @@ rule plot_comparisons:
         f"logs/{STUDY}/plot_comparisons.log",
     benchmark:
         f"logs/{STUDY}/plot_comparisons.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -271,6 +280,7 @@ rule plot_accuracy:
         f"logs/{STUDY}/plot_accuracy.log",
     benchmark:
         f"logs/{STUDY}/plot_accuracy.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

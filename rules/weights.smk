@@ -9,15 +9,16 @@ rule fetch_checkpoint:
     benchmark:
         f"logs/{STUDY}/fetch_checkpoint/{{model}}.tsv"
     retries: 2
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
+        # No code digest: an edited script is no reason to download the same checkpoint again.
         script=script("fetch_checkpoint.py"),
-        code=code_digest("fetch_checkpoint.py"),
         architecture=lambda wildcards: architecture(wildcards.model),
         dcls=lambda wildcards: dcls(wildcards.model),
         url=lambda wildcards: checkpoint(wildcards.model)["url"],
@@ -41,8 +42,8 @@ rule train_model:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         script=script("train_model.py"),
         code=code_digest("train_model.py"),
@@ -69,8 +70,8 @@ rule evaluate_top1:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
     params:
         script=script("evaluate_top1.py"),
         code=code_digest("evaluate_top1.py"),
