@@ -161,6 +161,35 @@ def clamp_positions(model: nn.Module) -> None:
         layer.clamp_parameters()
 
 
+def repulsion(model: nn.Module) -> torch.Tensor:
+    """How much kernel elements crowd: mean over all pairs of max(0, 1 - distance in pixels).
+
+    Averaged over the pairs of each kernel, over kernels, and over the distinct `P` of a model; the
+    training loss adds its square. From K-H-Ismail/ConvNeXt-dcls (utils.get_dcls_loss_rep), where
+    it begins after epoch 20.
+    """
+    losses = []
+    for positions in {id(layer.P): layer.P for layer in dcls_layers(model).values()}.values():
+        points = positions.flatten(1, 2).permute(1, 2, 0)  # (kernels, count, 2)
+        count = points.shape[1]
+        if count > 1:
+            crowding = (1 - torch.cdist(points, points)).relu().triu(diagonal=1)
+            losses.append(2 * crowding.sum() / (count * (count - 1) * len(points)))
+    return torch.stack(losses).mean() if losses else torch.zeros(())
+
+
+@torch.no_grad()
+def initialise(model: nn.Module) -> None:
+    """Weights of DCLS layers normal with standard deviation 0.02, biases zero.
+
+    The authors' start for every family (rabihchamas/DCLS-GradCAM-Eval, models/*/*_utils.py).
+    """
+    for layer in dcls_layers(model).values():
+        layer.weight.normal_(0.0, 0.02)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
 def kernel(layer: Dcls2d) -> torch.Tensor:
     """The dense kernel a DCLS layer convolves with: (out, in / groups, size, size).
 
