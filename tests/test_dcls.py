@@ -160,6 +160,37 @@ def test_clamp_brings_positions_back_into_the_window():
         assert positions.abs().max() > 3
 
 
+def test_repulsion_of_known_positions():
+    """Three elements a kernel: pairs 0 and 0.4 pixels apart cost 1 and 0.6, far ones nothing."""
+    net = nn.Sequential(Dcls2d(2, 2, 3, padding=3, dilated_kernel_size=7, groups=2,
+                               use_implicit_gemm=False))  # fmt: skip
+    with torch.no_grad():
+        first = torch.tensor([[1.0, 1.0, -2.0], [0.0, 0.0, 3.0]])  # rows, columns of one kernel
+        second = torch.tensor([[0.0, 0.24, 2.0], [0.0, 0.32, 2.0]])
+        net[0].P.copy_(torch.stack([first, second], 1).unsqueeze(2))
+    # 2 / (3 * 2) for each kernel's three pairs, mean of both kernels
+    assert dcls.repulsion(net).item() == pytest.approx((1.0 + 0.6) / 3 / 2)
+
+
+def test_repulsion_counts_shared_positions_once_and_pushes_apart():
+    net = small_net()
+    dcls.replace_convolutions(net, Dcls(9, 2))
+    one, other = dcls.position_parameters(net)
+    with torch.no_grad():
+        one.zero_()  # shared by two layers; every pair in one place: 1
+        other.zero_()
+        other[0, :, :, 1] = 0.5  # 0.5 apart
+    loss = dcls.repulsion(net)
+    assert loss.item() == pytest.approx((1.0 + 0.5) / 2)
+    loss.backward()
+    push = other.grad[0, 0, 0]
+    assert push[0] > 0 > push[1] and push[0] == -push[1]
+
+
+def test_repulsion_of_nothing_is_zero():
+    assert dcls.repulsion(nn.Conv2d(1, 1, 3)).item() == 0.0
+
+
 def test_gradients_reach_weights_and_positions():
     net = small_net()
     dcls.replace_convolutions(net, Dcls(9, 5))

@@ -80,7 +80,7 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> Non
     training["data"] = data.digest
     checkpoint = Checkpoint(arguments.output, training, arguments.minutes)
     for path in checkpoint.others() if mine.first else ():
-        print(f"note: {path} is of another recipe, data set or network, and is left alone")
+        print(f"note: {path} is of another recipe, data set, network or seed; left alone")
     curve = train(trainer, checkpoint)
     if mine.first:
         curve.write(arguments.curve)

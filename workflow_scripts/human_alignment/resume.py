@@ -17,6 +17,8 @@ import torch
 from .cli import UserError
 from .files import written_whole
 
+# What torch.load and the access to its result raise of a file that is no checkpoint.
+_DAMAGED = (RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 TRY_AGAIN = 75  # exit code of an interrupted training; EX_TEMPFAIL of sysexits.h
 
 
@@ -75,11 +77,11 @@ class Checkpoint:
 
         Raises OSError when the disk is full; the state saved before stays.
         """
-        with written_whole(self.path) as partial:
+        with written_whole(self.path) as partial, open(partial, "wb") as stream:
             try:
-                torch.save({"training": self._identity, **state}, partial)
-            except RuntimeError as error:  # how torch reports what the disk says
-                raise OSError(f"a checkpoint cannot be written: {error}") from error
+                torch.save({"training": self._identity, **state}, stream)
+            except RuntimeError as error:  # torch's own, over what the disk said
+                raise (error.__context__ or error) from None
         self._saved = time.monotonic()
 
     def load(self) -> dict | None:
@@ -93,13 +95,7 @@ class Checkpoint:
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             identity = state.pop("training")
-        except (
-            RuntimeError,
-            pickle.UnpicklingError,
-            KeyError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
+        except _DAMAGED as error:
             raise UserError(
                 f"{self.path} is not a checkpoint of ours; delete it to start anew"
             ) from error

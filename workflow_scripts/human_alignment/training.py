@@ -66,8 +66,10 @@ class Trainer:
         """This rank's images and labels from a step on."""
         return self._batches.pieces(range(first, self.steps), self.share)
 
-    def step(self, number: int, pieces: Iterator, stop: bool = False) -> tuple[float, float, bool]:
-        """One optimiser step on the next pieces of every rank.
+    def step(
+        self, number: int, pieces: Iterator, stop: object = False
+    ) -> tuple[float, float, bool]:
+        """One optimiser step on the next pieces of every rank; `stop` is asked at its end.
 
         Returns the mean loss, the number of images classified rightly (before mixup), and
         whether any rank wants to stop.
@@ -76,13 +78,14 @@ class Trainer:
         self._schedule.step_update(number + 1)
         self.optimizer.zero_grad()
         device = self.ranks.device
-        sums = torch.tensor([0.0, 0.0, float(stop)], dtype=torch.float64, device=device)
+        sums = torch.zeros(3, dtype=torch.float64, device=device)
         for piece in range(self.share.count):
             images, labels = next(pieces)
             seed_all(self._seed, PIECE, number, self.share.first + piece)
             waits = self.ranks.count > 1 and piece + 1 < self.share.count
             with self._wrapped.no_sync() if waits else contextlib.nullcontext():
                 sums[:2] += self._learn(number, images.to(device), labels.to(device))
+        sums[2] = bool(stop)
         loss, hits, stops = self.ranks.total(sums)
         loss /= self.share.count * self.ranks.count
         if not math.isfinite(loss):
@@ -175,7 +178,7 @@ def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
     steps = range(done, trainer.steps)
     with Interruption() as interrupted:
         for step in tqdm(steps, "training", unit="step", disable=None if first else True):
-            loss, hits, stop = trainer.step(step, pieces, bool(interrupted))
+            loss, hits, stop = trainer.step(step, pieces, interrupted)
             curve.add(loss, hits, trainer.recipe.batch_size)
             done = step + 1
             if curve.due(done == trainer.steps):

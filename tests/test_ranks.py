@@ -1,0 +1,95 @@
+"""Several processes learn what one does; how they are started."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from human_alignment import ranks
+from human_alignment.cli import UserError
+from human_alignment.dcls import dcls_layers
+from human_alignment.weights import load_weights
+from safetensors.torch import load_file
+from small_training import SHORT, arguments, run
+
+TWENTY = SHORT | {"steps": 20, "windows": [[20, [32]]], "drop_path": 0.1, "ema": 0.9}
+
+
+def torchrun(root, given: list, count: int = 2) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc-per-node={count}", str(root / "workflow_scripts" / "train_model.py")]
+    return subprocess.run([*command, *given], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("device_batch", [None, 4])
+def test_two_ranks_learn_what_one_process_does(digits_to_train, root, tmp_path, device_batch):
+    """With pieces of four images, stochastic depth too is drawn alike; without, it is off."""
+    recipe = TWENTY | ({"device_batch": 4} if device_batch else {"drop_path": 0.0})
+    one, curve = run(digits_to_train, tmp_path, "one", recipe=recipe)
+    done = torchrun(root, arguments(digits_to_train, tmp_path / "two.safetensors", recipe=recipe))
+    assert done.returncode == 0, done.stderr
+    curves = [pd.read_csv(path) for path in (curve, tmp_path / "two.csv")]
+    assert list(curves[0]["step"]) == list(range(1, 21))
+    assert (curves[0]["loss"] - curves[1]["loss"]).abs().max() < 1e-4
+    assert curves[0]["train_top1"].equals(curves[1]["train_top1"])
+    states = [load_file(path) for path in (one, tmp_path / "two.safetensors")]
+    for name, value in states[0].items():
+        torch.testing.assert_close(states[1][name], value, atol=1e-3, rtol=0)
+    model, _, _ = load_weights(tmp_path / "two.safetensors")  # refuses shared positions that differ
+    assert len(dcls_layers(model)) == 5
+    lines = [line for line in done.stderr.splitlines() if line.startswith("step ")]
+    assert len(lines) == 20  # only the first rank talks
+
+
+def test_a_batch_that_two_ranks_cannot_divide_is_said_before_training(
+    digits_to_train, root, tmp_path
+):
+    recipe = TWENTY | {"device_batch": 8}
+    done = torchrun(root, arguments(digits_to_train, tmp_path / "a.safetensors", recipe=recipe))
+    assert done.returncode != 0
+    assert "error: a batch of 8 images cannot be divided among 2 ranks" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_of_one_node_and_of_several(monkeypatch):
+    assert ranks.torchrun(4, 1)[1:] == [
+        "-m", "torch.distributed.run", "--nproc-per-node=4", "--standalone"
+    ]  # fmt: skip
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    command = ranks.torchrun(8, 2)
+    assert command[:3] == ["srun", "--ntasks=2", "--ntasks-per-node=1"]
+    assert {"--nproc-per-node=4", "--nnodes=2", "--rdzv-id=17"} < set(command)
+    assert "--nproc-per-node=1" in ranks.torchrun(0, 2)
+    with pytest.raises(UserError, match="3 graphics cards cannot be divided among 2 nodes"):
+        ranks.torchrun(3, 2)
+
+
+def test_the_script_becomes_torchrun_only_when_it_is_no_rank_yet(monkeypatch):
+    started = []
+    monkeypatch.setattr(os, "execvp", lambda file, command: started.append((file, command)))
+    monkeypatch.setattr(sys, "argv", ["train_model.py", "--seed", "0"])
+    monkeypatch.setenv("TORCHELASTIC_SIGNALS_TO_HANDLE", "")
+    monkeypatch.delenv("RANK", raising=False)
+    for gpus, nodes in ((0, 1), (1, 1)):
+        ranks.launch(gpus, nodes)
+    assert started == []
+    ranks.launch(2, 1)
+    ((file, command),) = started
+    assert file == command[0] == sys.executable
+    assert command[-3:] == ["train_model.py", "--seed", "0"]
+    assert "SIGUSR1" in os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"]
+    monkeypatch.setenv("RANK", "0")
+    ranks.launch(2, 1)
+    assert len(started) == 1
+
+
+def test_more_ranks_than_graphics_cards(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with (
+        pytest.raises(UserError, match="rank 1 of this node has no graphics card: 1 seen"),
+        ranks.joined("cuda"),
+    ):
+        pass
