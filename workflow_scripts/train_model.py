@@ -84,8 +84,9 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> Non
     curve = train(trainer, checkpoint)
     if mine.first:
         curve.write(arguments.curve)
-        source = f"trained on {data.dataset}, seed {arguments.seed}"
-        save_weights(arguments.output, trainer.result, spec, source=source)
+        notes = {"source": f"trained on {data.dataset}, seed {arguments.seed}"}
+        notes |= {"classes": data.classes} if isinstance(data, ImageFolder) else {}
+        save_weights(arguments.output, trainer.result, spec, **notes)
         checkpoint.remove()
         print(f"{arguments.model}: loss {curve.rows[-1]['loss']:.3f} after {trainer.steps} steps")
 

@@ -78,15 +78,19 @@ def joined(device: str) -> Iterator[Ranks]:
 def launch(gpus: int, nodes: int) -> None:
     """Become torchrun, with one rank a graphics card, when the job has several and none is up.
 
-    gpus: graphics cards of all nodes together; 0 means one rank a node, on CPUs. On more than one
-    node, SLURM's srun starts one torchrun on each node of the job.
+    gpus: graphics cards of all nodes together; 0 means one rank a node. On more than one node,
+    SLURM's srun starts one torchrun on each node of the job.
     Returns in a process that is a rank already, or the only one.
+    Raises UserError when this node has fewer cards.
     """
-    if "RANK" in os.environ or max(gpus, nodes) == 1 or gpus == nodes == 0:
+    seen = torch.cuda.device_count()
+    if gpus > nodes * seen:
+        raise UserError(
+            f"{gpus} graphics cards on {nodes} nodes asked for, {seen} seen on this one"
+        )
+    if "RANK" in os.environ or max(gpus, nodes) == 1:
         return
     command = torchrun(gpus, nodes)
-    # torchrun hands these to the ranks, which then save and leave; see resume.Interruption.
-    os.environ["TORCHELASTIC_SIGNALS_TO_HANDLE"] = "SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"
     os.execvp(command[0], command + sys.argv)
 
 
@@ -98,6 +102,8 @@ def torchrun(gpus: int, nodes: int) -> list[str]:
     if gpus % nodes:
         raise UserError(f"{gpus} graphics cards cannot be divided among {nodes} nodes")
     command = [sys.executable, "-m", "torch.distributed.run"]
+    # It hands these signals to the ranks, which then save and leave (resume.Interruption).
+    command += ["--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"]
     command += [f"--nproc-per-node={max(1, gpus // nodes)}"]
     if nodes == 1:
         return [*command, "--standalone"]

@@ -190,7 +190,8 @@ def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
                 _save(checkpoint, trainer, curve, done, needed=stop)
             if done < trainer.steps and stop:
                 trainer.ranks.meet()  # none leaves before the first has saved
-                print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
+                if first:
+                    print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
                 raise SystemExit(TRY_AGAIN)
     return curve
 
