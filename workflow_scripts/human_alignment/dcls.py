@@ -119,6 +119,7 @@ def replace_convolutions(model: nn.Module, settings: Dcls) -> None:
                 version=settings.version,
                 use_implicit_gemm=False,
             )
+        layer.DCK = KernelConstruction(settings.version, settings.kernel_size)
         replace_module(model, name, layer)
     share_positions(model)
 
@@ -190,27 +191,49 @@ def initialise(model: nn.Module) -> None:
             layer.bias.zero_()
 
 
-def kernel(layer: Dcls2d) -> torch.Tensor:
-    """The dense kernel a DCLS layer convolves with: (out, in / groups, size, size).
+class KernelConstruction(nn.Module):
+    """Builds dense kernels in a layer's forward pass, in the place of the package's `DCK`.
 
-    Equal to what the package builds, but from the two axes of each element separately, which
+    Equal to it in values and gradients, but from the two axes of each element separately, which
     every version's interpolation allows: a hat |d| < 1, a wider hat, or a Gaussian per axis,
     normalised over the window except in `v0`. The package evaluates each element on the whole
-    window, size / 2 times the work and several GiB for a dense layer.
+    window: size / 2 times the work, and several GiB for a dense layer.
     """
-    size = layer.dilated_kernel_size[0]
-    grid = torch.arange(size, device=layer.P.device, dtype=layer.P.dtype)
-    distance = grid - (layer.P + size // 2).unsqueeze(-1)  # (2, out, in / groups, count, size)
-    if layer.version == "gauss":
-        axes = (-0.5 * (distance / (layer.SIG.abs() + 0.27).unsqueeze(-1)) ** 2).exp()
-    else:
-        reach = 1.0 if layer.SIG is None else (layer.SIG.abs() + 1.0).unsqueeze(-1)
-        axes = (reach - distance.abs()).relu()
-    weight = layer.weight
-    if layer.version != "v0":
-        weight = weight / (axes.sum(-1).prod(0) + 1e-7)
-    first, second = axes if layer.version == "v0" else axes.flip(0)  # rows, columns
-    return (weight.unsqueeze(-1) * first).mT @ second
+
+    def __init__(self, version: str, size: int):
+        super().__init__()
+        self.version, self.size = version, size
+
+    def forward(
+        self, weight: torch.Tensor, positions: torch.Tensor, sigmas: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The kernel (out, in / groups, size, size) of weights (out, in / groups, count)."""
+        with torch.autocast(weight.device.type, enabled=False):  # positions need the precision
+            axes = self._axes(positions + self.size // 2, sigmas)
+            if self.version != "v0":
+                weight = weight / (axes.sum(-1).prod(0) + 1e-7)
+            first, second = axes if self.version == "v0" else axes.flip(0)  # rows, columns
+            return (weight.unsqueeze(-1) * first).mT @ second
+
+    def _axes(self, places: torch.Tensor, sigmas: torch.Tensor | None) -> torch.Tensor:
+        """Each element along each axis of the window: (2, out, in / groups, count, size)."""
+        grid = torch.arange(self.size, device=places.device, dtype=places.dtype)
+        places = places.unsqueeze(-1)
+        if self.version == "v0":  # as the package has it: the slope on a grid point is to the right
+            left = places.detach().floor()
+            share = places - left
+            zero = torch.zeros((), device=places.device)
+            return (1 - share).where(grid == left, share.where(grid == left + 1, zero))
+        if self.version == "gauss":
+            return (-0.5 * ((grid - places) / (sigmas.abs() + 0.27).unsqueeze(-1)) ** 2).exp()
+        reach = 1.0 if sigmas is None else (sigmas.abs() + 1.0).unsqueeze(-1)
+        return (reach - (grid - places).abs()).relu()
+
+
+def kernel(layer: Dcls2d) -> torch.Tensor:
+    """The dense kernel a DCLS layer convolves with: (out, in / groups, size, size)."""
+    construct = KernelConstruction(layer.version, layer.dilated_kernel_size[0])
+    return construct(layer.weight, layer.P, layer.SIG)
 
 
 @torch.no_grad()

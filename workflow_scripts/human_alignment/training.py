@@ -84,7 +84,9 @@ class Trainer:
             seed_all(self._seed, PIECE, number, self.share.first + piece)
             waits = self.ranks.count > 1 and piece + 1 < self.share.count
             with self._wrapped.no_sync() if waits else contextlib.nullcontext():
-                sums[:2] += self._learn(number, images.to(device), labels.to(device))
+                sums[:2] += self._learn(
+                    number, *(t.to(device, non_blocking=True) for t in (images, labels))
+                )
         sums[2] = bool(stop)
         loss, hits, stops = self.ranks.total(sums)
         loss /= self.share.count * self.ranks.count
@@ -92,7 +94,7 @@ class Trainer:
             raise UserError(
                 f"training diverged: loss is {loss} at step {number + 1} (epoch "
                 f"{self.epoch(number):.2f}), learning rate {self.rate:.2g}; no weights were "
-                "written. Lower the recipe's learning_rate or set clip_norm"
+                "written, the last saved state stays. Lower learning_rate or set clip_norm"
             )
         if self.recipe.clip_norm:
             self._scaler.unscale_(self.optimizer)
@@ -121,7 +123,8 @@ class Trainer:
                 loss = loss + recipe.repulsion * repulsion(self.model) ** 2
             self._scaler.scale(loss / self.share.count).backward()
         except RuntimeError as error:
-            raise _explained(error, self.share.size) from error
+            _explain_memory(error, self.share.size)
+            raise
         return torch.stack([loss.detach().double(), (logits.argmax(1) == labels).sum().double()])
 
     @property
@@ -151,14 +154,13 @@ class Trainer:
         return parts | ({"average": self._average} if self._average else {})
 
 
-def _explained(error: RuntimeError, size: int) -> Exception:
-    """What to do about a lack of memory; any other error as it is."""
+def _explain_memory(error: RuntimeError, size: int) -> None:
+    """Raises UserError that says what to set when an error is a lack of memory."""
     if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
-        return UserError(
+        raise UserError(
             f"out of memory with {size} images a forward pass; set the recipe's device_batch to "
             f"{max(1, size // 2)}: accumulation keeps the batch_size"
-        )
-    return error
+        ) from error
 
 
 def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
@@ -175,9 +177,12 @@ def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
         curve.restore(state["curve"])
         print(f"going on after step {done}, from {checkpoint.path}", file=sys.stderr)
     pieces = trainer.pieces(done)
-    steps = range(done, trainer.steps)
+    bar = tqdm(
+        range(done, trainer.steps), "training", trainer.steps, unit="step", initial=done,
+        disable=None if first else True,  # None: a bar on a terminal, none in a log
+    )  # fmt: skip
     with Interruption() as interrupted:
-        for step in tqdm(steps, "training", unit="step", disable=None if first else True):
+        for step in bar:
             loss, hits, stop = trainer.step(step, pieces, interrupted)
             curve.add(loss, hits, trainer.recipe.batch_size)
             done = step + 1
