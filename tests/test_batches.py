@@ -12,7 +12,9 @@ from human_alignment.cli import UserError
 from human_alignment.datasets import DataFile, DataWriter
 from human_alignment.folders import ImageFolder
 from human_alignment.recipe import Recipe
+from PIL import Image
 from small_training import SHORT, write_folder
+from timm.data import auto_augment
 
 TRANSFORM = zoo.find("micro_resnet50").transform
 STRONG = {"steps": 6, "batch_size": 8, "auto_augment": "rand-m9-mstd0.5-inc1"}
@@ -182,6 +184,14 @@ def test_a_folder_of_nothing_readable_is_said_by_the_main_process(tmp_path):
 def test_an_augmentation_timm_does_not_know(folder):
     with pytest.raises(UserError, match="does not understand 'random'.*rand-m9-mstd0.5-inc1"):
         of_folder(folder, STRONG | {"auto_augment": "random"})
+
+
+def test_the_strongest_posterising_is_black_and_does_not_end_the_training():
+    image = Image.effect_noise((8, 8), 50).convert("RGB")
+    operation = auto_augment.AugmentOp("PosterizeIncreasing", prob=1.0, magnitude=10)
+    assert np.asarray(operation(image)).max() == 0
+    weaker = np.asarray(auto_augment.AugmentOp("PosterizeIncreasing", 1.0, 9)(image))
+    assert set(np.unique(weaker)) == {0, 128}
 
 
 def test_windows_need_boxes(tmp_path, digits_to_train):
