@@ -37,10 +37,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 
 from as_published import with_package_kernels
 from human_alignment import zoo
-from human_alignment.batches import FolderBatches
 from human_alignment.cli import run
 from human_alignment.dcls import bake, dcls_layers, kernel
 from human_alignment.files import written_whole
+from human_alignment.folder_batches import FolderBatches
 from human_alignment.folders import ImageFolder
 from human_alignment.recipe import Recipe
 from human_alignment.training import Trainer

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from human_alignment import zoo
-from human_alignment.batches import FileBatches, FolderBatches, Order, Share, seed_all, start
+from human_alignment.batches import FileBatches, Order, Share, seed_all, start
 from human_alignment.cli import UserError
 from human_alignment.datasets import DataFile, DataWriter
+from human_alignment.folder_batches import FolderBatches
 from human_alignment.folders import ImageFolder
 from human_alignment.recipe import Recipe
 from PIL import Image

@@ -1,6 +1,7 @@
 """Several processes learn what one does; how they are started."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -43,14 +44,22 @@ def test_two_ranks_learn_what_one_process_does(digits_to_train, root, tmp_path, 
     assert len(lines) == 20  # only the first rank talks
 
 
-def test_a_batch_that_two_ranks_cannot_divide_is_said_before_training(
-    digits_to_train, root, tmp_path
-):
-    recipe = TWENTY | {"device_batch": 8}
-    done = torchrun(root, arguments(digits_to_train, tmp_path / "a.safetensors", recipe=recipe))
-    assert done.returncode != 0
-    assert "error: a batch of 8 images cannot be divided among 2 ranks" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_two_ranks_interrupted_and_one_process_that_goes_on(digits_to_train, root, tmp_path):
+    """torchrun hands the signal on; the first rank saves before any leaves; ranks are no state."""
+    recipe = TWENTY | {"steps": 40, "device_batch": 4}
+    given = arguments(digits_to_train, tmp_path / "parts.safetensors", recipe=recipe)
+    command = [*ranks.torchrun(2, 1), str(root / "workflow_scripts" / "train_model.py"), *given]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("step 6 "):
+                process.send_signal(signal.SIGUSR1)
+                break
+        said = process.stderr.read()
+    assert process.returncode == 1, said  # torchrun's own code
+    assert said.count("interrupted after step") == 1
+    parts, _ = run(digits_to_train, tmp_path, "parts", recipe=recipe)
+    whole, _ = run(digits_to_train, tmp_path, "whole", recipe=recipe)
+    assert parts.read_bytes() == whole.read_bytes()
 
 
 def test_the_command_of_one_node_and_of_several(monkeypatch):

@@ -19,7 +19,7 @@ from small_training import SHORT, arguments, run, same_weights, write_folder
 
 LONG = SHORT | {"steps": 12, "windows": [[12, [32]]], "ema": 0.9, "device_batch": 4}
 STRONG = LONG | {"steps": 8, "mixup": 0.8, "drop_path": 0.2, "auto_augment": "rand-m9-mstd0.5-inc1",
-                 "random_erasing": 0.25, "amp": "float16", "optimizer": "lamb"}  # fmt: skip
+                 "random_erasing": 0.25, "optimizer": "lamb"}  # fmt: skip
 
 
 def interrupt(monkeypatch, step: int, number=signal.SIGTERM) -> None:
@@ -50,14 +50,17 @@ def test_five_interruptions_change_no_bit(digits_to_train, tmp_path, monkeypatch
     assert list(tmp_path.glob(".*")) == []  # no checkpoint is left
 
 
-@pytest.mark.parametrize("model", ["micro_resnet50", "micro_caformer_s18_dcls"])
-def test_random_augmentation_and_depth_go_on_where_they_were(tmp_path, monkeypatch, model):
+@pytest.mark.parametrize(
+    "model, amp", [("micro_resnet50", "float16"), ("micro_caformer_s18_dcls", "none")]
+)
+def test_random_augmentation_and_depth_go_on_where_they_were(tmp_path, monkeypatch, model, amp):
     folder = write_folder(tmp_path / "train")
-    whole, _ = run(folder, tmp_path, "whole", recipe=STRONG, model=model)
+    recipe = STRONG | {"amp": amp}
+    whole, _ = run(folder, tmp_path, "whole", recipe=recipe, model=model)
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         interrupt(patch, 4)
-        run(folder, tmp_path, "parts", recipe=STRONG, model=model)
-    parts, _ = run(folder, tmp_path, "parts", "--workers", "1", recipe=STRONG, model=model)
+        run(folder, tmp_path, "parts", recipe=recipe, model=model)
+    parts, _ = run(folder, tmp_path, "parts", "--workers", "1", recipe=recipe, model=model)
     assert same_weights(parts, whole)
 
 

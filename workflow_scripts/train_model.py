@@ -14,9 +14,10 @@ from pathlib import Path
 
 import torch
 from human_alignment import ranks, zoo
-from human_alignment.batches import FileBatches, FolderBatches
+from human_alignment.batches import FileBatches
 from human_alignment.cli import UserError, json_object, run
 from human_alignment.datasets import DataFile
+from human_alignment.folder_batches import FolderBatches
 from human_alignment.folders import ImageFolder
 from human_alignment.recipe import Recipe
 from human_alignment.resume import Checkpoint

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from . import optimisation
-from .batches import PIECE, FileBatches, FolderBatches, Share, seed_all
+from .batches import PIECE, FileBatches, Share, seed_all
 from .cli import UserError
 from .curve import Curve
 from .dcls import clamp_positions, position_parameters, repulsion
+from .folder_batches import FolderBatches
 from .ranks import Ranks
 from .recipe import Recipe
 from .resume import TRY_AGAIN, Checkpoint, Interruption
