@@ -1,9 +1,12 @@
 """The record of a training: what it takes, what it refuses, and the published ones."""
 
 import pytest
+import torch
 import yaml
+from human_alignment import optimisation, zoo
 from human_alignment.cli import UserError
 from human_alignment.recipe import Recipe
+from timm.layers import DropPath
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,16 @@ def test_every_recipe_of_the_repository_is_good(root):
         assert config["recipes"]
         for values in config["recipes"].values():
             Recipe.from_dict(values)
+
+
+def test_every_full_size_network_takes_its_recipe(root):
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    for name, entry in config["models"].items():
+        recipe = Recipe.from_dict(config["recipes"][entry["train"]["recipe"]])
+        with torch.device("meta"):  # no memory, no random numbers: fast
+            model = zoo.build(zoo.find(name), recipe.drop_path, recipe.layer_scale)
+            found = optimisation.optimizer(model, recipe)
+        assert type(found).__name__.lower() == recipe.optimizer
+        assert ("lr_scale" in found.param_groups[-1]) == name.endswith("_dcls")
+        rates = [m.drop_prob for m in model.modules() if isinstance(m, DropPath)]
+        assert max(rates) == pytest.approx(recipe.drop_path)
