@@ -28,9 +28,11 @@ rule fetch_checkpoint:
         "--sha256 {params.sha256:q} --output {output:q} 2> {log:q}"
 
 
+# An interrupted training leaves its state in a hidden file beside the weights, which Snakemake does
+# not know and so does not delete; the next attempt goes on from there.
 rule train_model:
     input:
-        data_file(".train"),
+        training_data(config),
     output:
         weights=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.safetensors",
         curve=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.curve.csv",
@@ -42,8 +44,10 @@ rule train_model:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
+        **ranks(config),
         mem_mb=growing(2000),
         runtime=growing(60),
+        minutes=config["train"]["minutes"],
     params:
         script=script("train_model.py"),
         code=code_digest("train_model.py"),
@@ -53,6 +57,7 @@ rule train_model:
     shell:
         "python {params.script:q} --data {input:q} --model {params.architecture:q} "
         "--dcls {params.dcls:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
+        "--workers {threads} --gpus {resources.gpu} --nodes {resources.nodes} --minutes {resources.minutes} "
         "--output {output.weights:q} --curve {output.curve:q} > {log:q} 2>&1"
 
 
