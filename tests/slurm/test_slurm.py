@@ -6,6 +6,7 @@ is made under sacct.
 
 import copy
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ TABLE = "results/demo/tables/table1.csv"
 CANCELLED = f"rule_train_model_wildcards_{PLAIN}_0"
 REQUEUED = f"rule_train_model_wildcards_{DCLS}_0"
 KILLED = f"rule_extract_heatmaps_wildcards_{PLAIN}_seed0__0"
+# Files that show a script at work: a training that has saved its state, an extraction's log.
+SAVED = "results/demo/weights/{}/.seed0.*.checkpoint"
+BEGUN = f"logs/demo/extract_heatmaps/{PLAIN}.seed0.shard0.log"
 COMPARED = ("*.safetensors", "heatmaps/**/*.h5", "scores/**/*.csv", "scores/**/*.json", "table1.*")
 
 
@@ -77,33 +81,29 @@ class Disturbed:
             *arguments,
         )
 
-    def job(self, run: Run, comment: str, log: str) -> str:
-        """The number of a job whose script is at work: it has begun its log file."""
+    def job(self, run: Run, comment: str, trace: str) -> str:
+        """The number of a running job whose script has left a file of this pattern."""
         found: list[str] = []
 
         def at_work() -> bool:
+            assert not run.ended(), f"it ended before {comment} was at work{run.logs()}"
             queue = self.cluster.run("squeue", "--noheader", "--states=R", "--format=%i %k")
             found[:] = [line.split()[0] for line in queue.splitlines() if line.endswith(comment)]
-            assert not run.ended(), f"it ended before {comment} began{run.logs()}"
-            return bool(found) and (self.folder / "logs" / "demo" / log).exists()
+            return bool(found) and any(self.folder.glob(trace))
 
         self.cluster.wait(f"job {comment} at work", at_work, 120)
         return found[0]
 
     def make(self) -> None:
+        """The networks, one cancelled and one requeued; then the table, with one shard killed."""
         command = self.cluster.run
         run = self.start(*WEIGHTS)
         try:
-            command(
-                "scancel",
-                "--signal=KILL",
-                self.job(run, CANCELLED, f"train_model/{PLAIN}.seed0.log"),
-            )
-            command("scontrol", "requeue", self.job(run, REQUEUED, f"train_model/{DCLS}.seed0.log"))
+            command("scancel", "--signal=KILL", self.job(run, CANCELLED, SAVED.format(PLAIN)))
+            command("scontrol", "requeue", self.job(run, REQUEUED, SAVED.format(DCLS)))
             run.finish()
             run = self.start("--slurm-status-command", "sacct", TABLE)
-            log = f"extract_heatmaps/{PLAIN}.seed0.shard0.log"
-            command("scancel", "--signal=KILL", f"{self.job(run, KILLED, log)}.0")
+            command("scancel", "--signal=KILL", f"{self.job(run, KILLED, BEGUN)}.0")
             run.finish()
         finally:
             run.stop()
@@ -126,7 +126,7 @@ def folders(study, tmp_path_factory):
     """Two folders with the same study: one for the cluster, one for this machine alone."""
     config = copy.deepcopy(study)
     config["digits"] = {"train_images": 100, "test_images": 20}
-    config["recipes"]["digits"]["steps"] = 40
+    config["recipes"]["digits"]["steps"] = 150
     config["extract"] |= {"shards": 2, "batch_size": 5}
     config["attributions"] = {"explainers": []}
     config["sensitivity"] = {"geometry": False}
@@ -184,20 +184,27 @@ def test_a_requeued_training_kept_its_number(history):
     assert (second, same) == (first, memory)
 
 
+def test_an_interrupted_training_went_on_where_it_was(history, folders):
+    for model in (PLAIN, DCLS):
+        log = folders[0] / "logs" / "demo" / "train_model" / f"{model}.seed0.log"
+        went_on = re.search(r"going on after step (\d+)", log.read_text())
+        assert went_on and 0 < int(went_on[1]) < 150
+
+
 def test_a_killed_shard_was_extracted_again(history):
     (first, state, _), (second, again, _) = states(history, KILLED)
     assert (state, again) == ("FAILED", "COMPLETED")
     assert int(second) > int(first)
 
 
-def test_jobs_ran_on_both_nodes_and_networks_on_a_card(history):
+def test_jobs_ran_on_both_nodes_and_asked_for_cards(history):
     assert {job["NodeList"] for job in history} >= {"n1", "n2"}
     with_card = {
         job["Comment"].split("_wildcards_")[0]
         for job in history
         if "gres/gpu=1" in job["AllocTRES"]
     }
-    assert with_card == {"rule_train_model", "rule_evaluate_top1", "rule_extract_heatmaps"}
+    assert with_card == {"rule_evaluate_top1", "rule_extract_heatmaps"}
 
 
 def test_small_jobs_stayed_on_the_login_node(history):
