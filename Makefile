@@ -1,13 +1,13 @@
 # make env    set up .venv from the pinned lists       make demo   the embedded study
 # make test   lint, format and all tests               make report the demo's report, one file
-# make pins   resolve envs/ anew
+# make pins   resolve envs/ anew                       make test-slurm  a study on a real SLURM
 
 PYTHON ?= python3
 # Every pin stands once, in envs/; a line there is `      - name==version`.
 PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' envs/human_alignment.yaml envs/workflow.yaml
 VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: env demo report test pins clean
+.PHONY: env demo report test test-slurm pins clean
 
 env: .venv/complete
 
@@ -29,6 +29,9 @@ report: demo
 
 test: env
 	$(VENV) python -m pytest
+
+test-slurm: env
+	$(VENV) python -m pytest -s -x --tb=short tests/slurm
 
 pins:
 	$(VENV) python envs/resolve_pins.py

@@ -39,6 +39,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 import extract_heatmaps
+from as_published import with_package_kernels
 from human_alignment import zoo
 from human_alignment.cli import run
 from human_alignment.datasets import DataWriter
@@ -110,7 +111,7 @@ def methods(name: str, batch: int, compiled: bool) -> dict[str, Job]:
     """Every method on one random batch of a network."""
     spec = zoo.find(name)
     torch.manual_seed(0)
-    loaded = zoo.build(spec).eval()
+    loaded = with_package_kernels(zoo.build(spec)).eval()
     fast = zoo.prepare_for_inference(copy.deepcopy(loaded))
     plain = copy.deepcopy(fast).to(memory_format=torch.contiguous_format)
     inputs = torch.randn(batch, 3, spec.transform.crop, spec.transform.crop)

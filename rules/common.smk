@@ -17,7 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.cli import UserError
 from human_alignment.closing import closing_lines
-from human_alignment.config import check_config
+from human_alignment.config import check_config, check_folders
 from human_alignment.pictures import find_pictures
 from human_alignment.protocol import Protocol
 
@@ -27,6 +27,11 @@ Run = namedtuple("Run", "model run")  # run: `published`, or `seed0`, `seed1`, .
 def script(name):
     """A script's path. As a Path, not a string, a moved checkout makes no job run again."""
     return SCRIPTS / name
+
+
+def growing(amount):
+    """A resource whose need is an estimate: `amount`, twice that on the second attempt, ..."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def code_digest(name, templates=()):
@@ -64,7 +69,7 @@ def check_sources(config):
 
     Raises UserError naming the key of each path that does not, or a folder without pictures.
     """
-    named = {"imagenet.val": config["imagenet"]["val"]}
+    named = {f"imagenet.{part}": path for part, path in config["imagenet"].items()}
     named["figures.pictures"] = config["figures"]["pictures"]
     if config["data"] == "clickme":
         named["clickme.source"] = config["clickme"]["source"]
@@ -77,6 +82,9 @@ def check_sources(config):
     ]
     if missing:
         raise UserError("the config names what is not there:\n  " + "\n  ".join(missing[:10]))
+    check_folders(**config["imagenet"])
+    if any(run.run != "published" for run in runs(config)) and not training_data(config):
+        raise UserError("a model has `source: train`; name the images as `imagenet.train`")
     picture_files(config)
 
 
@@ -128,9 +136,30 @@ def data_file(kind=""):
     return f"results/{config['study']}/data/{config['data']}{kind}.h5"
 
 
+def own_images(config, kind=""):
+    """Labelled images that come with the study's data set."""
+    return data_file(kind) if config["data"] == "digits" else None
+
+
+def training_data(config):
+    """What networks are trained on: the folder that the config names, or the study's own images."""
+    return config["imagenet"]["train"] or own_images(config, ".train") or []
+
+
 def top1_images(config):
-    """What top-1 is measured on: the study's own images, or ImageNet's if a folder is named."""
-    return data_file() if config["data"] == "digits" else config["imagenet"]["val"]
+    """What top-1 is measured on: the folder that the config names, or the study's own images."""
+    return config["imagenet"]["val"] or own_images(config)
+
+
+def ranks(config):
+    """Resources of a training: graphics cards of all nodes together, nodes, and tasks.
+
+    Resources and not parameters: where a training runs is no reason to train again. Of several
+    nodes, `mpi` has SLURM's plugin leave the one task a node to the script's own srun.
+    """
+    gpus, nodes = config["train"]["gpus"], config["train"]["nodes"]
+    found = {"gpu": gpus * nodes, "nodes": nodes}
+    return found if nodes == 1 else found | {"mpi": "srun", "tasks": nodes, "tasks_per_gpu": 0}
 
 
 def paper_flag(config):

@@ -11,6 +11,7 @@ rule download_clickme:
     benchmark:
         f"logs/{STUDY}/download_clickme/{{shard}}.tsv"
     retries: 2
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -41,8 +42,8 @@ rule prepare_clickme:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         script=script("prepare_clickme.py"),
         code=code_digest("prepare_clickme.py"),
@@ -85,6 +86,7 @@ rule plot_samples:
         f"logs/{STUDY}/plot_samples.log",
     benchmark:
         f"logs/{STUDY}/plot_samples.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

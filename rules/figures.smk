@@ -40,8 +40,8 @@ rule explain_pictures:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         script=script("extract_heatmaps.py"),
         code=code_digest("extract_heatmaps.py"),
@@ -62,6 +62,7 @@ rule plot_methods:
         f"logs/{STUDY}/plot_methods/{{number}}.log",
     benchmark:
         f"logs/{STUDY}/plot_methods/{{number}}.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

@@ -21,8 +21,8 @@ rule extract_heatmaps:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=3000,
-        runtime=480,
+        mem_mb=growing(3000),
+        runtime=growing(480),
     params:
         script=script("extract_heatmaps.py"),
         code=code_digest("extract_heatmaps.py"),
@@ -52,6 +52,7 @@ if SHARDS > 1:
             f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.log",
         benchmark:
             f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.tsv"
+        localrule: True
         conda:
             "../envs/human_alignment.yaml"
         threads: 1
@@ -79,8 +80,8 @@ rule extract_attributions:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=3000,
-        runtime=1440,
+        mem_mb=growing(3000),
+        runtime=growing(1440),
     params:
         script=script("extract_attributions.py"),
         code=code_digest("extract_attributions.py"),

@@ -26,6 +26,7 @@ rule make_table1:
         f"logs/{STUDY}/make_table1.log",
     benchmark:
         f"logs/{STUDY}/make_table1.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -62,6 +63,7 @@ rule check_claims:
         f"logs/{STUDY}/check_claims.log",
     benchmark:
         f"logs/{STUDY}/check_claims.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -90,6 +92,7 @@ rule plot_figure1:
         f"logs/{STUDY}/plot_figure1.log",
     benchmark:
         f"logs/{STUDY}/plot_figure1.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -117,6 +120,7 @@ rule plot_figure2:
         f"logs/{STUDY}/plot_figure2.log",
     benchmark:
         f"logs/{STUDY}/plot_figure2.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -141,6 +145,7 @@ rule plot_figure3:
         f"logs/{STUDY}/plot_figure3.log",
     benchmark:
         f"logs/{STUDY}/plot_figure3.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -165,6 +170,7 @@ rule plot_figure4:
         f"logs/{STUDY}/plot_figure4.log",
     benchmark:
         f"logs/{STUDY}/plot_figure4.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -192,6 +198,7 @@ rule plot_threshold_sweep:
         f"logs/{STUDY}/plot_threshold_sweep.log",
     benchmark:
         f"logs/{STUDY}/plot_threshold_sweep.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -223,6 +230,7 @@ rule plot_sensitivity:
         f"logs/{STUDY}/plot_sensitivity.log",
     benchmark:
         f"logs/{STUDY}/plot_sensitivity.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -248,6 +256,7 @@ rule plot_comparisons:
         f"logs/{STUDY}/plot_comparisons.log",
     benchmark:
         f"logs/{STUDY}/plot_comparisons.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -273,6 +282,7 @@ rule plot_accuracy:
         f"logs/{STUDY}/plot_accuracy.log",
     benchmark:
         f"logs/{STUDY}/plot_accuracy.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

@@ -20,6 +20,7 @@ rule make_gallery:
         f"logs/{STUDY}/make_gallery.log",
     benchmark:
         f"logs/{STUDY}/make_gallery.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -57,6 +58,7 @@ for table, (title, folder) in TABLES.items():
             f"logs/{STUDY}/show_{table}.log",
         benchmark:
             f"logs/{STUDY}/show_{table}.tsv"
+        localrule: True
         conda:
             "../envs/human_alignment.yaml"
         threads: 1
@@ -90,6 +92,7 @@ rule describe_study:
         f"logs/{STUDY}/describe_study.log",
     benchmark:
         f"logs/{STUDY}/describe_study.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

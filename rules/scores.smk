@@ -16,8 +16,8 @@ rule score_alignment:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         script=script("score_alignment.py"),
         code=code_digest("score_alignment.py"),
@@ -48,8 +48,8 @@ rule sweep_threshold:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=120,
+        mem_mb=growing(1000),
+        runtime=growing(120),
     params:
         script=script("sweep_threshold.py"),
         code=code_digest("sweep_threshold.py"),
@@ -81,8 +81,8 @@ rule protocol_sensitivity:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=120,
+        mem_mb=growing(1000),
+        runtime=growing(120),
     params:
         script=script("protocol_sensitivity.py"),
         code=code_digest("protocol_sensitivity.py"),
@@ -105,6 +105,7 @@ rule collect_scores:
         f"logs/{STUDY}/collect_scores.log",
     benchmark:
         f"logs/{STUDY}/collect_scores.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -134,8 +135,8 @@ rule compare_models:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         script=script("compare_models.py"),
         code=code_digest("compare_models.py"),
@@ -162,8 +163,8 @@ rule evaluate_measures:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=120,
+        mem_mb=growing(1000),
+        runtime=growing(120),
     params:
         script=script("evaluate_measures.py"),
         code=code_digest("evaluate_measures.py"),
@@ -186,6 +187,7 @@ rule collect_measures:
         f"logs/{STUDY}/collect_measures.log",
     benchmark:
         f"logs/{STUDY}/collect_measures.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1

@@ -9,15 +9,16 @@ rule fetch_checkpoint:
     benchmark:
         f"logs/{STUDY}/fetch_checkpoint/{{model}}.tsv"
     retries: 2
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
+        # No code digest: an edited script is no reason to download the same checkpoint again.
         script=script("fetch_checkpoint.py"),
-        code=code_digest("fetch_checkpoint.py"),
         architecture=lambda wildcards: architecture(wildcards.model),
         dcls=lambda wildcards: dcls(wildcards.model),
         url=lambda wildcards: checkpoint(wildcards.model)["url"],
@@ -27,9 +28,11 @@ rule fetch_checkpoint:
         "--sha256 {params.sha256:q} --output {output:q} 2> {log:q}"
 
 
+# An interrupted training leaves its state in a hidden file beside the weights, which Snakemake does
+# not know and so does not delete; the next attempt goes on from there.
 rule train_model:
     input:
-        data_file(".train"),
+        training_data(config),
     output:
         weights=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.safetensors",
         curve=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.curve.csv",
@@ -41,8 +44,10 @@ rule train_model:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **ranks(config),
+        mem_mb=growing(2000),
+        runtime=growing(60),
+        minutes=config["train"]["minutes"],
     params:
         script=script("train_model.py"),
         code=code_digest("train_model.py"),
@@ -52,6 +57,7 @@ rule train_model:
     shell:
         "python {params.script:q} --data {input:q} --model {params.architecture:q} "
         "--dcls {params.dcls:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
+        "--workers {threads} --gpus {resources.gpu} --nodes {resources.nodes} --minutes {resources.minutes} "
         "--output {output.weights:q} --curve {output.curve:q} > {log:q} 2>&1"
 
 
@@ -69,8 +75,8 @@ rule evaluate_top1:
         "../envs/human_alignment.yaml"
     threads: config["threads"]
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
     params:
         script=script("evaluate_top1.py"),
         code=code_digest("evaluate_top1.py"),

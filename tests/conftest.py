@@ -47,3 +47,16 @@ def workflow(root, study, tmp_path_factory):
     done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr
     return workflow
+
+
+@pytest.fixture(scope="session")
+def digits_to_train(tmp_path_factory):
+    """A training file of forty digits."""
+    import prepare_digits  # after the scripts' folder is on the path
+
+    folder = tmp_path_factory.mktemp("digits")
+    prepare_digits.main(
+        ["--output", str(folder / "d.h5"), "--train-output", str(folder / "t.h5")]
+        + ["--train-images", "40", "--test-images", "2"]
+    )
+    return folder / "t.h5"

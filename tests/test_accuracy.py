@@ -12,7 +12,7 @@ from human_alignment.accuracy import ImageFolder, _load_folder
 from human_alignment.cli import UserError
 from human_alignment.datasets import DataWriter
 from human_alignment.images import InputTransform
-from human_alignment.weights import save_weights
+from human_alignment.weights import load_weights, save_weights
 from PIL import Image
 from timm.data import create_dataset, create_transform
 
@@ -128,6 +128,17 @@ def test_wrong_number_of_classes(folder, network, tmp_path, change):
     count = {"empty class": 9, "extra class": 11, "no sub-folders": 1}[change]
     with pytest.raises(UserError, match=f"the images have {count} classes, the network 10"):
         measure(folder, network, tmp_path)
+
+
+def test_folders_of_the_same_number_of_other_classes(folder, network, tmp_path):
+    model, spec, _ = load_weights(network[0])
+    names = [f"n{i:04}" for i in range(9)] + ["n0042"]
+    trained = tmp_path / "trained.safetensors"
+    save_weights(trained, model, spec, classes=names)
+    with pytest.raises(UserError, match="val are not those that .*trained.safetensors was trained"):
+        measure(folder, (trained,), tmp_path)
+    save_weights(trained, model, spec, classes=sorted(path.name for path in folder.iterdir()))
+    assert measure(folder, (trained,), tmp_path)["n"] == 30
 
 
 def test_missing_path(network, tmp_path):

@@ -3,7 +3,7 @@ import copy
 import pytest
 import yaml
 from human_alignment.cli import UserError
-from human_alignment.config import check_config
+from human_alignment.config import check_config, check_folders
 
 TRAINED = {"source": "train", "train": {"recipe": "digits", "seeds": [0]}}
 
@@ -75,6 +75,11 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
          "models.resnet50: 'train' is a required property"),
         (lambda c: c["models"]["resnet50"]["train"].update(recipe="digit"),
          "models.resnet50.train.recipe: 'digit' is not known; allowed, from `recipes`: digits"),
+        (lambda c: c["recipes"]["digits"].update(step=5),
+         "recipes.digits: unknown training setting 'step' (did you mean 'steps'?)"),
+        (lambda c: c["recipes"].update(fast={"epochs": 1, "learning_rate": "1e-3"}),
+         "recipes.fast: training setting learning_rate: '1e-3' is not of type float"),
+        (lambda c: c.update(train={"gpu": 2}), "train: unknown key 'gpu' (did you mean 'gpus'?)"),
         (lambda c: c["models"]["resnet50"].update(source="hub"),
          "models.resnet50.source: 'hub' is not known; allowed: published, train"),
     ],
@@ -83,3 +88,24 @@ def test_each_mistake_is_named_with_what_is_allowed(schema, demo, change, messag
     config = copy.deepcopy(demo)
     change(config)
     assert message in problem(config, schema)
+
+
+def test_every_full_size_network_can_be_trained_with_one_word(root, schema):
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    for entry in config["models"].values():
+        entry["source"] = "train"
+    check_config(config, schema)
+    recipes = {name: entry["train"]["recipe"] for name, entry in config["models"].items()}
+    assert all(recipes[name] == recipes[f"{name}_dcls"] for name in recipes if "_dcls" not in name)
+    assert set(config["recipes"]) - set(recipes.values()) == {"resnet50_a1"}
+
+
+def test_class_folders_that_differ(tmp_path):
+    for path in ("train/a", "train/b", "train/c", "val/a", "val/b", "val/d"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "train" / "notes.txt").touch()
+    train, val = str(tmp_path / "train"), str(tmp_path / "val")
+    with pytest.raises(UserError, match="train lacks 1 class folders: d\n.*val lacks 1 .*: c"):
+        check_folders(train, val)
+    check_folders(train, train)
+    check_folders(train, None)

@@ -92,6 +92,45 @@ def test_kernel_equals_the_installed_package(version, groups):
     torch.testing.assert_close(dcls.kernel(found), expected, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("groups", [1, 6])
+@pytest.mark.parametrize("version", dcls.VERSIONS)
+def test_gradients_equal_those_of_the_installed_package(version, groups):
+    """Also for positions on grid points and on the window's edge, where clamping leaves them."""
+    gradients = []
+    for ours in (False, True):
+        found = layer(version, groups).requires_grad_(True)
+        with torch.no_grad():
+            found.P[..., 0] = found.P[..., 0].round()
+            found.P[..., 1] = 3.0
+            found.P[..., 2] = -3.0
+        torch.manual_seed(1)
+        x, target = torch.randn(2, 6, 9, 9), torch.randn(2, 6, 9, 9)
+        if ours:
+            found.DCK = dcls.KernelConstruction(version, 7)
+        (found(x) * target).sum().backward()
+        gradients.append({name: p.grad for name, p in found.named_parameters()})
+    assert gradients[0].keys() == gradients[1].keys() >= {"weight", "P", "bias"}
+    for name, expected in gradients[0].items():
+        scale = expected.abs().max().item()
+        torch.testing.assert_close(gradients[1][name], expected, atol=1e-5 * scale, rtol=1e-4)
+
+
+def test_the_networks_layers_build_their_kernels_so():
+    net = small_net()
+    dcls.replace_convolutions(net, Dcls(9, 5, "v1"))
+    names = set(net.state_dict())
+    for found in dcls.dcls_layers(net).values():
+        assert isinstance(found.DCK, dcls.KernelConstruction)
+    assert not any("DCK" in name for name in names)
+
+
+def test_autocast_does_not_coarsen_positions():
+    found = layer("v1", 6)
+    exact = dcls.kernel(found)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert dcls.kernel(found).equal(exact)
+
+
 def test_v0_and_v1_take_rows_and_columns_the_other_way_round():
     rows_first, columns_first = layer("v0"), layer("v1")
     first = torch.tensor([2.0, -1.0])
@@ -158,6 +197,37 @@ def test_clamp_brings_positions_back_into_the_window():
     for positions in dcls.position_parameters(net):
         assert positions.abs().max() <= 4
         assert positions.abs().max() > 3
+
+
+def test_repulsion_of_known_positions():
+    """Three elements a kernel: pairs 0 and 0.4 pixels apart cost 1 and 0.6, far ones nothing."""
+    net = nn.Sequential(Dcls2d(2, 2, 3, padding=3, dilated_kernel_size=7, groups=2,
+                               use_implicit_gemm=False))  # fmt: skip
+    with torch.no_grad():
+        first = torch.tensor([[1.0, 1.0, -2.0], [0.0, 0.0, 3.0]])  # rows, columns of one kernel
+        second = torch.tensor([[0.0, 0.24, 2.0], [0.0, 0.32, 2.0]])
+        net[0].P.copy_(torch.stack([first, second], 1).unsqueeze(2))
+    # 2 / (3 * 2) for each kernel's three pairs, mean of both kernels
+    assert dcls.repulsion(net).item() == pytest.approx((1.0 + 0.6) / 3 / 2)
+
+
+def test_repulsion_counts_shared_positions_once_and_pushes_apart():
+    net = small_net()
+    dcls.replace_convolutions(net, Dcls(9, 2))
+    one, other = dcls.position_parameters(net)
+    with torch.no_grad():
+        one.zero_()  # shared by two layers; every pair in one place: 1
+        other.zero_()
+        other[0, :, :, 1] = 0.5  # 0.5 apart
+    loss = dcls.repulsion(net)
+    assert loss.item() == pytest.approx((1.0 + 0.5) / 2)
+    loss.backward()
+    push = other.grad[0, 0, 0]
+    assert push[0] > 0 > push[1] and push[0] == -push[1]
+
+
+def test_repulsion_of_nothing_is_zero():
+    assert dcls.repulsion(nn.Conv2d(1, 1, 3)).item() == 0.0
 
 
 def test_gradients_reach_weights_and_positions():

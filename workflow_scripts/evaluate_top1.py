@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from human_alignment.accuracy import ImageFolder, evaluate
-from human_alignment.cli import run
+from human_alignment.cli import UserError, run
 from human_alignment.datasets import DataFile
 from human_alignment.files import write_json
 from human_alignment.weights import load_weights
@@ -32,7 +32,12 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     path = arguments.images
     images = ImageFolder(path) if path.is_dir() else DataFile(path)
-    model, spec, _ = load_weights(arguments.weights)
+    model, spec, notes = load_weights(arguments.weights)
+    if isinstance(images, ImageFolder) and notes.get("classes", images.classes) != images.classes:
+        raise UserError(
+            f"the class folders of {path} are not those that {arguments.weights} was trained on; "
+            f"there the first is {notes['classes'][0]}, here {images.classes[0]}"
+        )
     found = evaluate(model, spec, images, arguments.batch_size, arguments.threads, arguments.device)
     write_json(arguments.output, found)
 

@@ -1,49 +1,95 @@
-"""Train one network of the zoo on a training file and write its weights and learning curve.
+"""Train one network of the zoo on a training file or an image folder; write weights and curve.
 
-The same seed on the same machine gives the same weights. A training whose loss is no longer
-finite stops with step and learning rate, and leaves no weights file behind.
+The same seed on the same machine gives the same weights. On several graphics cards the script
+starts torchrun (--gpus, --nodes), or torchrun starts it; the results differ by rounding only.
+
+SIGTERM and SIGUSR1 make it save its state, in a hidden file beside the weights, and leave with
+exit code 75; the same command then goes on. A training whose loss is no longer finite stops with
+step and learning rate, and leaves no weights file behind.
 """
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
-from human_alignment import training, zoo
+from human_alignment import ranks, zoo
+from human_alignment.batches import FileBatches
 from human_alignment.cli import UserError, json_object, run
 from human_alignment.datasets import DataFile
+from human_alignment.folder_batches import FolderBatches
+from human_alignment.folders import ImageFolder
 from human_alignment.recipe import Recipe
+from human_alignment.resume import Checkpoint
+from human_alignment.training import Trainer, train
 from human_alignment.weights import save_weights
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Parse, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="training file of a prepare_* script")
+def parsed(argv: list[str] | None) -> argparse.Namespace:
+    """The command line, its numbers checked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", required=True, type=Path, help="training file (.h5) or folder of class folders"
+    )
     parser.add_argument("--dcls", type=json_object, default={}, help="DCLS settings, as JSON")
     parser.add_argument("--model", required=True, help="name in the zoo, e.g. micro_resnet50_dcls")
     parser.add_argument("--output", required=True, help="weights file to write (.safetensors)")
     parser.add_argument("--curve", required=True, help="learning curve to write (.csv)")
-    parser.add_argument("--recipe", type=json_object, default={}, help="settings as JSON; Recipe")
+    parser.add_argument("--recipe", type=json_object, required=True, help="Recipe, as JSON")
     parser.add_argument("--seed", type=int, default=0, help="of weights and batches; 0 or more")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each rank")
+    parser.add_argument("--workers", type=int, default=0, help="loader processes of each rank")
+    parser.add_argument("--minutes", type=float, default=15, help="between saves; or an epoch")
+    parser.add_argument("--gpus", type=int, default=0, help="graphics cards, all nodes together")
+    parser.add_argument("--nodes", type=int, default=1, help="nodes of the SLURM job")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
         raise UserError(f"--seed: {arguments.seed} is negative")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, train, write."""
+    arguments = parsed(argv)
     recipe = Recipe.from_dict(arguments.recipe)
+    ranks.launch(arguments.gpus, arguments.nodes)
     torch.set_num_threads(arguments.threads)
-    torch.use_deterministic_algorithms(True)
-    with DataFile(arguments.data) as data:
-        spec = replace(zoo.find(arguments.model, arguments.dcls), num_classes=data.num_classes)
-        images = training.TrainingSet.load(data)
-    torch.manual_seed(arguments.seed)
-    model = zoo.build(spec)
-    batches = training.Batches(images, recipe, spec.transform, arguments.seed)
-    curve = training.train(model, batches, recipe)
-    training.write_curve(arguments.curve, curve)
-    save_weights(
-        arguments.output, model, spec, source=f"trained on {data.dataset}, seed {arguments.seed}"
+    torch.use_deterministic_algorithms(arguments.device == "cpu")
+    torch.backends.cudnn.benchmark = True
+    with ranks.joined(arguments.device) as mine:
+        fit(arguments, recipe, mine)
+
+
+def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> None:
+    """Train on this rank; the first writes."""
+    path = arguments.data
+    data = ImageFolder(path) if path.is_dir() else DataFile(path)
+    spec = replace(zoo.find(arguments.model, arguments.dcls), num_classes=data.num_classes)
+    common = (data, recipe, spec.transform, arguments.seed)
+    batches = (
+        FolderBatches(*common, arguments.workers)
+        if isinstance(data, ImageFolder)
+        else FileBatches(*common)
     )
-    print(f"{arguments.model}: loss {curve[-1]['loss']:.3f} after {recipe.steps} steps")
+    torch.manual_seed(arguments.seed)
+    model = zoo.build(spec, recipe.drop_path, recipe.layer_scale)
+    trainer = Trainer(model, batches, recipe, spec.num_classes, arguments.seed, mine)
+    training = {"network": spec.as_dict(), "recipe": asdict(recipe), "seed": arguments.seed}
+    training["data"] = data.digest
+    checkpoint = Checkpoint(arguments.output, training, arguments.minutes)
+    for path in checkpoint.others() if mine.first else ():
+        print(f"note: {path} is of another recipe, data set, network or seed; left alone")
+    curve = train(trainer, checkpoint)
+    if mine.first:
+        curve.write(arguments.curve)
+        notes = {"source": f"trained on {data.dataset}, seed {arguments.seed}"}
+        notes |= {"classes": data.classes} if isinstance(data, ImageFolder) else {}
+        save_weights(arguments.output, trainer.result, spec, **notes)
+        checkpoint.remove()
+        print(f"{arguments.model}: loss {curve.rows[-1]['loss']:.3f} after {trainer.steps} steps")
 
 
 if __name__ == "__main__":

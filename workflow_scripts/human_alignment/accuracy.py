@@ -2,44 +2,18 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
-from timm.data import create_dataset
 from timm.utils import AverageMeter, accuracy
 from torch import Tensor, nn
 
 from .cli import UserError, progress
 from .datasets import DataFile
+from .folders import ImageFolder, read_pixels
 from .images import InputTransform
 from .loading import load_batches, work_ahead
 from .zoo import ModelSpec, count_parameters, prepare_for_inference
-
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors
-
-
-class ImageFolder:
-    """Images in one sub-folder per class; the sorted sub-folders are the classes 0, 1, ...
-
-    timm lists them. Pillow decodes them, as it does for timm's published accuracies.
-    Raises UserError when there is no image.
-    """
-
-    def __init__(self, root: Path | str):
-        try:
-            reader = create_dataset("", root=str(root)).reader
-        except RuntimeError as error:
-            raise UserError(
-                f"{root} holds no images; expected one sub-folder of images per class"
-            ) from error
-        self.samples: list[tuple[str, int]] = reader.samples
-        self.num_classes = len(reader.class_to_idx)
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.samples)
 
 
 @torch.inference_mode()
@@ -99,12 +73,8 @@ def _load_folder(
     folder: ImageFolder, transform: InputTransform, size: int, workers: int, device: str
 ) -> Batches:
     def one(sample: tuple[str, int]) -> np.ndarray | None:
-        try:
-            with Image.open(sample[0]) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except _UNREADABLE:
-            return None
-        return transform(pixels, "released")
+        pixels = read_pixels(sample[0])
+        return None if pixels is None else transform(pixels, "released")
 
     parts = [folder.samples[start : start + size] for start in range(0, len(folder), size)]
     for part, found in zip(parts, work_ahead(one, parts, workers, device), strict=True):

@@ -2,10 +2,12 @@
 
 import copy
 import difflib
+from pathlib import Path
 
 import jsonschema
 
 from .cli import UserError
+from .recipe import Recipe
 
 
 def _with_defaults(validator: type) -> type:
@@ -63,9 +65,14 @@ def _message(error: jsonschema.ValidationError) -> str:
 
 
 def _unknown_names(config: dict, schema: dict) -> list[str]:
-    """References that a schema cannot check: architectures by model name, recipes by name."""
+    """What a schema cannot check: architectures by model name, recipes by name and content."""
     known = schema["$defs"]["architecture"]["enum"]
     problems = []
+    for name, values in config["recipes"].items():
+        try:
+            Recipe.from_dict(values)
+        except UserError as error:
+            problems.append(f"recipes.{name}: {error}")
     for name, entry in config["models"].items():
         plain = entry.get("architecture", name.removesuffix("_dcls"))
         if plain not in known and "timm" not in entry:
@@ -83,3 +90,22 @@ def _unknown_names(config: dict, schema: dict) -> list[str]:
                 f"allowed, from `recipes`: {known_recipes}"
             )
     return problems
+
+
+def check_folders(train: str | None, val: str | None) -> None:
+    """Compare the class folders of two image folders, where both are named.
+
+    Raises UserError with the classes that only one of them has (three at most).
+    """
+    if not (train and val):
+        return
+    here, there = ({p.name for p in Path(root).iterdir() if p.is_dir()} for root in (train, val))
+    problems = [
+        f"imagenet.{part} lacks {len(names)} class folders: {', '.join(sorted(names)[:3])}"
+        for part, names in (("train", there - here), ("val", here - there))
+        if names
+    ]
+    if problems:
+        raise UserError(
+            "training and validation images differ in class:\n  " + "\n  ".join(problems)
+        )

@@ -119,6 +119,7 @@ def replace_convolutions(model: nn.Module, settings: Dcls) -> None:
                 version=settings.version,
                 use_implicit_gemm=False,
             )
+        layer.DCK = KernelConstruction(settings.version, settings.kernel_size)
         replace_module(model, name, layer)
     share_positions(model)
 
@@ -161,27 +162,78 @@ def clamp_positions(model: nn.Module) -> None:
         layer.clamp_parameters()
 
 
-def kernel(layer: Dcls2d) -> torch.Tensor:
-    """The dense kernel a DCLS layer convolves with: (out, in / groups, size, size).
+def repulsion(model: nn.Module) -> torch.Tensor:
+    """How much kernel elements crowd: mean over all pairs of max(0, 1 - distance in pixels).
 
-    Equal to what the package builds, but from the two axes of each element separately, which
+    Averaged over the pairs of each kernel, over kernels, and over the distinct `P` of a model; the
+    training loss adds its square. From K-H-Ismail/ConvNeXt-dcls (utils.get_dcls_loss_rep), where
+    it begins after epoch 20.
+    """
+    losses = []
+    for positions in {id(layer.P): layer.P for layer in dcls_layers(model).values()}.values():
+        points = positions.flatten(1, 2).permute(1, 2, 0)  # (kernels, count, 2)
+        count = points.shape[1]
+        if count > 1:
+            crowding = (1 - torch.cdist(points, points)).relu().triu(diagonal=1)
+            losses.append(2 * crowding.sum() / (count * (count - 1) * len(points)))
+    return torch.stack(losses).mean() if losses else torch.zeros(())
+
+
+@torch.no_grad()
+def initialise(model: nn.Module) -> None:
+    """Weights of DCLS layers normal with standard deviation 0.02, biases zero.
+
+    The authors' start for every family (rabihchamas/DCLS-GradCAM-Eval, models/*/*_utils.py).
+    """
+    for layer in dcls_layers(model).values():
+        layer.weight.normal_(0.0, 0.02)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+class KernelConstruction(nn.Module):
+    """Builds dense kernels in a layer's forward pass, in the place of the package's `DCK`.
+
+    Equal to it in values and gradients, but from the two axes of each element separately, which
     every version's interpolation allows: a hat |d| < 1, a wider hat, or a Gaussian per axis,
     normalised over the window except in `v0`. The package evaluates each element on the whole
-    window, size / 2 times the work and several GiB for a dense layer.
+    window: size / 2 times the work, and several GiB for a dense layer.
     """
-    size = layer.dilated_kernel_size[0]
-    grid = torch.arange(size, device=layer.P.device, dtype=layer.P.dtype)
-    distance = grid - (layer.P + size // 2).unsqueeze(-1)  # (2, out, in / groups, count, size)
-    if layer.version == "gauss":
-        axes = (-0.5 * (distance / (layer.SIG.abs() + 0.27).unsqueeze(-1)) ** 2).exp()
-    else:
-        reach = 1.0 if layer.SIG is None else (layer.SIG.abs() + 1.0).unsqueeze(-1)
-        axes = (reach - distance.abs()).relu()
-    weight = layer.weight
-    if layer.version != "v0":
-        weight = weight / (axes.sum(-1).prod(0) + 1e-7)
-    first, second = axes if layer.version == "v0" else axes.flip(0)  # rows, columns
-    return (weight.unsqueeze(-1) * first).mT @ second
+
+    def __init__(self, version: str, size: int):
+        super().__init__()
+        self.version, self.size = version, size
+
+    def forward(
+        self, weight: torch.Tensor, positions: torch.Tensor, sigmas: torch.Tensor | None
+    ) -> torch.Tensor:
+        """The kernel (out, in / groups, size, size) of weights (out, in / groups, count)."""
+        with torch.autocast(weight.device.type, enabled=False):  # positions need the precision
+            axes = self._axes(positions + self.size // 2, sigmas)
+            if self.version != "v0":
+                weight = weight / (axes.sum(-1).prod(0) + 1e-7)
+            first, second = axes if self.version == "v0" else axes.flip(0)  # rows, columns
+            return (weight.unsqueeze(-1) * first).mT @ second
+
+    def _axes(self, places: torch.Tensor, sigmas: torch.Tensor | None) -> torch.Tensor:
+        """Each element along each axis of the window: (2, out, in / groups, count, size)."""
+        grid = torch.arange(self.size, device=places.device, dtype=places.dtype)
+        places = places.unsqueeze(-1)
+        if self.version == "v0":  # as the package has it: the slope on a grid point is to the right
+            left = places.detach().floor()
+            share = places - left
+            zero = torch.zeros((), device=places.device)
+            return (1 - share).where(grid == left, share.where(grid == left + 1, zero))
+        if self.version == "gauss":
+            return (-0.5 * ((grid - places) / (sigmas.abs() + 0.27).unsqueeze(-1)) ** 2).exp()
+        reach = 1.0 if sigmas is None else (sigmas.abs() + 1.0).unsqueeze(-1)
+        return (reach - (grid - places).abs()).relu()
+
+
+def kernel(layer: Dcls2d) -> torch.Tensor:
+    """The dense kernel a DCLS layer convolves with: (out, in / groups, size, size)."""
+    construct = KernelConstruction(layer.version, layer.dilated_kernel_size[0])
+    return construct(layer.weight, layer.P, layer.SIG)
 
 
 @torch.no_grad()

@@ -1,191 +1,212 @@
-"""Train one network on a training file: AdamW, cosine, and what DCLS asks for.
+"""Train one network: accumulate over the pieces of a batch, step, clamp positions, average.
 
-DCLS as in the authors' training code (K-H-Ismail/ConvNeXt-dcls): positions learn without weight
-decay at a multiple of the learning rate, and are clamped to their window after each step.
+DCLS as in the authors' training code (K-H-Ismail/ConvNeXt-dcls, engine.py): positions are clamped
+to their window after each step, and repel each other from some epoch on.
 """
 
-import csv
-import io
+import contextlib
 import math
-import time
-from dataclasses import dataclass
-from pathlib import Path
+import sys
+from collections.abc import Iterator
 
-import numpy as np
 import torch
-from timm.loss import LabelSmoothingCrossEntropy
-from timm.scheduler import CosineLRScheduler
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from .cli import UserError, progress
-from .datasets import DataFile
-from .dcls import clamp_positions, position_parameters
-from .files import written_whole
-from .images import InputTransform, decode
+from . import optimisation
+from .batches import PIECE, FileBatches, Share, seed_all
+from .cli import UserError
+from .curve import Curve
+from .dcls import clamp_positions, position_parameters, repulsion
+from .folder_batches import FolderBatches
+from .ranks import Ranks
 from .recipe import Recipe
+from .resume import TRY_AGAIN, Checkpoint, Interruption
+
+_TYPES = {"none": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-@dataclass(frozen=True)
-class TrainingSet:
-    """A whole training file in memory: images uint8 (n, 3, h, w), labels (n,), boxes or None."""
+class Trainer:
+    """A network and all that changes with it from step to step."""
 
-    images: Tensor
-    labels: Tensor
-    boxes: np.ndarray | None
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: FileBatches | FolderBatches,
+        recipe: Recipe,
+        classes: int,
+        seed: int = 0,
+        ranks: Ranks | None = None,
+    ):
+        self.recipe, self.ranks, self._seed = recipe, ranks or Ranks(), seed
+        self.share = Share.of(recipe, self.ranks.rank, self.ranks.count)
+        self.images = len(batches)
+        self.steps = recipe.total_steps(self.images)
+        self._batches = batches
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.model = model.train().to(self.ranks.device, memory_format=layout)
+        self.optimizer = optimisation.optimizer(model, recipe)
+        self._schedule = optimisation.schedule(self.optimizer, recipe, self.images)
+        self._criterion = optimisation.criterion(recipe)
+        self._mixup = optimisation.mixup(recipe, classes)
+        self._scaler = torch.amp.GradScaler(self.ranks.device.type, enabled=recipe.amp == "float16")
+        self._average = optimisation.Average(model, recipe.ema) if recipe.ema else None
+        self._wrapped = self.ranks.wrap(model)
+        self._network = torch.compile(self._wrapped) if recipe.compile else self._wrapped
 
-    @classmethod
-    def load(cls, data: DataFile) -> "TrainingSet":
-        """Decode every image of a data file; all must have one size."""
-        decoded = np.stack([decode(image) for image in data.images(0, len(data))])
-        images = torch.from_numpy(decoded).permute(0, 3, 1, 2).contiguous()
-        return cls(images, torch.from_numpy(data.labels.astype(np.int64)), data.boxes())
+    @property
+    def result(self) -> nn.Module:
+        """The network to keep: the averaged one, if the recipe averages."""
+        return self._average.module if self._average else self.model
 
+    def epoch(self, step: int) -> float:
+        """Epochs that `step` steps make."""
+        return step * self.recipe.batch_size / self.images
 
-class Batches:
-    """Random training batches: a window around each object, shifted, with its colours jittered."""
+    def pieces(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This rank's images and labels from a step on."""
+        return self._batches.pieces(range(first, self.steps), self.share)
 
-    def __init__(self, data: TrainingSet, recipe: Recipe, transform: InputTransform, seed: int):
-        if recipe.windows and data.boxes is None:
-            raise UserError("the recipe has a curriculum of windows but the data has no boxes")
-        self._data, self._recipe = data, recipe
-        self._random = np.random.default_rng(seed)
-        self._mean = torch.tensor(transform.mean).view(1, 3, 1, 1)
-        self._std = torch.tensor(transform.std).view(1, 3, 1, 1)
-        self._order = np.empty(0, np.int64)
+    def step(
+        self, number: int, pieces: Iterator, stop: object = False
+    ) -> tuple[float, float, bool]:
+        """One optimiser step on the next pieces of every rank; `stop` is asked at its end.
 
-    def __len__(self) -> int:
-        """Images in an epoch."""
-        return len(self._data.labels)
-
-    def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Inputs float32 (b, 3, s, s), normalised, and labels (b,) of one step."""
-        size = self._recipe.batch_size
-        while len(self._order) < size:  # a new epoch: every image once, in a new order
-            more = self._random.permutation(len(self._data.labels))
-            self._order = np.concatenate([self._order, more])
-        index, self._order = self._order[:size], self._order[size:]
-        full = self._data.images.shape[-1]
-        side = int(self._random.choice(self._recipe.sides(step, full)))
-        images = torch.stack([self._window(int(i), side) for i in index]).float() / 255
-        jitter = self._recipe.color_jitter
-        draw = self._random.uniform(-jitter, jitter, (2, size, 3, 1, 1)).astype(np.float32)
-        gain, offset = torch.from_numpy(draw)
-        images = images * (1 + gain) + offset
-        return (images - self._mean) / self._std, self._data.labels[index]
-
-    def _window(self, index: int, side: int) -> Tensor:
-        """A `side` x `side` part of an image that holds its object where it fits."""
-        image = self._data.images[index]
-        height, width = image.shape[1:]
-        if side < height and self._data.boxes is not None:
-            left, top, right, bottom = (int(v) for v in self._data.boxes[index])
-            x = self._start(left, right, side, width)
-            y = self._start(top, bottom, side, height)
-            return image[:, y : y + side, x : x + side]
-        dx, dy = self._random.integers(-self._recipe.shift, self._recipe.shift + 1, 2)
-        shifted = nn.functional.pad(image[None].float(), [self._recipe.shift] * 4, mode="reflect")[
-            0
-        ].to(image.dtype)
-        y, x = self._recipe.shift + dy, self._recipe.shift + dx
-        return shifted[:, y : y + height, x : x + width]
-
-    def _start(self, low: int, high: int, side: int, full: int) -> int:
-        """A random start so that [start, start + side) covers [low, high) and stays inside."""
-        first, last = max(0, high - side), min(full - side, low)
-        if first > last:
-            first = last = min(max((low + high - side) // 2, 0), full - side)
-        return int(self._random.integers(first, last + 1))
-
-
-def _is_matrix(parameter: Tensor) -> bool:
-    """Biases, norms and layer scales are vectors, however many axes of length one they have."""
-    return sum(length > 1 for length in parameter.shape) > 1
-
-
-def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
-    """AdamW's groups: matrices (decayed), vectors (not), DCLS positions (not, and faster)."""
-    positions = position_parameters(model)
-    special = {id(p) for p in positions}
-    others = [p for p in model.parameters() if p.requires_grad and id(p) not in special]
-    groups = [
-        {"params": [p for p in others if _is_matrix(p)], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in others if not _is_matrix(p)], "weight_decay": 0.0},
-    ]
-    rate = recipe.learning_rate * recipe.position_rate
-    return groups + ([{"params": positions, "weight_decay": 0.0, "lr": rate}] if positions else [])
-
-
-def train(model: nn.Module, batches: Batches, recipe: Recipe) -> list[dict]:
-    """Train in place; return the learning curve, a row of figures every tenth of the steps.
-
-    Raises UserError with step and learning rate when the loss is no longer finite.
-    """
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, recipe), lr=recipe.learning_rate, betas=recipe.betas
-    )
-    schedule = CosineLRScheduler(
-        optimizer,
-        t_initial=recipe.steps + 1,  # so that the last step still learns
-        warmup_t=round(recipe.warmup * recipe.steps),
-        warmup_lr_init=0.0,
-        warmup_prefix=False,
-        t_in_epochs=False,
-    )
-    loss_of = LabelSmoothingCrossEntropy(recipe.label_smoothing)
-    model.train().to(memory_format=torch.channels_last)
-    curve, losses, hits, seen, begin = [], [], 0, 0, time.perf_counter()
-    every = max(1, recipe.steps // 20)
-    for step in progress(range(recipe.steps), recipe.steps, "training", "step"):
-        schedule.step_update(step + 1)
-        inputs, labels = batches.draw(step)
-        logits = model(inputs)
-        loss = loss_of(logits, labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            rate = optimizer.param_groups[0]["lr"]
-            epoch = step * recipe.batch_size / len(batches)
+        Returns the mean loss, the number of images classified rightly (before mixup), and
+        whether any rank wants to stop.
+        Raises UserError, and changes nothing, when the loss is not finite.
+        """
+        self._schedule.step_update(number + 1)
+        self.optimizer.zero_grad()
+        device = self.ranks.device
+        sums = torch.zeros(3, dtype=torch.float64, device=device)
+        for piece in range(self.share.count):
+            images, labels = next(pieces)
+            seed_all(self._seed, PIECE, number, self.share.first + piece)
+            waits = self.ranks.count > 1 and piece + 1 < self.share.count
+            with self._wrapped.no_sync() if waits else contextlib.nullcontext():
+                sums[:2] += self._learn(
+                    number, *(t.to(device, non_blocking=True) for t in (images, labels))
+                )
+        sums[2] = bool(stop)
+        loss, hits, stops = self.ranks.total(sums)
+        loss /= self.share.count * self.ranks.count
+        if not math.isfinite(loss):
             raise UserError(
-                f"training diverged: loss is {value} at step {step + 1} (epoch {epoch:.2f}), "
-                f"learning rate {rate:.2g}; no weights were written. "
-                "Lower train.learning_rate or clip_norm"
+                f"training diverged: loss is {loss} at step {number + 1} (epoch "
+                f"{self.epoch(number):.2f}), learning rate {self.rate:.2g}; no weights were "
+                "written, the last saved state stays. Lower learning_rate or set clip_norm"
             )
-        optimizer.zero_grad()
-        loss.backward()
-        if recipe.clip_norm:
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimizer.step()
-        clamp_positions(model)
-        losses.append(value)
-        hits += int((logits.argmax(1) == labels).sum())
-        seen += len(labels)
-        if (step + 1) % every == 0 or step + 1 == recipe.steps:
-            curve.append(
-                {
-                    "step": step + 1,
-                    "loss": round(float(np.mean(losses)), 6),
-                    "train_top1": round(100 * hits / seen, 3),
-                    "learning_rate": optimizer.param_groups[0]["lr"],
-                    "position_spread": _spread(model),
-                    "seconds": round(time.perf_counter() - begin, 2),
-                }
-            )
-            losses, hits, seen = [], 0, 0
+        if self.recipe.clip_norm:
+            self._scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        clamp_positions(self.model)
+        if self._average:
+            self._average.update(self.model)
+        return loss, hits, stops > 0
+
+    def _learn(self, number: int, images: Tensor, labels: Tensor) -> Tensor:
+        """Forward and backward pass of a piece; its loss and hits."""
+        recipe, device = self.recipe, self.ranks.device
+        inputs, targets = self._batches.finish(images), labels
+        if self._mixup:
+            inputs, targets = self._mixup(inputs, labels)
+        if recipe.channels_last:
+            inputs = inputs.to(memory_format=torch.channels_last)
+        kind = _TYPES[recipe.amp]
+        try:
+            with torch.autocast(device.type, kind, enabled=recipe.amp != "none"):
+                logits = self._network(inputs)
+                loss = self._criterion(logits, targets)
+            if recipe.repulsion and self.epoch(number) >= recipe.repulsion_from:
+                loss = loss + recipe.repulsion * repulsion(self.model) ** 2
+            self._scaler.scale(loss / self.share.count).backward()
+        except RuntimeError as error:
+            _explain_memory(error, self.share.size)
+            raise
+        return torch.stack([loss.detach().double(), (logits.argmax(1) == labels).sum().double()])
+
+    @property
+    def rate(self) -> float:
+        """The learning rate now, of everything but positions."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of all DCLS positions in pixels; None without DCLS."""
+        positions = position_parameters(self.model)
+        if not positions:
+            return None
+        return round(float(torch.cat([p.detach().flatten() for p in positions]).std()), 4)
+
+    def state(self) -> dict:
+        """Tensors and plain values that a training goes on from."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from `state`."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict:
+        parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self._scaler}
+        return parts | ({"average": self._average} if self._average else {})
+
+
+def _explain_memory(error: RuntimeError, size: int) -> None:
+    """Raises UserError that says what to set when an error is a lack of memory."""
+    if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+        raise UserError(
+            f"out of memory with {size} images a forward pass; set the recipe's device_batch to "
+            f"{max(1, size // 2)}: accumulation keeps the batch_size"
+        ) from error
+
+
+def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
+    """Train from the checkpoint, if there is one, to the end; return its learning curve.
+
+    Raises SystemExit with the code for trying again when a signal asks for it, after a save.
+    """
+    first = trainer.ranks.first
+    every = min(trainer.steps // 20, trainer.images // trainer.recipe.batch_size)
+    curve, done = Curve(max(1, every)), 0
+    if state := checkpoint.load():
+        done = state["step"]
+        trainer.restore(state["trainer"])
+        curve.restore(state["curve"])
+        print(f"going on after step {done}, from {checkpoint.path}", file=sys.stderr)
+    pieces = trainer.pieces(done)
+    bar = tqdm(
+        range(done, trainer.steps), "training", trainer.steps, unit="step", initial=done,
+        disable=None if first else True,  # None: a bar on a terminal, none in a log
+    )  # fmt: skip
+    with Interruption() as interrupted:
+        for step in bar:
+            loss, hits, stop = trainer.step(step, pieces, interrupted)
+            curve.add(loss, hits, trainer.recipe.batch_size)
+            done = step + 1
+            if curve.due(done == trainer.steps):
+                line = curve.write_row(done, trainer.epoch(done), trainer.rate, trainer.spread)
+                if first:
+                    tqdm.write(line, sys.stderr)
+            new_epoch = int(trainer.epoch(done)) > int(trainer.epoch(step))
+            if done < trainer.steps and first and (stop or new_epoch or checkpoint.due()):
+                _save(checkpoint, trainer, curve, done, needed=stop)
+            if done < trainer.steps and stop:
+                trainer.ranks.meet()  # none leaves before the first has saved
+                if first:
+                    print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
+                raise SystemExit(TRY_AGAIN)
     return curve
 
 
-def _spread(model: nn.Module) -> float | None:
-    """Standard deviation of all DCLS positions in pixels; None without DCLS."""
-    positions = position_parameters(model)
-    if not positions:
-        return None
-    return round(float(torch.cat([p.detach().flatten() for p in positions]).std()), 4)
-
-
-def write_curve(path: Path | str, curve: list[dict]) -> None:
-    """Write the learning curve as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, curve[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(curve)
-    with written_whole(path) as partial:
-        partial.write_text(text.getvalue())
+def _save(checkpoint: Checkpoint, trainer: Trainer, curve: Curve, done: int, needed: bool) -> None:
+    """Save; a full disk stops the training only when it would stop anyway."""
+    try:
+        checkpoint.save({"step": done, "trainer": trainer.state(), "curve": curve.state()})
+    except OSError as error:
+        if needed:
+            raise
+        tqdm.write(f"warning: {error}; the training goes on without", sys.stderr)

@@ -17,10 +17,10 @@ from .zoo import ModelSpec, build
 RECORD = "human_alignment"  # the metadata entry that holds the network's record and the notes
 
 
-def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes: str) -> None:
+def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes) -> None:
     """Write a model's state and record. DCLS positions are kept, under every sharer's name.
 
-    `notes` are further metadata, e.g. where the weights come from.
+    `notes` are further metadata that JSON can hold, e.g. where the weights come from.
     """
     # Clones: safetensors refuses tensors that share memory, which shared positions do.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
@@ -31,7 +31,7 @@ def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes: s
         save_file(state, partial, metadata)
 
 
-def read_spec(path: Path | str) -> tuple[ModelSpec, dict[str, str]]:
+def read_spec(path: Path | str) -> tuple[ModelSpec, dict]:
     """The network's record and the notes of a weights file, without reading its tensors."""
     try:
         with safe_open(path, "pt") as stream:
@@ -46,7 +46,7 @@ def read_spec(path: Path | str) -> tuple[ModelSpec, dict[str, str]]:
         ) from error
 
 
-def load_weights(path: Path | str) -> tuple[nn.Module, ModelSpec, dict[str, str]]:
+def load_weights(path: Path | str) -> tuple[nn.Module, ModelSpec, dict]:
     """Build the network a weights file holds and load it, strictly. Evaluation mode.
 
     Returns the model, its record and the file's notes.

@@ -17,7 +17,7 @@ from torch import nn
 
 from . import generic
 from .cli import UserError
-from .dcls import Dcls, bake, replace_convolutions
+from .dcls import Dcls, bake, initialise, replace_convolutions
 from .images import InputTransform
 from .micro import make_micro
 
@@ -78,11 +78,13 @@ class Family:
     feature_layer: module whose output is the last feature map `A`, (n, c, h, w) in timm: what
         goes into the global pool. The authors take the same tensors.
     late_stages: the last two stages; the micro members do not down-sample there.
+    layer_scale: the builder's name for the initial value of layer scale; empty if it has none.
     """
 
     build: Callable[..., nn.Module]
     feature_layer: str
     late_stages: tuple[str, str] = ("stages.2", "stages.3")
+    layer_scale: str = ""
 
 
 def _resnet50(**arguments) -> nn.Module:
@@ -114,10 +116,10 @@ def _fastvit(**arguments) -> nn.Module:
 
 FAMILIES = {
     "resnet": Family(_resnet50, "layer4", late_stages=("layer3", "layer4")),
-    "convnext": Family(convnext.ConvNeXt, "stages"),
+    "convnext": Family(convnext.ConvNeXt, "stages", layer_scale="ls_init_value"),
     "convformer": Family(_convformer, "stages"),
     "caformer": Family(_caformer, "stages"),
-    "fastvit": Family(_fastvit, "final_conv"),
+    "fastvit": Family(_fastvit, "final_conv", layer_scale="layer_scale_init_value"),
 }
 
 # Input transforms: the authors' per family (their released code; the paper does not say).
@@ -246,20 +248,41 @@ def _find_generic(name: str, dcls: dict | None) -> ModelSpec:
     return ModelSpec("timm", arguments, transform, Dcls(**dcls) if dcls else None)
 
 
-def build(spec: ModelSpec) -> nn.Module:
+def build(spec: ModelSpec, drop_path: float = 0.0, layer_scale: float | None = None) -> nn.Module:
     """Build a network from its record, randomly initialised, in training mode.
 
     DCLS layers are in place and share their positions per stage. Seed torch before calling.
+    For training: `drop_path` is the stochastic depth of the last block (linear from zero),
+    `layer_scale` the initial value of layer scale in place of the record's.
+
+    Raises UserError when the network has no layer scale, or no stochastic depth.
     """
+    extra = {"drop_path_rate": drop_path} if drop_path else {}
+    if layer_scale is not None:
+        name = FAMILIES[spec.family].layer_scale if spec.family in FAMILIES else ""
+        if not name:
+            raise UserError(f"layer_scale: a network of family {spec.family} has none to set")
+        extra[name] = layer_scale
     if spec.family == "timm":
-        model = timm.create_model(spec.arguments["name"], num_classes=spec.num_classes)
+        model = _create(spec.arguments["name"], num_classes=spec.num_classes, **extra)
     else:
-        model = FAMILIES[spec.family].build(num_classes=spec.num_classes, **spec.arguments)
+        model = FAMILIES[spec.family].build(
+            num_classes=spec.num_classes, **(spec.arguments | extra)
+        )
     if spec.micro:
         model = make_micro(model, FAMILIES[spec.family].late_stages)
     if spec.dcls:
         replace_convolutions(model, spec.dcls)
+        if not spec.micro:
+            initialise(model)
     return model
+
+
+def _create(name: str, **arguments) -> nn.Module:
+    try:
+        return timm.create_model(name, **arguments)
+    except TypeError as error:
+        raise UserError(f"timm's {name} does not take what the recipe sets: {error}") from error
 
 
 def feature_layer(model: nn.Module, spec: ModelSpec) -> nn.Module:
