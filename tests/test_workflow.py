@@ -96,7 +96,7 @@ def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
 @pytest.mark.parametrize(
     "name, rules",
     [
-        ("statistics.py", twice(SCORES) | OUTCOME | OVERLAYS),
+        ("bootstrap.py", twice(SCORES) | OUTCOME | OVERLAYS),
         ("training.py", twice(CHAIN) | OUTCOME | HEATMAPS | {"plot_figure1": 1}),
         ("claims.py", {"check_claims": 1}),
         ("gallery.py", {"make_gallery": 1}),
