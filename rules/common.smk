@@ -152,13 +152,14 @@ def top1_images(config):
 
 
 def ranks(config):
-    """Resources of a training: graphics cards of all nodes together, nodes, and tasks.
+    """Resources of a training: graphics cards of all nodes together, nodes, tasks, memory of each.
 
     Resources and not parameters: where a training runs is no reason to train again. Of several
     nodes, `mpi` has SLURM's plugin leave the one task a node to the script's own srun.
     """
     gpus, nodes = config["train"]["gpus"], config["train"]["nodes"]
-    found = {"gpu": gpus * nodes, "nodes": nodes}
+    each = 8000 if config["imagenet"]["train"] else 2000  # a folder has loader processes
+    found = {"gpu": gpus * nodes, "nodes": nodes, "mem_mb": growing(each * max(1, gpus))}
     return found if nodes == 1 else found | {"mpi": "srun", "tasks": nodes, "tasks_per_gpu": 0}
 
 

@@ -42,10 +42,9 @@ rule train_model:
         f"logs/{STUDY}/train_model/{{model}}.seed{{seed}}.tsv"
     conda:
         "../envs/human_alignment.yaml"
-    threads: config["threads"]
+    threads: config["threads"] * max(1, config["train"]["gpus"])
     resources:
         **ranks(config),
-        mem_mb=growing(2000),
         runtime=growing(60),
         minutes=config["train"]["minutes"],
     params:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from human_alignment.ranks import on_this_node
 from human_alignment.weights import read_spec
 from small_training import write_folder
 from workflow_copy import Workflow
@@ -58,3 +59,30 @@ def test_a_folder_trained_through_an_interruption(workflow):
     where = {**study, "train": {"gpus": 4, "nodes": 2, "minutes": 3}}
     workflow.write(where)
     assert "train_model" not in workflow.planned(top1)  # another machine is no reason to train
+
+
+def test_the_sixteen_trainings_ask_a_cluster_for_what_they_need(root, tmp_path):
+    workflow = Workflow(root, tmp_path)
+    study = yaml.safe_load((root / "config.yaml").read_text())
+    for entry in study["models"].values():
+        entry["source"] = "train"
+    study["imagenet"]["train"] = str(write_folder(tmp_path / "train"))
+    workflow.write({**study, "train": {"gpus": 8, "nodes": 2}, "threads": 4})
+    profile = str(workflow.repository / "profiles" / "slurm")
+    done = workflow.snakemake(
+        "--dry-run", "--profile", profile, "--cores", "64", "--printshellcmds"
+    )
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    jobs = [job for job in text.split("\nrule ") if job.startswith("train_model:")]
+    assert len(jobs) == 16
+    for job in jobs:
+        assert "threads: 32" in job and "--threads 32 --workers 32 --gpus 16 --nodes 2" in job
+        for need in ("gpu=16", "nodes=2", "tasks=2", "mem_mb=64000", "runtime=1440"):
+            assert f" {need}," in job
+
+
+def test_ranks_share_the_cores_of_their_node(monkeypatch):
+    assert on_this_node() == 1
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert on_this_node() == 8

@@ -39,8 +39,8 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--curve", required=True, help="learning curve to write (.csv)")
     parser.add_argument("--recipe", type=json_object, required=True, help="Recipe, as JSON")
     parser.add_argument("--seed", type=int, default=0, help="of weights and batches; 0 or more")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each rank")
-    parser.add_argument("--workers", type=int, default=0, help="loader processes of each rank")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each node")
+    parser.add_argument("--workers", type=int, default=0, help="loader processes of each node")
     parser.add_argument("--minutes", type=float, default=15, help="between saves; or an epoch")
     parser.add_argument("--gpus", type=int, default=0, help="graphics cards, all nodes together")
     parser.add_argument("--nodes", type=int, default=1, help="nodes of the SLURM job")
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parsed(argv)
     recipe = Recipe.from_dict(arguments.recipe)
     ranks.launch(arguments.gpus, arguments.nodes)
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(max(1, arguments.threads // ranks.on_this_node()))
     torch.use_deterministic_algorithms(arguments.device == "cpu")
     torch.backends.cudnn.benchmark = True
     with ranks.joined(arguments.device) as mine:
@@ -70,7 +70,7 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> Non
     spec = replace(zoo.find(arguments.model, arguments.dcls), num_classes=data.num_classes)
     common = (data, recipe, spec.transform, arguments.seed)
     batches = (
-        FolderBatches(*common, arguments.workers)
+        FolderBatches(*common, arguments.workers // ranks.on_this_node())
         if isinstance(data, ImageFolder)
         else FileBatches(*common)
     )

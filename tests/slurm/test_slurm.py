@@ -18,6 +18,7 @@ from human_alignment.files import sha256
 
 PLAIN, DCLS = "convnext_tiny", "convnext_tiny_dcls"
 WEIGHTS = [f"results/demo/weights/{model}/seed0.safetensors" for model in (PLAIN, DCLS)]
+HEATMAPS = f"results/demo/heatmaps/{DCLS}/seed0.h5"
 TABLE = "results/demo/tables/table1.csv"
 # Comments that the plugin gives its jobs.
 CANCELLED = f"rule_train_model_wildcards_{PLAIN}_0"
@@ -95,12 +96,16 @@ class Disturbed:
         return found[0]
 
     def make(self) -> None:
-        """The networks, one cancelled and one requeued; then the table, with one shard killed."""
+        """The networks, one cancelled and one requeued; heatmaps of one of them, their shards as
+        one job array; then the table, with a shard of the other one killed.
+        """
         command = self.cluster.run
         run = self.start(*WEIGHTS)
         try:
             command("scancel", "--signal=KILL", self.job(run, CANCELLED, SAVED.format(PLAIN)))
             command("scontrol", "requeue", self.job(run, REQUEUED, SAVED.format(DCLS)))
+            run.finish()
+            run = self.start("--slurm-array-jobs", "extract_heatmaps", HEATMAPS)
             run.finish()
             run = self.start("--slurm-status-command", "sacct", TABLE)
             command("scancel", "--signal=KILL", f"{self.job(run, KILLED, BEGUN)}.0")
@@ -195,6 +200,13 @@ def test_a_killed_shard_was_extracted_again(history):
     (first, state, _), (second, again, _) = states(history, KILLED)
     assert (state, again) == ("FAILED", "COMPLETED")
     assert int(second) > int(first)
+
+
+def test_shards_were_tasks_of_one_array(history):
+    tasks = [job for job in history if "_" in job["JobID"]]
+    assert [job["State"] for job in tasks] == ["COMPLETED", "COMPLETED"]
+    first, second = (job["JobID"].split("_") for job in tasks)
+    assert (first[0], first[1], second[1]) == (second[0], "1", "2")
 
 
 def test_jobs_ran_on_both_nodes_and_asked_for_cards(history):

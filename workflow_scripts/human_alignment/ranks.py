@@ -49,6 +49,11 @@ class Ranks:
             distributed.barrier()
 
 
+def on_this_node() -> int:
+    """Ranks that share this node's cores."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[Ranks]:
     """Join the other processes that torchrun started, if it did, until the block ends.
