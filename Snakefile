@@ -61,6 +61,8 @@ rule all:
         rules.plot_accuracy.output,
         rules.plot_threshold_sweep.output if is_swept(config) else [],
         rules.plot_sensitivity.output,
+        rules.plot_positions.output,
+        rules.plot_curves.output if curve_files(config) else [],
         rules.collect_measures.output if config["measures"] else [],
         expand(rules.plot_methods.output, number=methods_numbers(config)),
         rules.make_gallery.output,

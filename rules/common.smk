@@ -275,6 +275,19 @@ def accuracies(config):
     return run_files("weights", ".top1.json")
 
 
+def dcls_weights(config):
+    """Weights of the networks with DCLS, of the run that stands for each, in the paper's order."""
+    models = [model for model in config["models"] if model.endswith("_dcls")]
+    return [file for model in models for file in run_files("weights", ".safetensors", model)]
+
+
+def curve_files(config):
+    """Learning curves of all trained runs."""
+    trained = {run.model for run in runs(config) if run.run != "published"}
+    found = run_files("weights", ".curve.csv")
+    return [file for file in found if Path(file).parent.name in trained]
+
+
 def figure1_files(stage, ending):
     """Files of the model of Figure 1: with DCLS, then plain, as the paper's rows go."""
     name = config["figures"]["overlay_model"]

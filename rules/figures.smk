@@ -1,4 +1,4 @@
-# Figures beyond the scores: both methods on ten images (Figures 5 and 6).
+# Figures beyond the scores: both methods on ten images (Figures 5 and 6), and what was learned.
 
 
 rule prepare_pictures:
@@ -80,3 +80,51 @@ rule plot_methods:
         "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
         "--dcls {input.dcls:q} --network {params.network:q} --images {params.images} "
         "--protocol {params.protocol:q} --note {params.note:q} --output {output:q} 2> {log:q}"
+
+
+rule plot_positions:
+    input:
+        dcls_weights(config),
+    output:
+        figure("positions", "Learned positions of DCLS"),
+    log:
+        f"logs/{STUDY}/plot_positions.log",
+    benchmark:
+        f"logs/{STUDY}/plot_positions.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        script=script("plot_positions.py"),
+        code=code_digest("plot_positions.py"),
+        note=config["note"],
+    shell:
+        "python {params.script:q} {input:q} --note {params.note:q} --output {output:q} 2> {log:q}"
+
+
+rule plot_curves:
+    input:
+        curve_files(config),
+    output:
+        figure("curves", "Learning curves"),
+    log:
+        f"logs/{STUDY}/plot_curves.log",
+    benchmark:
+        f"logs/{STUDY}/plot_curves.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_curves.py"),
+        code=code_digest("plot_curves.py"),
+        note=config["note"],
+    shell:
+        "python {params.script:q} {input:q} --note {params.note:q} --output {output:q} 2> {log:q}"

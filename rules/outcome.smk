@@ -240,9 +240,10 @@ rule plot_sensitivity:
     params:
         script=script("plot_sensitivity.py"),
         code=code_digest("plot_sensitivity.py"),
+        label=score_label(config),
         note=config["note"],
     shell:
-        "python {params.script:q} {input:q} --note {params.note:q} --output {output.figure:q} "
+        "python {params.script:q} {input:q} --label {params.label:q} --note {params.note:q} --output {output.figure:q} "
         "--table {output.table:q} --markdown {output.markdown:q} "
         "--paper-protocol {output.paper:q} 2> {log:q}"
 

@@ -26,6 +26,7 @@ OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
 OUTCOME += ["show_comparisons", "show_correlations", "show_threshold_sweep", "show_sensitivity"]
 OUTCOME += ["show_measures"]
 OUTCOME = dict.fromkeys(OUTCOME, 1)
+LEARNED = {"plot_positions": 1, "plot_curves": 1}
 OVERLAYS = {"plot_samples": 1, "plot_figure1": 1, "plot_methods": 2}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 
@@ -81,7 +82,7 @@ def test_editing_one_models_entry_runs_its_chain_and_the_tables(workflow, study)
     workflow.write({**study, "models": {**study["models"], "convnext_tiny_dcls": changed}})
     planned = workflow.planned()
     workflow.write(study)
-    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_figure1": 1}
+    assert planned == CHAIN | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}
 
 
 def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
@@ -90,15 +91,17 @@ def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
     workflow.write({**study, "models": {**study["models"], "convnext_tiny": changed}})
     planned = workflow.planned()
     workflow.write(study)
-    assert planned == CHAIN | OUTCOME | HEATMAPS
+    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1}
 
 
 @pytest.mark.parametrize(
     "name, rules",
     [
-        ("bootstrap.py", twice(SCORES) | OUTCOME | OVERLAYS),
-        ("training.py", twice(CHAIN) | OUTCOME | HEATMAPS | {"plot_figure1": 1}),
+        ("bootstrap.py", twice(SCORES) | OUTCOME | OVERLAYS | LEARNED),
+        ("training.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}),
         ("claims.py", {"check_claims": 1}),
+        ("../plot_figure4.py", {"plot_figure4": 1}),
+        ("training_plots.py", LEARNED),
         ("gallery.py", {"make_gallery": 1}),
         ("templates/gallery.js", {"make_gallery": 1}),
     ],

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, gather, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tables", nargs="+", type=Path, help="<run>.sensitivity.csv of all runs")
-    parser.add_argument("--label", default="score", help="what a score is, for the axis")
+    parser.add_argument("--label", default="mean Spearman ρ", help="what a score is, for the axis")
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     parser.add_argument("--table", required=True, help="all runs' rows to write (.csv)")

@@ -110,25 +110,33 @@ def accuracy_against_score(
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     figure.draw_without_rendering()
-    for axes, (points, labels) in drawn:
-        place_labels(axes, points, labels, points)
+    for axes, places in drawn:
+        _name_networks(axes, places)
     return figure
 
 
-def _points(axes: Axes, part: pd.DataFrame, summary: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """Draw the networks; their places (n, 2) and names."""
+def _points(axes: Axes, part: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[tuple]]:
+    """Draw the networks, a line between the two of one name; their places by name."""
     explainer = part["explainer"].iloc[0]
-    points, labels = [], []
+    places: dict[str, list[tuple]] = {}
     for dcls in (0, 1):
         scores = scores_of(summary, explainer, dcls)
         means = part[part["dcls"] == dcls].groupby("model")["top1"].mean()
-        both = [model for model in scores.index if model in means.index]
-        x, y = means.loc[both].to_numpy(), scores.loc[both, "score"].to_numpy()
-        axes.plot(x, y, "o", ms=3.5, color=COLOURS[dcls])
-        points += list(zip(x, y, strict=True))
-        labels += both
+        for model in scores.index.intersection(means.index):
+            place = means[model], scores.loc[model, "score"]
+            axes.plot(*place, "o", ms=3.5, color=COLOURS[dcls])
+            places.setdefault(model, []).append(place)
+    for ends in places.values():
+        axes.plot(*np.transpose(ends), color=GREY, linewidth=0.6, alpha=0.6, zorder=1)
     axes.margins(0.15)
-    return np.array(points), labels
+    return places
+
+
+def _name_networks(axes: Axes, places: dict[str, list[tuple]]) -> None:
+    """Each name once, at the network without DCLS where there is one, off marks and lines."""
+    lines = [np.linspace(ends[0], ends[-1], 40) for ends in places.values()]
+    first = np.array([ends[0] for ends in places.values()])
+    place_labels(axes, first, list(places), np.concatenate(lines))
 
 
 def _in_words(correlations: pd.DataFrame, explainer: str) -> str:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from DCLS.construct.modules import Dcls2d
 from torch import nn
@@ -124,19 +125,29 @@ def replace_convolutions(model: nn.Module, settings: Dcls) -> None:
     share_positions(model)
 
 
+def stage_of(name: str) -> str:
+    """The stage a module belongs to: the first two parts of its name (`stages.2`), or the first
+    where stages are numbered in it (`layer3`).
+    """
+    first, *rest = name.split(".")
+    return first if first[-1].isdigit() else ".".join([first, *rest[:1]])
+
+
 def position_groups(model: nn.Module) -> list[list[str]]:
     """Names of the DCLS layers that share positions: same stage, same shape of `P`.
 
-    A stage is the first two parts of the module name (`stages.2`) or the first where stages are
-    numbered in it (`layer3`). On the eight networks of the paper this gives the groups of the
-    published checkpoints.
+    On the eight networks of the paper this gives the groups of the published checkpoints.
     """
     groups: dict[tuple, list[str]] = {}
     for name, layer in dcls_layers(model).items():
-        first, *rest = name.split(".")
-        stage = first if first[-1].isdigit() else ".".join([first, *rest[:1]])
-        groups.setdefault((stage, *layer.P.shape), []).append(name)
+        groups.setdefault((stage_of(name), *layer.P.shape), []).append(name)
     return list(groups.values())
+
+
+def offsets(positions: np.ndarray, version: str) -> np.ndarray:
+    """Positions `P` (2, ...) as offsets (n, 2) from the kernel's centre: pixels right, down."""
+    across, down = positions[::-1] if version == "v0" else positions
+    return np.stack([across.ravel(), down.ravel()], -1)
 
 
 def share_positions(model: nn.Module) -> None:

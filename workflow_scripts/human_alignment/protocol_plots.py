@@ -40,7 +40,7 @@ def threshold_sweep(table: pd.DataFrame, choices: pd.DataFrame, label: str, usua
     for axes in grid[:, 0]:
         axes.set_ylabel(label.replace(" / ", "\n/ "))
     for axes in grid.flat[max(0, len(models) - grid.shape[1]) : len(models)]:
-        axes.set_xlabel("threshold (share of the maximum)")
+        axes.set_xlabel("threshold\n(share of maximum)")
         axes.xaxis.set_tick_params(labelbottom=True)
     handles = [Line2D([], [], color=COLOURS[dcls], label=LEGEND[dcls]) for dcls in (0, 1)]
     handles += [

@@ -4,13 +4,14 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from .cli import UserError
-from .dcls import position_groups
+from .dcls import offsets, position_groups, stage_of
 from .files import written_whole
 from .zoo import ModelSpec, build
 
@@ -58,6 +59,23 @@ def load_weights(path: Path | str) -> tuple[nn.Module, ModelSpec, dict]:
         state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     load_strictly(model, state, str(path))
     return model.eval(), spec, notes
+
+
+def read_positions(path: Path | str) -> dict[str, np.ndarray]:
+    """Learned DCLS positions of a weights file by stage: (n, 2), see `dcls.offsets`.
+
+    Positions that layers share stand once. Empty without DCLS.
+    """
+    spec, _ = read_spec(path)
+    if spec.dcls is None:
+        return {}
+    stages: dict[str, dict[tuple, np.ndarray]] = {}
+    with safe_open(path, "np") as stream:
+        for name in (key for key in stream.keys() if key.endswith(".P")):  # noqa: SIM118
+            positions = stream.get_tensor(name)
+            found = offsets(positions, spec.dcls.version)
+            stages.setdefault(stage_of(name), {}).setdefault(positions.shape, found)
+    return {stage: np.concatenate(list(parts.values())) for stage, parts in stages.items()}
 
 
 def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:

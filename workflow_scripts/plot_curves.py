@@ -1,0 +1,23 @@
+"""Draw the learning curves of all trained networks."""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.cli import run
+from human_alignment.plots import save
+from human_alignment.runs import gather
+from human_alignment.training_plots import learning_curves
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, gather, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("curves", nargs="+", type=Path, help="<network>/<run>.curve.csv")
+    parser.add_argument("--note", default="", help="a sentence to put small below the figure")
+    parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
+    arguments = parser.parse_args(argv)
+    save(learning_curves(gather(arguments.curves), arguments.note), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,29 @@
+"""Draw where DCLS kernels have learned to put their elements, per network and stage."""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.cli import run
+from human_alignment.plots import save
+from human_alignment.runs import network_of
+from human_alignment.training_plots import learned_positions
+from human_alignment.weights import read_positions, read_spec
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, read, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", nargs="*", type=Path, help="<network>/<run>.safetensors")
+    parser.add_argument("--note", default="", help="a sentence to put small below the figure")
+    parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
+    arguments = parser.parse_args(argv)
+    networks = {}
+    for path in arguments.weights:
+        spec, _ = read_spec(path)
+        if spec.dcls:
+            networks[network_of(path)["model"]] = spec.dcls.kernel_size, read_positions(path)
+    save(learned_positions(networks, arguments.note), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
