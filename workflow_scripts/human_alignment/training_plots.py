@@ -40,7 +40,8 @@ def learned_positions(
     """A row per network, a column per stage: where the elements of DCLS kernels ended up.
 
     networks: by name (without suffix) the side of the dilated kernel in pixels, and by stage the
-        offsets (n, 2) from its centre. Each panel has its own scale, from pale (none) to its densest place.
+        offsets (n, 2) from its centre.
+    Each panel has its own scale, from pale (none) to its densest place.
     """
     stages = sorted({stage for _, found in networks.values() for stage in found}, key=_order)
     if not stages:
