@@ -243,6 +243,11 @@ def is_swept(config):
     return "threshold_grad_cam" in config["extract"]["explainers"]
 
 
+def figure1_explainer(config):
+    """The paper's, or what the study has in its place."""
+    return "threshold_grad_cam" if is_swept(config) else config["extract"]["explainers"][0]
+
+
 def sensitivity_heatmaps(config, run):
     """Heatmap files of a run that its sensitivity to the protocol needs, by geometry."""
     fixed = config["protocol"].get("geometry")

@@ -102,12 +102,14 @@ rule plot_figure1:
     params:
         script=script("plot_figure1.py"),
         code=code_digest("plot_figure1.py"),
+        explainer=figure1_explainer(config),
         images=config["figures"]["overlay_images"],
         note=config["note"],
         protocol=as_json(protocol(config).as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--scores {input.scores:q} --images {params.images} --protocol {params.protocol:q} "
+        "--scores {input.scores:q} --explainer {params.explainer} --images {params.images} "
+        "--protocol {params.protocol:q} "
         "--note {params.note:q} --output {output:q} 2> {log:q}"
 
 

@@ -30,6 +30,7 @@ def closing_lines(
         "job time": _job_time(logs, started),
         "scored": _scored(scores),
         "missing": f"no scores of {listed(missing)}; see {logs}" if missing else "",
+        "without": "tables and figures without them: --config partial=true" if missing else "",
         "left out": _left_out(results, scores),
         "to read": ", ".join(str(path) for path in _pages(results)),
     }

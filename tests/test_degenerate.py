@@ -1,0 +1,72 @@
+"""Studies that lack something: tables and figures are made, or say in their place what is missing.
+
+Each starts from the files of the finished study, in a folder of its own.
+"""
+
+import copy
+import shutil
+
+import pandas as pd
+import pytest
+
+PLAIN, DCLS = "convnext_tiny", "convnext_tiny_dcls"
+OUTCOME = ["tables/table1.html", "tables/claims.html", "gallery.html", "study.html"]
+OUTCOME += [
+    f"figures/{name}.pdf"
+    for name in ("figure1", "figure2", "figure3", "figure4", "figure5", "comparisons", "accuracy")
+]
+OUTCOME += ["figures/positions.pdf", "figures/curves.pdf", "figures/sensitivity.pdf"]
+
+
+@pytest.fixture
+def finished(workflow, tmp_path):
+    """The finished study's files, to change."""
+    other = copy.copy(workflow)
+    other.work, other.config_file = tmp_path / "work", tmp_path / "study.yaml"
+    shutil.copytree(workflow.work, other.work)
+    shutil.rmtree(other.work / "results/demo/figures")
+    return other
+
+
+def complete(workflow, study, *arguments):
+    """Run to a good end; Table 1 and its claims."""
+    workflow.write(study)
+    done = workflow.snakemake(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = workflow.work / "results" / "demo"
+    assert [name for name in OUTCOME if not (results / name).is_file()] == []
+    return pd.read_csv(results / "tables/table1.csv"), (results / "tables/claims.md").read_text()
+
+
+@pytest.mark.parametrize("name", [PLAIN, DCLS])
+def test_one_network(finished, study, name):
+    table, claims = complete(finished, {**study, "models": {name: study["models"][name]}})
+    assert table["dcls"].tolist() == [int(name == DCLS)]
+    assert "cannot be said" in claims
+    assert (finished.work / "results/demo/scores/comparisons.csv").stat().st_size > 0
+
+
+def test_one_explainer_that_is_not_the_papers(finished, study):
+    changed = {**study, "extract": study["extract"] | {"explainers": ["layer_cam"]}}
+    table, _ = complete(finished, {**changed, "sensitivity": {"geometry": False}})
+    assert len(table) == 2
+    assert not (finished.work / "results/demo/figures/threshold_sweep.pdf").exists()
+
+
+def test_a_network_whose_training_fails(finished, study):
+    models = copy.deepcopy(study["models"])
+    models[DCLS]["train"]["recipe"] = "diverging"
+    recipes = study["recipes"] | {
+        "diverging": study["recipes"]["digits"] | {"learning_rate": 1e30, "clip_norm": 0}
+    }
+    changed = {**study, "models": models, "recipes": recipes}
+    for part in ("weights", "heatmaps", "scores"):
+        shutil.rmtree(finished.work / "results/demo" / part / DCLS)
+    finished.write(changed)
+    done = finished.snakemake("--keep-going")
+    assert done.returncode != 0
+    assert f"no scores of {DCLS}/seed0; see logs/demo" in done.stderr
+    assert "--config partial=true" in done.stderr
+    table, claims = complete(finished, {**changed, "partial": True})
+    assert table["model"].tolist() == [PLAIN]
+    assert "cannot be said" in claims
