@@ -18,6 +18,7 @@ include: "rules/common.smk"
 
 STUDY = checked_study(config)
 RUNS = runs(config)
+NOTE = whole_note(config)
 TABLES = {  # that are pages too: title, and where their values are
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),

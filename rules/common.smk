@@ -16,7 +16,7 @@ STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.cli import UserError
-from human_alignment.closing import closing_lines
+from human_alignment.closing import closing_lines, listed
 from human_alignment.config import check_config, check_folders
 from human_alignment.pictures import find_pictures
 from human_alignment.protocol import Protocol
@@ -86,6 +86,8 @@ def check_sources(config):
     if any(run.run != "published" for run in runs(config)) and not training_data(config):
         raise UserError("a model has `source: train`; name the images as `imagenet.train`")
     picture_files(config)
+    if config["partial"] and not summaries(config):
+        raise UserError("partial: no run of the study has scores yet; run it without first")
 
 
 def runs(config):
@@ -214,6 +216,16 @@ def heatmap_file(run, geometry=None):
 def made(files):
     """All files; of a study with `partial` only those that exist."""
     return [file for file in files if not config["partial"] or Path(file).exists()]
+
+
+def whole_note(config):
+    """The study's note; with `partial` it also names the runs that have no scores."""
+    scores = Path("results") / config["study"] / "scores"
+    names = [f"{r.model}/{r.run}" for r in runs(config)]
+    missing = [name for name in names if not (scores / f"{name}.csv").exists()]
+    if not config["partial"] or not missing:
+        return config["note"]
+    return f"{config['note']} Missing, for want of scores: {listed(missing)}.".strip()
 
 
 def run_files(stage, ending, model=None):

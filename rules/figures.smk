@@ -74,12 +74,12 @@ rule plot_methods:
         code=code_digest("plot_methods.py"),
         network=lambda wildcards: methods_model(wildcards.number),
         images=config["figures"]["methods_images"],
-        note=config["note"],
+        note=NOTE,
         protocol=as_json(protocol(config).as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
         "--dcls {input.dcls:q} --network {params.network:q} --images {params.images} "
-        "--protocol {params.protocol:q} --note {params.note:q} --output {output:q} 2> {log:q}"
+        "--protocol {params.protocol:q} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_positions:
@@ -101,9 +101,9 @@ rule plot_positions:
     params:
         script=script("plot_positions.py"),
         code=code_digest("plot_positions.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
-        "python {params.script:q} {input:q} --note {params.note:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} {input:q} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_curves:
@@ -125,6 +125,6 @@ rule plot_curves:
     params:
         script=script("plot_curves.py"),
         code=code_digest("plot_curves.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
-        "python {params.script:q} {input:q} --note {params.note:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} {input:q} --note={params.note:q} --output {output:q} 2> {log:q}"

@@ -37,12 +37,12 @@ rule make_table1:
         script=script("make_table1.py"),
         code=code_digest("make_table1.py"),
         paper=paper_flag(config),
-        note=config["note"],
+        note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --output {output.csv:q} "
         "--paper-protocol {input.paper_protocol:q} --markdown {output.markdown:q} --latex {output.latex:q} "
         "--html {output.html:q} {params.paper} "
-        "--caption-note {params.note:q} 2> {log:q}"
+        "--caption-note={params.note:q} 2> {log:q}"
 
 
 rule check_claims:
@@ -74,11 +74,11 @@ rule check_claims:
         script=script("check_claims.py"),
         code=code_digest("check_claims.py"),
         paper=claims_flags(config),
-        note=config["note"],
+        note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --comparisons {input.comparisons:q} "
         "--output {output.csv:q} --markdown {output.markdown:q} --html {output.html:q} "
-        "{params.paper} --caption-note {params.note:q} 2> {log:q}"
+        "{params.paper} --caption-note={params.note:q} 2> {log:q}"
 
 
 rule plot_figure1:
@@ -104,13 +104,13 @@ rule plot_figure1:
         code=code_digest("plot_figure1.py"),
         explainer=figure1_explainer(config),
         images=config["figures"]["overlay_images"],
-        note=config["note"],
+        note=NOTE,
         protocol=as_json(protocol(config).as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--scores {input.scores:q} --explainer {params.explainer} --images {params.images} "
         "--protocol {params.protocol:q} "
-        "--note {params.note:q} --output {output:q} 2> {log:q}"
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_figure2:
@@ -132,9 +132,9 @@ rule plot_figure2:
     params:
         script=script("plot_figure2.py"),
         code=code_digest("plot_figure2.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
-        "python {params.script:q} --summary {input:q} --note {params.note:q} "
+        "python {params.script:q} --summary {input:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -157,9 +157,9 @@ rule plot_figure3:
     params:
         script=script("plot_figure3.py"),
         code=code_digest("plot_figure3.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
-        "python {params.script:q} --summary {input:q} --note {params.note:q} "
+        "python {params.script:q} --summary {input:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -182,9 +182,9 @@ rule plot_figure4:
     params:
         script=script("plot_figure4.py"),
         code=code_digest("plot_figure4.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
-        "python {params.script:q} --summary {input:q} --note {params.note:q} "
+        "python {params.script:q} --summary {input:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -212,10 +212,10 @@ rule plot_threshold_sweep:
         code=code_digest("plot_threshold_sweep.py"),
         threshold=protocol(config).threshold,
         label=score_label(config),
-        note=config["note"],
+        note=NOTE,
     shell:
         "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
-        "--threshold {params.threshold} --label {params.label:q} --note {params.note:q} "
+        "--threshold {params.threshold} --label {params.label:q} --note={params.note:q} "
         "--output {output.figure:q} --table {output.table:q} --markdown {output.markdown:q} "
         "2> {log:q}"
 
@@ -243,9 +243,9 @@ rule plot_sensitivity:
         script=script("plot_sensitivity.py"),
         code=code_digest("plot_sensitivity.py"),
         label=score_label(config),
-        note=config["note"],
+        note=NOTE,
     shell:
-        "python {params.script:q} {input:q} --label {params.label:q} --note {params.note:q} --output {output.figure:q} "
+        "python {params.script:q} {input:q} --label {params.label:q} --note={params.note:q} --output {output.figure:q} "
         "--table {output.table:q} --markdown {output.markdown:q} "
         "--paper-protocol {output.paper:q} 2> {log:q}"
 
@@ -269,10 +269,10 @@ rule plot_comparisons:
     params:
         script=script("plot_comparisons.py"),
         code=code_digest("plot_comparisons.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
         "python {params.script:q} --comparisons {input:q} "
-        "--note {params.note:q} --output {output:q} 2> {log:q}"
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_accuracy:
@@ -295,7 +295,7 @@ rule plot_accuracy:
     params:
         script=script("plot_accuracy.py"),
         code=code_digest("plot_accuracy.py"),
-        note=config["note"],
+        note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --correlations {input.correlations:q} "
-        "--note {params.note:q} --output {output:q} 2> {log:q}"
+        "--note={params.note:q} --output {output:q} 2> {log:q}"

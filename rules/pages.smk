@@ -36,12 +36,12 @@ rule make_gallery:
         images=config["gallery"]["images"],
         seed=config["gallery"]["seed"],
         study=config["study"],
-        note=config["note"],
+        note=NOTE,
         protocol=as_json(protocol(config).as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--scores {input.scores:q} --images {params.images} --seed {params.seed} "
-        "--protocol {params.protocol:q} --study {params.study:q} --note {params.note:q} "
+        "--protocol {params.protocol:q} --study {params.study:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -69,10 +69,10 @@ for table, (title, folder) in TABLES.items():
             script=script("show_table.py"),
             code=code_digest("show_table.py", TABLE_PAGE),
             title=title,
-            note=config["note"],
+            note=NOTE,
         shell:
             "python {params.script:q} --table {input:q} --title {params.title:q} "
-            "--note {params.note:q} --output {output:q} 2> {log:q}"
+            "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule describe_study:

@@ -25,7 +25,7 @@ rule fetch_checkpoint:
         sha256=lambda wildcards: checkpoint(wildcards.model)["sha256"] or "",
     shell:
         "python {params.script:q} --model {params.architecture:q} --dcls {params.dcls:q} --source {params.url:q} "
-        "--sha256 {params.sha256:q} --output {output:q} 2> {log:q}"
+        "--sha256={params.sha256:q} --output {output:q} 2> {log:q}"
 
 
 # An interrupted training leaves its state in a hidden file beside the weights, which Snakemake does

@@ -11,6 +11,7 @@ import plot_figure2
 import plot_figure3
 import plot_figure4
 import pytest
+from drawn_texts import check_texts, texts_of, words_of
 from human_alignment.cli import UserError
 from human_alignment.labels import place_labels
 from human_alignment.plots import (
@@ -23,7 +24,6 @@ from human_alignment.plots import (
     size_against_score,
 )
 from human_alignment.summaries import read_summary
-from matplotlib.text import Text
 
 FIGURES = [scatter_with_and_without, bars_per_model, size_against_score]
 NOTE = "Micro models on the embedded digits; human maps simulated: not comparable with the paper."
@@ -59,27 +59,6 @@ def drawn(summary):
     return draw_once
 
 
-def texts_of(figure):
-    """All visible texts of a figure with their boxes in pixels; no tick labels out of view."""
-    hidden = set()
-    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        seen = {
-            id(tick.label1)
-            for tick, place in zip(axis.get_major_ticks(), axis.get_majorticklocs(), strict=True)
-            if axis.axes.axison and low <= place <= high
-        }
-        hidden |= {id(t) for t in axis.findobj(Text) if id(t) not in seen and t is not axis.label}
-        hidden |= set() if axis.axes.axison else {id(axis.label)}
-    found = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    renderer = figure.canvas.get_renderer()
-    return [(t, t.get_window_extent(renderer)) for t in found if id(t) not in hidden]
-
-
-def words_of(figure):
-    return " ".join(" ".join(text.get_text().split()) for text, _ in texts_of(figure))
-
-
 def scores(summary, explainer, dcls):
     rows = summary[(summary.explainer == explainer) & (summary.dcls == dcls)]
     return rows.set_index("model").score
@@ -94,15 +73,7 @@ def test_every_text_is_inside_legible_and_clear_of_the_others(drawn, draw, study
         placed = texts_of(figure)
     assert figure.get_figwidth() == 3.4
     assert " ".join(NOTE.split()) in words_of(figure)
-    for text, box in placed:
-        assert text.get_fontsize() >= 7
-        inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1
-        assert inside and box.y1 <= figure.bbox.y1, text
-    level = [(text, box) for text, box in placed if text.get_rotation() in (0, 90)]
-    for (one, box), (other, second) in itertools.combinations(level, 2):
-        across = min(box.x1, second.x1) - max(box.x0, second.x0)
-        up = min(box.y1, second.y1) - max(box.y0, second.y0)
-        assert across <= 0.5 or up <= 0.5, (one, other)
+    check_texts(placed, figure)
 
 
 @pytest.mark.parametrize(

@@ -150,9 +150,12 @@ def test_a_diverging_training_says_so_and_leaves_no_weights(workflow, study):
 
 def test_the_paper_dry_runs_completely_without_network(root, tmp_path):
     workflow = Workflow(root, tmp_path)
-    done = workflow.snakemake("--dry-run", config=False)
+    done = workflow.snakemake("--dry-run", "--printshellcmds", config=False)
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
+    # Snakemake quotes an empty string as nothing at all; only a list of files may be empty.
+    commands = "\n".join(re.findall(r"^Shell command: (.*)", text, re.M))
+    assert set(re.findall(r" (--[a-z0-9-]+) +(?=--|2>)", commands)) == {"--top1"}
     for rule, count in {
         "download_clickme": 17,
         "fetch_checkpoint": 16,
