@@ -294,7 +294,7 @@ def accuracies(config):
 
 def dcls_weights(config):
     """Weights of the networks with DCLS, of the run that stands for each, in the paper's order."""
-    models = [model for model in config["models"] if model.endswith("_dcls")]
+    models = [m for m, entry in config["models"].items() if m.endswith("_dcls") or "dcls" in entry]
     return [file for model in models for file in run_files("weights", ".safetensors", model)]
 
 

@@ -1,13 +1,16 @@
 """Figures of what was learned: where DCLS puts its elements, learning curves."""
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import plot_curves
 import plot_positions
 import pytest
 import torch
+from drawn_texts import check_texts, texts_of
 from human_alignment import zoo
 from human_alignment.dcls import dcls_layers, kernel, offsets
+from human_alignment.plots import STYLE
 from human_alignment.training_plots import density, learned_positions, learning_curves
 from human_alignment.weights import read_positions, save_weights
 from scipy.stats import gaussian_kde
@@ -82,6 +85,32 @@ def test_a_panel_for_each_stage_with_dcls(tmp_path):
         f"stage {i}" for i in (1, 2, 3, 4)
     ]
     assert "caformer_s18_dcls\n9 × 9 px" in said
+    assert said.count("no DCLS") == 2
+    assert figure.axes[0].get_title().startswith("n = 512\n0.5")  # px, as they are drawn
+
+
+def test_eight_networks_are_legible():
+    """As many and as wide as the paper's, with a name that is long."""
+    random = np.random.default_rng(0)
+    stages = {f"stages.{i}": random.normal(0, 3, (34_816, 2)).clip(-8, 8) for i in range(4)}
+    names = [f"convformer_s{i}" for i in range(7)]
+    attention = {name: stages[name] for name in ("stages.0", "stages.1")}
+    resnet = {f"layer{i}": np.zeros((1_310_720, 2)) for i in (1, 2, 3, 4)}
+    found = {name: (17, stages) for name in names[:6]} | {names[6]: (17, attention)}
+    figure = learned_positions(found | {"resnet50": (7, resnet)}, "A note.")
+    assert figure.get_figheight() < 10
+    with mpl.rc_context(STYLE):
+        figure.draw_without_rendering()
+        check_texts(texts_of(figure), figure)
+
+
+@pytest.mark.parametrize(
+    "stage, shown",
+    [("stages.2", "stage 3"), ("layer3", "stage 3"), ("s3", "stage 3"), ("conv_stem", "conv_stem")],
+)
+def test_stages_count_from_one(stage, shown):
+    figure = learned_positions({"network": (9, {stage: np.zeros((5, 2))})})
+    assert shown in texts(figure)
 
 
 def test_positions_of_files_and_of_none(tmp_path, capsys):
@@ -103,6 +132,8 @@ def test_a_line_for_each_seed(tmp_path):
     tables = [curve(d).assign(model=m, dcls=d, run=r) for m, d, r in parts]
     figure = learning_curves(pd.concat(tables))
     assert [len(axes.lines) for axes in figure.axes] == [2, 2, 0, 1, 1, 1]
+    assert [line.get_linestyle() for line in figure.axes[0].lines] == ["--", "--"]
+    assert figure.axes[3].lines[0].get_linestyle() == "-"
     said = texts(figure)
     assert said.count("no DCLS") == 1 and "my_network" in said
     files = []

@@ -12,6 +12,7 @@ from .plots import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead
 from .summaries import model_order
 
 CELLS = 8  # of the density, to a pixel
+LINES = ("--", "-")  # without, with DCLS: where they lie over each other both are seen
 MEASURES = {  # columns of a curve, and their titles
     "loss": "loss",
     "train_top1": "top-1 (%)",
@@ -49,36 +50,39 @@ def learned_positions(
         say_instead(figure.subplots(), "No network of this study has DCLS.")
         return figure
     labels = list(dict.fromkeys(map(_stage_name, stages)))
-    remark = "Above each panel the standard deviation of the offsets from the kernel\u2019s centre."
+    remark = "Offsets from the kernel\u2019s centre in pixels (px) of the dilated kernel, rows "
+    remark += "downwards, to the window\u2019s limits. Above each panel their number and standard "
+    remark += "deviation."
     width = max(WIDTH, 0.5 + 0.85 * len(labels))
-    figure = new_figure(0.3 + 0.95 * len(networks), [remark, note], width)
+    figure = new_figure(0.3 + 1.05 * len(networks), [remark, note], width)
     panels = figure.subplots(len(networks), len(labels), squeeze=False)
     for row, (name, (side, found)) in zip(panels, networks.items(), strict=True):
-        for axes in row:
+        drawn = {_stage_name(stage): points for stage, points in found.items()}
+        for axes, label in zip(row, labels, strict=True):
             axes.set_box_aspect(1)
-            axes.set_axis_off()
-        for stage, points in found.items():
-            axes = row[labels.index(_stage_name(stage))]
-            _draw_positions(axes, points, max(1, side // 2))
+            if label in drawn:
+                _draw_positions(axes, drawn[label], max(1, side // 2))
+            else:
+                say_instead(axes, "no DCLS")
         row[0].text(
             -0.5, 0.5, f"{name}\n{side} × {side} px", rotation=90, ha="center", va="center",
             transform=row[0].transAxes,
         )  # fmt: skip
     for axes, label in zip(panels[0], labels, strict=True):
-        axes.annotate(label, (0.5, 1), (0, 14), "axes fraction", "offset points", ha="center",
+        axes.annotate(label, (0.5, 1), (0, 21), "axes fraction", "offset points", ha="center",
                       fontsize=STYLE["axes.titlesize"])  # fmt: skip
     return figure
 
 
 def _draw_positions(axes: Axes, points: np.ndarray, reach: int) -> None:
-    axes.set_axis_on()
     axes.imshow(
         density(points, reach), cmap="magma_r", vmin=0, extent=[-reach, reach, reach, -reach]
     )
     axes.set_xticks([-reach, 0, reach], [])
     axes.set_yticks([-reach, 0, reach])
     axes.tick_params(length=2, pad=1, labelleft=axes.get_subplotspec().is_first_col())
-    axes.set_title(f"{points.std():.2f} px", fontsize=STYLE["font.size"], pad=2)
+    title = f"n = {len(points):,}\n{points.std():.2f} px"
+    axes.set_title(title, fontsize=STYLE["font.size"], pad=2)
 
 
 def _order(stage: str) -> tuple:
@@ -88,9 +92,9 @@ def _order(stage: str) -> tuple:
 
 
 def _stage_name(stage: str) -> str:
-    """`stages.0` and `layer1` are both stage 1."""
+    """`stages.0`, `layer1` and `s1` are all stage 1: after a dot, counting begins at zero."""
     digits = "".join(filter(str.isdigit, stage))
-    return f"stage {int(digits) + (not stage.startswith('layer'))}" if digits else stage
+    return f"stage {int(digits) + ('.' in stage)}" if digits else stage
 
 
 @mpl.rc_context(STYLE)
@@ -104,7 +108,7 @@ def learning_curves(curves: pd.DataFrame, note: str = "") -> Figure:
         "Loss and top-1 on training images as the recipe shows them; spread: standard deviation "
     )
     remark += "of all DCLS positions in pixels of the kernel."
-    figure = new_figure(0.6 + 0.8 * len(models), [remark, note])
+    figure = new_figure(0.6 + 0.9 * len(models), [remark, note])
     panels = figure.subplots(len(models), len(MEASURES), squeeze=False, sharex=True, sharey="col")
     for row, model in zip(panels, models, strict=True):
         row[0].set_ylabel(model, fontsize=STYLE["font.size"])
@@ -114,7 +118,10 @@ def learning_curves(curves: pd.DataFrame, note: str = "") -> Figure:
         axes.set_title(title)
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
-    handles = [Line2D([], [], color=COLOURS[dcls], label=LEGEND[dcls]) for dcls in (0, 1)]
+    handles = [
+        Line2D([], [], color=COLOURS[dcls], linestyle=LINES[dcls], label=LEGEND[dcls])
+        for dcls in (0, 1)
+    ]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     return figure
 
@@ -125,4 +132,5 @@ def _draw_curves(axes: Axes, part: pd.DataFrame, measure: str) -> None:
             0.5, 0.5, "no DCLS", ha="center", va="center", color=GREY, transform=axes.transAxes
         )
     for (dcls, _), run in part.groupby(["dcls", "run"]):
-        axes.plot(run["epoch"], run[measure], color=COLOURS[dcls], linewidth=0.8)
+        style = {"color": COLOURS[dcls], "linestyle": LINES[dcls], "linewidth": 0.8}
+        axes.plot(run["epoch"], run[measure], marker="" if len(run) > 1 else ".", **style)
