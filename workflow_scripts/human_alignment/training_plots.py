@@ -75,9 +75,9 @@ def learned_positions(
 
 
 def _draw_positions(axes: Axes, points: np.ndarray, reach: int) -> None:
-    axes.imshow(
-        density(points, reach), cmap="magma_r", vmin=0, extent=[-reach, reach, reach, -reach]
-    )
+    window = [-reach, reach, reach, -reach]
+    shown = density(points, reach)
+    axes.imshow(shown, cmap="magma_r", vmin=0, extent=window, interpolation="bilinear")
     axes.set_xticks([-reach, 0, reach], [])
     axes.set_yticks([-reach, 0, reach])
     axes.tick_params(length=2, pad=1, labelleft=axes.get_subplotspec().is_first_col())
