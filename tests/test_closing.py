@@ -44,6 +44,7 @@ def test_what_was_made_where_how_long_and_what_was_skipped(folder):
         "  job time  train_model 1 min 5 s, make_table1 0 s",
         "  scored    1 of 2 networks on 40 images: grad_cam, saliency (5)",
         f"  missing   no scores of far/seed0; see {logs}",
+        "  without   them: --config partial=true makes the tables and figures of the others",
         "  left out  3 x record is cut off, 1 x constant heatmap, 2 x constant human map",
         f"  to read   {results / 'gallery.html'}",
     ]

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+PARTIAL = "--config partial=true makes the tables and figures of the others"
 _LISTED = 4  # names a line lists before it says how many more there are
 
 
@@ -30,7 +31,7 @@ def closing_lines(
         "job time": _job_time(logs, started),
         "scored": _scored(scores),
         "missing": f"no scores of {listed(missing)}; see {logs}" if missing else "",
-        "without": "tables and figures without them: --config partial=true" if missing else "",
+        "without": f"them: {PARTIAL}" if 0 < len(missing) < len(runs) else "",
         "left out": _left_out(results, scores),
         "to read": ", ".join(str(path) for path in _pages(results)),
     }
