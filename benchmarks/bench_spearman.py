@@ -12,10 +12,13 @@ the heatmap: no ranks, no ties, no correlation.
 
 import argparse
 import csv
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # as Snakemake sets it; idle BLAS threads would be counted
 
 import numpy as np
 import torch

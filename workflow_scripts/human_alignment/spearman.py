@@ -94,11 +94,11 @@ class _Ranking:
         """How many pixels tie at the lowest value, and `ranked` of the others.
 
         Many maps have a floor, from a ReLU, a threshold or a place where nobody looked; one of
-        less than a tenth of the pixels is sorted like the rest, and counts none.
+        less than a quarter of the pixels is sorted like the rest, and counts none.
         """
         above = values > values.min()
         floor = len(values) - np.count_nonzero(above)
-        if floor * 10 <= len(values):
+        if floor * 4 <= len(values):
             return 0, *self.ranked(values, carried)
         return floor, *self.ranked(values[above], carried[above])
 
