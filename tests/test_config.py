@@ -82,6 +82,10 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c.update(train={"gpu": 2}), "train: unknown key 'gpu' (did you mean 'gpus'?)"),
         (lambda c: c["models"]["resnet50"].update(source="hub"),
          "models.resnet50.source: 'hub' is not known; allowed: published, train"),
+        (lambda c: c["figures"].update(overlay_model="convnxt_base"),
+         "figures: no network called 'convnxt_base' (did you mean 'convnext_base'?)"),
+        (lambda c: c["figures"].update(methods_models=["resnet50", "resnet55"]),
+         "figures: no network called 'resnet55' (did you mean 'resnet50'?)"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named_with_what_is_allowed(schema, demo, change, message):

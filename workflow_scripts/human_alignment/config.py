@@ -65,7 +65,7 @@ def _message(error: jsonschema.ValidationError) -> str:
 
 
 def _unknown_names(config: dict, schema: dict) -> list[str]:
-    """What a schema cannot check: architectures by model name, recipes by name and content."""
+    """What a schema cannot check: architectures, recipes by name and content, figures' models."""
     known = schema["$defs"]["architecture"]["enum"]
     problems = []
     for name, values in config["recipes"].items():
@@ -89,6 +89,13 @@ def _unknown_names(config: dict, schema: dict) -> list[str]:
                 f"models.{name}.train.recipe: {recipe!r} is not known; "
                 f"allowed, from `recipes`: {known_recipes}"
             )
+    figures = config["figures"]
+    for name in (figures["overlay_model"], *figures["methods_models"]):
+        # One of the zoo that the study lacks is no mistake: the figure says so in its place.
+        if name not in known and name not in config["models"]:
+            close = difflib.get_close_matches(name, [*config["models"], *known], 1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            problems.append(f"figures: no network called {name!r}{hint}")
     return problems
 
 
