@@ -3,15 +3,16 @@
 # make pins   resolve envs/ anew                       make test-slurm  a study on a real SLURM
 
 PYTHON ?= python3
-# Every pin stands once, in envs/; a line there is `      - name==version`.
-PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' envs/human_alignment.yaml envs/workflow.yaml
+ENVIRONMENTS = envs/human_alignment.yaml envs/workflow.yaml envs/tests.yaml
+# A pin is a line `      - name==version`.
+PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' $(ENVIRONMENTS)
 VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .PHONY: env demo report test test-slurm pins clean
 
 env: .venv/complete
 
-.venv/complete: envs/human_alignment.yaml envs/workflow.yaml
+.venv/complete: $(ENVIRONMENTS)
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check $$($(PINS) | grep '^uv==')
 	$(PINS) | sort -u > .venv/pins.txt

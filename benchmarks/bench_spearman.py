@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 from human_alignment.cli import run
 from human_alignment.files import written_whole
 from human_alignment.images import resize_bilinear
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import RELEASED
 from human_alignment.spearman import correlate, rank
 
@@ -43,8 +44,8 @@ def make_maps(pairs: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]
     human = resize_bilinear(np.maximum(smooth, 0), SIZE, SIZE)
     raw = ndimage.gaussian_filter(rng.normal(size=(pairs, 7, 7)), (0, 1, 1))
     maps = {
-        "grad_cam": RELEASED.apply("grad_cam", np.maximum(raw, 0), SIZE),
-        "threshold_grad_cam": RELEASED.apply("threshold_grad_cam", raw, SIZE),
+        "grad_cam": postprocess(RELEASED, "grad_cam", np.maximum(raw, 0), SIZE),
+        "threshold_grad_cam": postprocess(RELEASED, "threshold_grad_cam", raw, SIZE),
         "noise": rng.random((pairs, SIZE, SIZE), np.float32),
     }
     return human.reshape(pairs, -1), {kind: m.reshape(pairs, -1) for kind, m in maps.items()}

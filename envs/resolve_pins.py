@@ -1,6 +1,6 @@
-"""Resolve the two `.in` lists together and write the closed, exact lists as conda environments.
+"""Resolve the `.in` lists together and write the closed, exact lists as conda environments.
 
-Both are resolved in one go so that they can live in one virtual environment (`make env`).
+They are resolved in one go so that they can live in one virtual environment (`make env`).
 Conda brings Python and pip only: the DCLS authors publish on PyPI, and Snakemake never reads the
 `pip:` part of explicit conda lock files.
 """
@@ -22,7 +22,8 @@ dependencies:
 """
 PURPOSE = {
     "human_alignment": "The environment of every rule.",
-    "workflow": "The environment that runs Snakemake and the tests.",
+    "workflow": "The environment that runs Snakemake; what the rules' own Python imports.",
+    "tests": "What the tests need beside the other two.",
 }
 
 
@@ -35,7 +36,7 @@ def resolve(*arguments: str) -> list[str]:
 
 
 def main() -> None:
-    """Write both environment files."""
+    """Write the environment files."""
     names = list(PURPOSE)
     together = resolve(*(f"{name}.in" for name in names))
     constraints = FOLDER / ".together.txt"

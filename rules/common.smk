@@ -18,7 +18,7 @@ sys.path.insert(0, str(SCRIPTS))
 from human_alignment.cli import UserError
 from human_alignment.closing import closing_lines, listed
 from human_alignment.config import check_config, check_folders
-from human_alignment.pictures import find_pictures
+from human_alignment.picture_files import find_pictures
 from human_alignment.protocol import Protocol
 
 Run = namedtuple("Run", "model run")  # run: `published`, or `seed0`, `seed1`, ...

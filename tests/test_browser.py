@@ -12,6 +12,7 @@ import pytest
 import small_study
 from human_alignment.heatmaps import HeatmapFile
 from human_alignment.overlays import heatmap_overlay
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import PRESETS
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
@@ -132,7 +133,7 @@ def test_maps_look_as_in_figure_1(preset, tmp_path, open_page):
         raw = heatmaps.maps("threshold_grad_cam", 9, 10)
     expected = {}
     for name, protocol in PRESETS.items():
-        heat = protocol.apply("threshold_grad_cam", raw, small_study.SIDE)[0]
+        heat = postprocess(protocol, "threshold_grad_cam", raw, small_study.SIDE)[0]
         expected[name] = heatmap_overlay(image, heat).astype(int)
     difference = np.abs(canvas(page, "a") - expected.pop(preset))
     assert difference.mean() < 1 and np.quantile(difference, 0.99) < 5

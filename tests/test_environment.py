@@ -1,7 +1,17 @@
-"""The pinned lists are closed, exact, agree with each other and with what is installed."""
+"""The pinned lists are closed, exact, agree with each other and with what is installed.
 
+Each list is checked against the imports of its own side: what the rules import needs no more than
+`envs/workflow.yaml`, what scripts import no more than `envs/human_alignment.yaml`.
+"""
+
+import ast
+import itertools
+import os
 import re
-from importlib.metadata import distributions
+import subprocess
+import sys
+from importlib.metadata import distributions, packages_distributions
+from pathlib import Path
 
 import pytest
 import yaml
@@ -24,25 +34,115 @@ def installed():
     return {normal(d.metadata["Name"]): d.version for d in distributions()}
 
 
-def test_both_lists_agree(root):
-    rules, workflow = pins(root, "human_alignment"), pins(root, "workflow")
-    assert {n: workflow[n] for n in rules.keys() & workflow} == {
-        n: rules[n] for n in rules.keys() & workflow
-    }
+NAMES = ("human_alignment", "workflow", "tests")
+
+
+def declared(root, name):
+    """Distributions that an `.in` list names."""
+    lines = (root / "envs" / f"{name}.in").read_text().splitlines()
+    return {normal(re.split("[=<>]", line)[0]) for line in lines if line and line[0] != "#"}
+
+
+def imported(sources, folder):
+    """Distributions, not of the standard library, that Python sources import, through our modules.
+
+    sources: paths of Python or Snakemake files.  folder: holds the scripts and the package.
+    """
+    ours, names = list(sources), set()
+    for path in ours:
+        for module in modules(path, folder):
+            if module.is_relative_to(folder):
+                ours += [module] if module not in ours else []
+            else:
+                names.add(module.parts[0])
+    known = packages_distributions()
+    return {normal(known[name][0]) for name in names - set(sys.stdlib_module_names)}
+
+
+def modules(path, folder):
+    """What a file imports: our own files, and dotted names of others as paths."""
+    for line in path.read_text().splitlines() if path.suffix != ".py" else []:
+        if re.match(r"(from|import) ", line):  # a rule file's own Python begins at the margin
+            yield from of_tree(ast.parse(line), path, folder)
+    if path.suffix == ".py":
+        yield from of_tree(ast.parse(path.read_text()), path, folder)
+
+
+def of_tree(tree, path, folder):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [(0, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            names = [(node.level, base)] if base else []
+            names += [(node.level, f"{base}.{alias.name}".strip(".")) for alias in node.names]
+        else:
+            continue
+        for level, name in names:
+            start = path.parents[level - 1] if level else folder
+            file = (start / Path(*name.split("."))).with_suffix(".py")
+            if file.is_file():
+                yield file
+            elif not level and not (folder / name.split(".")[0]).is_dir():
+                yield Path(*name.split("."))
+
+
+def test_what_rules_import_is_in_the_environment_that_runs_snakemake(root):
+    scripts = root / "workflow_scripts"
+    found = imported([root / "Snakefile", *sorted((root / "rules").glob("*.smk"))], scripts)
+    assert "snakemake" in found
+    assert found <= declared(root, "workflow")
+
+
+def test_what_scripts_import_is_in_the_environment_of_the_rules(root):
+    scripts = root / "workflow_scripts"
+    found = imported(sorted(scripts.glob("*.py")), scripts)
+    assert {"torch", "pandas"} <= found
+    assert "snakemake" not in found
+    assert found <= declared(root, "human_alignment")
+
+
+def test_the_environment_that_runs_snakemake_does_so_alone(root, tmp_path):
+    listed = [f"{name}=={version}" for name, version in pins(root, "workflow").items()]
+    (tmp_path / "pins.txt").write_text("\n".join(listed))
+    environment = tmp_path / "environment"
+    python = environment / "bin" / "python"
+    uv = [sys.executable, "-m", "uv"]
+    for command in (
+        [*uv, "venv", "--quiet", "--python", sys.executable, environment],
+        [*uv, "pip", "install", "--quiet", "--python", python, "-r", tmp_path / "pins.txt"],
+    ):
+        subprocess.run(list(map(str, command)), check=True, timeout=300)
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    clean["PATH"] = f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    for study in ([], ["--configfile", root / "profiles" / "demo" / "study.yaml"]):
+        command = ["snakemake", "--snakefile", root / "Snakefile", "--directory", tmp_path]
+        command += ["--cores", "2", "-n", "--quiet", "rules", *study]
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, env=clean, timeout=300
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("one, other", list(itertools.combinations(NAMES, 2)))
+def test_two_lists_agree(root, one, other):
+    first, second = pins(root, one), pins(root, other)
+    common = first.keys() & second
+    assert {n: first[n] for n in common} == {n: second[n] for n in common}
 
 
 def test_what_is_installed_is_what_is_pinned(root, installed):
-    pinned = pins(root, "human_alignment") | pins(root, "workflow")
+    pinned = {n: v for name in NAMES for n, v in pins(root, name).items()}
     assert {name: installed.get(name) for name in pinned} == pinned
 
 
 def test_nothing_else_is_installed(root, installed):
-    pinned = pins(root, "human_alignment") | pins(root, "workflow")
+    pinned = {n: v for name in NAMES for n, v in pins(root, name).items()}
     assert set(installed) - set(pinned) <= {"pip", "setuptools"}
 
 
 def test_conda_brings_python_and_pip_exactly(root):
-    for name in ("human_alignment", "workflow"):
+    for name in NAMES:
         environment = yaml.safe_load((root / "envs" / f"{name}.yaml").read_text())
         assert environment["channels"][-1] == "nodefaults"
         assert all(

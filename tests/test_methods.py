@@ -13,7 +13,7 @@ import torch
 from human_alignment.cli import UserError
 from human_alignment.datasets import DataFile
 from human_alignment.images import decode
-from human_alignment.pictures import find_pictures
+from human_alignment.picture_files import find_pictures
 from human_alignment.protocol import RELEASED
 from human_alignment.weights import save_weights
 from human_alignment.zoo import build, find

@@ -10,6 +10,7 @@ from human_alignment.cli import UserError
 from human_alignment.dcls import dcls_layers, position_groups
 from human_alignment.explainers import explain
 from human_alignment.features import differentiate_head
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import RELEASED
 from reference_models import TINY, read_layouts, read_tiny
 
@@ -41,7 +42,7 @@ def test_everything_equals_the_public_code(data_dir, name, prepared):
     for threshold, array in ((0.0, "thr_low_before_floor"), (0.3, "thr_low")):
         protocol = replace(RELEASED, threshold=threshold)
         raw = maps["threshold_grad_cam"].numpy()
-        scored = torch.from_numpy(protocol.apply("threshold_grad_cam", raw, raw.shape[-1]))
+        scored = torch.from_numpy(postprocess(protocol, "threshold_grad_cam", raw, raw.shape[-1]))
         assert difference(scored, expected[array]) < TOLERANCE
 
 

@@ -13,6 +13,7 @@ from human_alignment.files import written_whole
 from human_alignment.heatmaps import HeatmapFile
 from human_alignment.images import resize_bilinear
 from human_alignment.measures import MEASURES, evaluate
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import PRESETS, Protocol
 from human_alignment.scoring import check_belong_together, human_maps
 
@@ -30,7 +31,7 @@ def rows_of(
             human = resize_bilinear(human_maps(data, heatmaps.rows[start:stop]), size, size)
             human = human.reshape(stop - start, -1)
             for name in heatmaps.explainers:
-                maps = protocol.apply(name, heatmaps.maps(name, start, stop), size)
+                maps = postprocess(protocol, name, heatmaps.maps(name, start, stop), size)
                 found = {m: evaluate(m, human, maps.reshape(human.shape)) for m in measures}
                 columns = {m: values for m, (values, _) in found.items()}
                 status = next(iter(found.values()))[1]

@@ -17,6 +17,7 @@ from human_alignment.explanations import Explanation, explain_picture, load_netw
 from human_alignment.overlays import draw_grid, heatmap_overlay
 from human_alignment.pictures import read_picture, seen_part, shrunk
 from human_alignment.plots import save
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import PRESETS, Protocol
 from human_alignment.summaries import explainer_name
 from human_alignment.zoo import ModelSpec, prepare_for_inference
@@ -33,7 +34,7 @@ def overlays(
     drawn = []
     for name, raw in found.maps.items():
         canvas = (picture * 0.35).astype(np.uint8)
-        applied = protocol.apply(name, raw[None], spec.transform.crop)[0]
+        applied = postprocess(protocol, name, raw[None], spec.transform.crop)[0]
         canvas[rows, columns] = heatmap_overlay(picture[rows, columns], applied)
         drawn.append(canvas)
     return drawn

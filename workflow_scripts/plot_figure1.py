@@ -15,6 +15,7 @@ from human_alignment.heatmaps import HeatmapFile
 from human_alignment.images import present
 from human_alignment.overlays import draw_grid, heatmap_overlay
 from human_alignment.plots import save
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import Protocol
 from human_alignment.summaries import explainer_name
 
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
         with HeatmapFile(path) as heatmaps:
             raw = np.concatenate([heatmaps.maps(arguments.explainer, i, i + 1) for i in index])
             titles.append(heatmaps.model)
-        maps = protocol.apply(arguments.explainer, raw, size)
+        maps = postprocess(protocol, arguments.explainer, raw, size)
         pictures.append([heatmap_overlay(*pair) for pair in zip(images, maps, strict=True)])
         known = rho[str(column)].reindex(ids)
         labels.append(["undefined" if np.isnan(v) else f"{v:.2f}" for v in known])

@@ -14,6 +14,7 @@ from human_alignment.heatmaps import HeatmapFile
 from human_alignment.images import present
 from human_alignment.overlays import draw_grid, heatmap_overlay
 from human_alignment.plots import save
+from human_alignment.postprocess import postprocess
 from human_alignment.protocol import Protocol
 from human_alignment.scoring import check_same_images
 
@@ -63,7 +64,7 @@ def network_rows(
                 rows.append(absent(f"There are no {explainer} maps {kind}.", len(index)))
                 continue
             raw = np.concatenate([heatmaps.maps(explainer, i, i + 1) for i in index])
-            maps = protocol.apply(explainer, raw, data.image_size)
+            maps = postprocess(protocol, explainer, raw, data.image_size)
             drawn = [heatmap_overlay(*pair) for pair in zip(images, maps, strict=True)]
             rows.append((f"{kind}\n{title}", drawn, labels))
             labels = [""] * len(index)

@@ -12,21 +12,6 @@ from .images import InputTransform
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors
 
 
-def find_pictures(folder: Path | str) -> list[Path]:
-    """Files of a folder that Pillow knows by their ending, sorted by name.
-
-    Raises UserError when there is none.
-    """
-    if not Path(folder).is_dir():
-        raise UserError(f"{folder} is not a folder of pictures")
-    known = Image.registered_extensions()
-    files = [path for path in sorted(Path(folder).iterdir()) if path.name[0] != "."]
-    found = [path for path in files if path.suffix.lower() in known]
-    if not found:
-        raise UserError(f"{folder} holds no picture; expected files such as .jpg or .png")
-    return found
-
-
 def read_picture(path: Path | str) -> np.ndarray:
     """A picture upright as its EXIF tag says, uint8 (height, width, 3).
 

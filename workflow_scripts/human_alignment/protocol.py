@@ -8,11 +8,7 @@ alone: `dataclasses.replace(RELEASED, normalisation=PAPER.normalisation)`.
 import dataclasses
 from dataclasses import dataclass
 
-import numpy as np
-
 from .cli import UserError
-from .images import resize_bilinear
-from .spearman import CONSTANT_HEATMAP, OK
 
 CHOICES = {
     "target": ("label", "prediction"),
@@ -84,50 +80,11 @@ class Protocol:
         """All fields, as written into every summary."""
         return dataclasses.asdict(self)
 
-    def apply(self, explainer: str, maps: np.ndarray, size: int) -> np.ndarray:
-        """Raw maps (n, h, w) of an explainer -> maps to be compared, (n, size, size) float32.
-
-        A map with NaN or infinite values comes out as NaN throughout, a constant one constant.
-        """
-        maps = np.asarray(maps, np.float32)
-        finite = np.isfinite(maps).all(axis=(1, 2), keepdims=True)
-        maps = np.where(finite, maps, np.float32(np.nan))
-        if explainer not in THRESHOLDED:
-            return resize_bilinear(maps, size, size)
-        if self.resize == "first":
-            return self._cut(self._normalised(resize_bilinear(maps, size, size)))
-        return resize_bilinear(self._cut(self._normalised(maps)), size, size)
-
-    def acts_on(self, explainer: str) -> tuple:
-        """What `apply` heeds for an explainer; equal for two protocols, so are the maps."""
+    def map_settings(self, explainer: str) -> tuple:
+        """The fields that change an explainer's maps; where they are equal, so are the maps."""
         if explainer not in THRESHOLDED:
             return ()
         return self.resize, self.normalisation, self.threshold, self.below_threshold
-
-    def _normalised(self, maps: np.ndarray) -> np.ndarray:
-        """Each map to a maximum of one; a map with nothing to divide by becomes zero."""
-        top = maps.max(axis=(1, 2), keepdims=True)
-        low = maps.min(axis=(1, 2), keepdims=True) if self.normalisation == "minmax" else 0
-        span = top - low
-        empty = span <= 0
-        return np.where(empty, np.float32(0), (maps - low) / np.where(empty, 1, span))
-
-    def _cut(self, maps: np.ndarray) -> np.ndarray:
-        """The threshold. Written so that NaN stays NaN."""
-        below = self.threshold if self.below_threshold == "floor" else 0
-        return np.where(maps < self.threshold, np.float32(below), maps)
-
-    def entering(self, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
-        """Each image's rho as it enters the mean, NaN where it does not; all (n,)."""
-        entering = np.where(status == OK, rho, np.nan)
-        if self.constant_maps == "zero":
-            entering[status == CONSTANT_HEATMAP] = 0
-        return entering
-
-    def counted(self, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
-        """The rho, (m,), that enter the mean, out of all images' rho and status, (n,)."""
-        entering = self.entering(rho, status)
-        return entering[~np.isnan(entering)]
 
     def scaled(self, rho):
         """Mean rho, or the ends of its interval, in units of the human ceiling: the score."""

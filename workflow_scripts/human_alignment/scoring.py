@@ -12,6 +12,7 @@ from .datasets import DataFile
 from .files import written_whole
 from .heatmaps import HeatmapFile
 from .images import resize_bilinear
+from .postprocess import counted, postprocess
 from .protocol import Protocol
 from .spearman import OK, correlate, rank
 
@@ -79,7 +80,7 @@ def score_under(
     for protocol in protocols.values():
         check_belong_together(data, heatmaps, protocol)
     kinds = {
-        (name, protocol.acts_on(name)): protocol
+        (name, protocol.map_settings(name)): protocol
         for name in explainers
         for protocol in protocols.values()
     }
@@ -91,14 +92,16 @@ def score_under(
             human = rank(resize_bilinear(human_maps(data, heatmaps.rows[start:stop]), size, size))
             raw = {name: heatmaps.maps(name, start, stop) for name in explainers}
             for kind, protocol in kinds.items():
-                parts[kind].append(correlate(human, protocol.apply(kind[0], raw[kind[0]], size)))
+                parts[kind].append(
+                    correlate(human, postprocess(protocol, kind[0], raw[kind[0]], size))
+                )
             bar.update(stop - start)
     whole = {
         kind: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))
         for kind, rows in parts.items()
     }
     return {
-        name: {key: whole[name, protocol.acts_on(name)] for key, protocol in protocols.items()}
+        name: {key: whole[name, protocol.map_settings(name)] for key, protocol in protocols.items()}
         for name in explainers
     }
 
@@ -109,10 +112,10 @@ def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> 
     `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
     when no image has a defined correlation, the interval also when only one has.
     """
-    counted = protocol.counted(scores.rho, scores.status)
+    values = counted(protocol, scores.rho, scores.status)
     names, counts = np.unique(scores.status, return_counts=True)
     found = {
-        "n": len(counted),
+        "n": len(values),
         "n_images": len(scores.rho),
         "mean_rho": None,
         "score": None,
@@ -121,11 +124,11 @@ def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> 
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "protocol": protocol.as_dict(),
     }
-    if len(counted):
-        mean = float(np.mean(counted))
+    if len(values):
+        mean = float(np.mean(values))
         found |= {"mean_rho": mean, "score": protocol.scaled(mean)}
-    if len(counted) > 1:
-        low, high = bootstrap_interval(counted, resamples=resamples, seed=seed)
+    if len(values) > 1:
+        low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
         found |= {"low": protocol.scaled(low), "high": protocol.scaled(high)}
     return found
 

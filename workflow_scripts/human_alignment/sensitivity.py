@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .bootstrap import bootstrap_interval
+from .postprocess import counted, entering
 from .protocol import Protocol
 from .scoring import Scores
 
@@ -44,7 +45,7 @@ def difference(
     both = (scores, protocol), (base_scores, base)
     means, shares = [], []
     for found, under in both:
-        values = under.scaled(under.entering(found.rho, found.status))
+        values = under.scaled(entering(under, found.rho, found.status))
         defined = ~np.isnan(values)
         if not defined.any():
             return {name: 0 if name == "n" else None for name in OUTCOME}
@@ -52,10 +53,10 @@ def difference(
         means.append(float(mean))
         shares.append(np.where(defined, values - mean, 0) * (len(values) / defined.sum()))
     gap = means[0] - means[1]
-    counted = protocol.scaled(protocol.counted(scores.rho, scores.status))
-    own = bootstrap_interval(counted, **settings)
+    entered = protocol.scaled(counted(protocol, scores.rho, scores.status))
+    own = bootstrap_interval(entered, **settings)
     paired = bootstrap_interval(gap + shares[0] - shares[1], **settings)
-    found = len(counted), means[0], *own, gap, *paired
+    found = len(entered), means[0], *own, gap, *paired
     return dict(zip(OUTCOME, found, strict=True))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .bootstrap import bootstrap_interval
+from .postprocess import entering
 from .protocol import Protocol
 from .scoring import Scores, summarise
 
@@ -47,7 +48,7 @@ def cross_validate(
     cannot be scored: too few images with a defined rho.
     """
     thresholds = list(scores)
-    rho = np.stack([protocol.entering(found.rho, found.status) for found in scores.values()])
+    rho = np.stack([entering(protocol, found.rho, found.status) for found in scores.values()])
     fold = np.random.default_rng(seed).permutation(rho.shape[1]) % folds
     held_out, chosen = [], []
     for one in range(folds):
