@@ -1,7 +1,7 @@
 """DCLS layers as the dcls package builds their kernels: what ours is measured against."""
 
 from DCLS.construct.modules import ConstructKernel2d
-from human_alignment.dcls import dcls_layers
+from human_alignment.networks.dcls import dcls_layers
 from torch import nn
 
 

@@ -40,15 +40,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 
 import extract_heatmaps
 from as_published import with_package_kernels
-from human_alignment import zoo
-from human_alignment.cli import run
-from human_alignment.datasets import DataWriter
-from human_alignment.explainers import EXPLAINERS, explain
-from human_alignment.extraction import compile_body
-from human_alignment.features import differentiate_head
-from human_alignment.files import written_whole
-from human_alignment.generic import channels_first
-from human_alignment.weights import save_weights
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.data.data_file import DataWriter
+from human_alignment.heatmaps.explainers import EXPLAINERS, explain
+from human_alignment.heatmaps.extraction import compile_body
+from human_alignment.heatmaps.features import differentiate_head
+from human_alignment.networks import zoo
+from human_alignment.networks.generic import channels_first
+from human_alignment.networks.weights import save_weights
 
 MODELS = ["resnet50", "convnext_tiny", "convnext_tiny_dcls", "caformer_s18_dcls",
           "fastvit_sa24_dcls"]  # fmt: skip

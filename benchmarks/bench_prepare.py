@@ -1,6 +1,6 @@
 """Preparing ClickMe and reading it back: speed, peak memory and file size.
 
-    python benchmarks/bench_prepare.py --shard tests/data/clickme/mini.tfrecords --shards 17
+    python benchmarks/bench_prepare.py --shard tests/reference/clickme/mini.tfrecords --shards 17
 
 Shards of `--records` records are made by repeating the given one, in a temporary folder (about
 30 kB a record, deleted at the end). Prints JSON. Rates are per second of CPU time of one process,
@@ -19,10 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 import prepare_clickme
-from human_alignment.cli import run
-from human_alignment.datasets import DataFile
-from human_alignment.images import present
-from human_alignment.tfrecords import read_records
+from human_alignment.common.cli import run
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.images import present
+from human_alignment.data.tfrecords import read_records
 
 
 def repeat(shard: Path, folder: Path, records: int, shards: int) -> list[Path]:

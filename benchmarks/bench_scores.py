@@ -25,11 +25,11 @@ from scipy import ndimage
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 import score_alignment
-from human_alignment.cli import run
-from human_alignment.datasets import DataFile, DataWriter
-from human_alignment.digits import encode
-from human_alignment.files import written_whole
-from human_alignment.heatmaps import HeatmapWriter
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.data.data_file import DataFile, DataWriter
+from human_alignment.data.digits import encode
+from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 
 EXPLAINERS = ["grad_cam", "threshold_grad_cam"]
 GEOMETRY = {"released": "released", "paper": "full"}  # of each protocol

@@ -26,12 +26,12 @@ from scipy import ndimage, stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from human_alignment.cli import run
-from human_alignment.files import written_whole
-from human_alignment.images import resize_bilinear
-from human_alignment.postprocess import postprocess
-from human_alignment.protocol import RELEASED
-from human_alignment.spearman import correlate, rank
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.data.resize import resize_bilinear
+from human_alignment.scores.postprocess import postprocess
+from human_alignment.scores.protocol import RELEASED
+from human_alignment.scores.spearman import correlate, rank
 
 SIZE = 224
 REFERENCE = "scipy_spearmanr"

@@ -36,14 +36,14 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
 from as_published import with_package_kernels
-from human_alignment import zoo
-from human_alignment.cli import run
-from human_alignment.dcls import bake, dcls_layers, kernel
-from human_alignment.files import written_whole
-from human_alignment.folder_batches import FolderBatches
-from human_alignment.folders import ImageFolder
-from human_alignment.recipe import Recipe
-from human_alignment.training import Trainer
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.data.folders import ImageFolder
+from human_alignment.networks import zoo
+from human_alignment.networks.dcls import bake, dcls_layers, kernel
+from human_alignment.training.folder_batches import FolderBatches
+from human_alignment.training.recipe import Recipe
+from human_alignment.training.trainer import Trainer
 
 AUGMENT = "rand-m7-mstd0.5-inc1"
 Job = Callable[[], object]

@@ -20,9 +20,9 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
-from human_alignment.bootstrap import bootstrap_interval
-from human_alignment.cli import run
-from human_alignment.files import written_whole
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.scores.bootstrap import bootstrap_interval
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -16,10 +16,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow_scripts"))
 
-from human_alignment.cli import progress
-from human_alignment.explainers import explain
-from human_alignment.features import differentiate_head
-from human_alignment.generic import channels_first, find_feature_layer
+from human_alignment.common.cli import progress
+from human_alignment.heatmaps.explainers import explain
+from human_alignment.heatmaps.features import differentiate_head
+from human_alignment.networks.generic import channels_first, find_feature_layer
 
 
 def sample(seed: int, per_family: int, largest: int) -> list[str]:

@@ -15,11 +15,11 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
-from human_alignment.cli import UserError
-from human_alignment.closing import closing_lines, listed
-from human_alignment.config import check_config, check_folders
-from human_alignment.picture_files import find_pictures
-from human_alignment.protocol import Protocol
+from human_alignment.common.cli import UserError
+from human_alignment.study.closing import closing_lines, listed
+from human_alignment.study.config import check_config, check_folders
+from human_alignment.common.picture_files import find_pictures
+from human_alignment.scores.protocol import Protocol
 
 Run = namedtuple("Run", "model run")  # run: `published`, or `seed0`, `seed1`, ...
 
@@ -43,7 +43,7 @@ def code_digest(name, templates=()):
     finder = ModuleFinder(path=[str(SCRIPTS)])  # parses, never executes
     finder.run_script(str(SCRIPTS / name))
     files = sorted(m.__file__ for m in finder.modules.values() if m.__file__)
-    files.extend(SCRIPTS / "human_alignment" / "templates" / name for name in templates)
+    files.extend(SCRIPTS / "human_alignment" / "outcome" / "templates" / name for name in templates)
     return hashlib.sha256(b"".join(Path(f).read_bytes() for f in files)).hexdigest()[:12]
 
 

@@ -16,8 +16,8 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """Small reference data: see tests/data/README.md for where each file comes from."""
-    return ROOT / "tests" / "data"
+    """Small reference data: see tests/reference/README.md for where each file comes from."""
+    return ROOT / "tests" / "reference"
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from human_alignment.checkpoints import convert
-from human_alignment.dcls import Dcls
-from human_alignment.images import InputTransform
-from human_alignment.weights import load_strictly
-from human_alignment.zoo import ModelSpec, build
+from human_alignment.data.images import InputTransform
+from human_alignment.networks.checkpoints import convert
+from human_alignment.networks.dcls import Dcls
+from human_alignment.networks.weights import load_strictly
+from human_alignment.networks.zoo import ModelSpec, build
 
 FAMILIES = ("resnet50", "convnext", "caformer", "convformer", "fastvit")
 TINY = [family + suffix for family in FAMILIES for suffix in ("", "_dcls")]

@@ -2,7 +2,7 @@
 
 import struct
 
-from human_alignment.tfrecords import masked_crc
+from human_alignment.data.tfrecords import masked_crc
 
 
 def frame(payload):

@@ -7,10 +7,10 @@ from pathlib import Path
 import make_gallery
 import numpy as np
 import score_alignment
-from human_alignment.datasets import DataFile, DataWriter
-from human_alignment.digits import encode
-from human_alignment.heatmaps import HeatmapWriter
-from human_alignment.protocol import PRESETS
+from human_alignment.data.data_file import DataFile, DataWriter
+from human_alignment.data.digits import encode
+from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.scores.protocol import PRESETS
 
 SIDE = 32  # pixels of an image
 CONSTANT_HUMAN, CONSTANT_MAP, NONFINITE = 4, 5, 6  # images of which a score is undefined

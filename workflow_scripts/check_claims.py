@@ -7,12 +7,12 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.claims import Evidence, as_table, check, few_images, read_differences
-from human_alignment.cli import UserError, run
-from human_alignment.files import written_whole
-from human_alignment.markup import Block, to_html
-from human_alignment.summaries import human_ceiling, read_summary
-from human_alignment.tables import FEW_IMAGES, read_paper, read_seeds, refuse_micro
+from human_alignment.common.cli import UserError, run
+from human_alignment.common.files import written_whole
+from human_alignment.outcome.claims import Evidence, as_table, check, few_images, read_differences
+from human_alignment.outcome.markup import Block, to_html
+from human_alignment.outcome.table1 import FEW_IMAGES, read_paper, read_seeds, refuse_micro
+from human_alignment.scores.summary import human_ceiling, read_summary
 
 TITLE = "The paper's claims"
 READING = (

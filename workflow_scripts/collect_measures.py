@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.bootstrap import bootstrap_interval
-from human_alignment.cli import run
-from human_alignment.files import written_whole
-from human_alignment.markup import Block, to_markdown
-from human_alignment.measures import MEASURES
-from human_alignment.runs import gather
-from human_alignment.summaries import explainer_name, full_name
-from human_alignment.tables import FEW_IMAGES
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.outcome.markup import Block, to_markdown
+from human_alignment.outcome.table1 import FEW_IMAGES
+from human_alignment.scores.bootstrap import bootstrap_interval
+from human_alignment.scores.measures import MEASURES
+from human_alignment.scores.run_tables import gather
+from human_alignment.scores.summary import explainer_name, full_name
 
 
 def means(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:

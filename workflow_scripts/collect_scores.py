@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.cli import run
-from human_alignment.files import written_whole
-from human_alignment.spearman import CAUSES
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.scores.spearman import CAUSES
 
 SUFFIX = "_dcls"
 FIGURES = ["n", "n_images", "mean_rho", "score", "low", "high"]

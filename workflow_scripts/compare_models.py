@@ -8,15 +8,15 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.cli import run
-from human_alignment.comparisons import (
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.scores.comparisons import (
     compare_dcls,
     compare_explainers,
     correlate_with_score,
     read_rho,
 )
-from human_alignment.files import written_whole
-from human_alignment.summaries import read_summary
+from human_alignment.scores.summary import read_summary
 
 
 def main(argv: list[str] | None = None) -> None:

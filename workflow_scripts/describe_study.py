@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
-from human_alignment.cli import json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import write_json, written_whole
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.pages import as_text, folded, paragraph, table, table_page
+from human_alignment.common.cli import json_object, run
+from human_alignment.common.files import write_json, written_whole
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.outcome.pages import as_text, folded, paragraph, table, table_page
 
 
 def described_data(path: Path) -> dict:

@@ -4,9 +4,9 @@ import argparse
 import struct
 from pathlib import Path
 
-from human_alignment.cli import UserError, run
-from human_alignment.download import fetch
-from human_alignment.tfrecords import masked_crc
+from human_alignment.common.cli import UserError, run
+from human_alignment.data.download import fetch
+from human_alignment.data.tfrecords import masked_crc
 
 _HEAD = struct.Struct("<QI")  # a record's payload length, and the length's masked CRC-32C
 _TAIL = 4  # bytes of the payload's masked CRC-32C

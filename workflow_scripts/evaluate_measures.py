@@ -7,15 +7,15 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from human_alignment.cli import json_object, progress, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import written_whole
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.images import resize_bilinear
-from human_alignment.measures import MEASURES, evaluate
-from human_alignment.postprocess import postprocess
-from human_alignment.protocol import PRESETS, Protocol
-from human_alignment.scoring import check_belong_together, human_maps
+from human_alignment.common.cli import json_object, progress, run
+from human_alignment.common.files import written_whole
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.resize import resize_bilinear
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.scores.measures import MEASURES, evaluate
+from human_alignment.scores.postprocess import postprocess
+from human_alignment.scores.protocol import PRESETS, Protocol
+from human_alignment.scores.scoring import check_belong_together, human_maps
 
 BATCH = 32  # images held at once
 

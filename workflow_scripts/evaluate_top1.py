@@ -8,11 +8,11 @@ import argparse
 from pathlib import Path
 
 import torch
-from human_alignment.accuracy import ImageFolder, evaluate
-from human_alignment.cli import UserError, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import write_json
-from human_alignment.weights import load_weights
+from human_alignment.common.cli import UserError, run
+from human_alignment.common.files import write_json
+from human_alignment.data.data_file import DataFile
+from human_alignment.networks.accuracy import ImageFolder, evaluate
+from human_alignment.networks.weights import load_weights
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from human_alignment.classes import class_names
-from human_alignment.cli import UserError, run
-from human_alignment.explainers import EXPLAINERS
-from human_alignment.explanations import Explanation, explain_picture, load_network
-from human_alignment.overlays import draw_grid, heatmap_overlay
-from human_alignment.pictures import read_picture, seen_part, shrunk
-from human_alignment.plots import save
-from human_alignment.postprocess import postprocess
-from human_alignment.protocol import PRESETS, Protocol
-from human_alignment.summaries import explainer_name
-from human_alignment.zoo import ModelSpec, prepare_for_inference
+from human_alignment.common.cli import UserError, run
+from human_alignment.data.classes import class_names
+from human_alignment.data.pictures import read_picture, seen_part, shrunk
+from human_alignment.heatmaps.explainers import EXPLAINERS
+from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
+from human_alignment.networks.zoo import ModelSpec, prepare_for_inference
+from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
+from human_alignment.outcome.score_figures import save
+from human_alignment.scores.postprocess import postprocess
+from human_alignment.scores.protocol import PRESETS, Protocol
+from human_alignment.scores.summary import explainer_name
 
 LONGEST = 800  # pixels of a picture's long side in the figure
 COLUMN = 2.2  # inches

@@ -11,15 +11,20 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
-from human_alignment.attributions import ATTRIBUTIONS, Masking
-from human_alignment.cli import UserError, progress, run
-from human_alignment.datasets import DataFile
-from human_alignment.extraction import GEOMETRIES, TARGETS, check_labels, prediction_columns
-from human_alignment.files import sha256
-from human_alignment.heatmaps import HeatmapWriter
-from human_alignment.loading import load_batches
-from human_alignment.weights import load_weights
-from human_alignment.zoo import count_parameters, prepare_for_inference
+from human_alignment.common.cli import UserError, progress, run
+from human_alignment.common.files import sha256
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.loading import load_batches
+from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking
+from human_alignment.heatmaps.extraction import (
+    GEOMETRIES,
+    TARGETS,
+    check_labels,
+    prediction_columns,
+)
+from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.networks.weights import load_weights
+from human_alignment.networks.zoo import count_parameters, prepare_for_inference
 
 
 def attribute(model, image: torch.Tensor, label: int, arguments, masking: Masking) -> dict:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import timm
 import torch
-from human_alignment.cli import run
-from human_alignment.datasets import DataFile
-from human_alignment.explainers import EXPLAINERS
-from human_alignment.extraction import (
+from human_alignment.common.cli import run
+from human_alignment.common.files import sha256
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.explainers import EXPLAINERS
+from human_alignment.heatmaps.extraction import (
     BATCHES_PER_CHUNK,
     GEOMETRIES,
     PRECISIONS,
@@ -24,10 +25,9 @@ from human_alignment.extraction import (
     extract,
     shard_rows,
 )
-from human_alignment.files import sha256
-from human_alignment.heatmaps import HeatmapWriter
-from human_alignment.weights import load_weights
-from human_alignment.zoo import count_parameters
+from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.networks.weights import load_weights
+from human_alignment.networks.zoo import count_parameters
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -8,12 +8,12 @@ OUTPUT.checkpoint.sha256.
 import argparse
 from pathlib import Path
 
-from human_alignment.checkpoints import convert, read_checkpoint
-from human_alignment.cli import json_object, run
-from human_alignment.download import fetch
-from human_alignment.files import written_whole
-from human_alignment.weights import load_strictly, save_weights
-from human_alignment.zoo import build, find
+from human_alignment.common.cli import json_object, run
+from human_alignment.common.files import written_whole
+from human_alignment.data.download import fetch
+from human_alignment.networks.checkpoints import convert, read_checkpoint
+from human_alignment.networks.weights import load_strictly, save_weights
+from human_alignment.networks.zoo import build, find
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -6,8 +6,8 @@ The result is the file that one job over all images writes, byte by byte.
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import UserError, run
-from human_alignment.heatmaps import HeatmapFile, join
+from human_alignment.common.cli import UserError, run
+from human_alignment.heatmaps.heatmap_file import HeatmapFile, join
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -8,12 +8,12 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from human_alignment.cli import UserError, json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import written_whole
-from human_alignment.gallery import Part, Sample, contents, page, sampled_rows
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.protocol import Protocol
+from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.files import written_whole
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.outcome.gallery import Part, Sample, contents, page, sampled_rows
+from human_alignment.scores.protocol import Protocol
 
 CROPPED = (
     "Each network saw the image as its own evaluation transform crops it; its map is laid over "

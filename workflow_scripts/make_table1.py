@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import run
-from human_alignment.files import written_whole
-from human_alignment.markup import to_html, to_latex, to_markdown
-from human_alignment.summaries import read_summary
-from human_alignment.tables import (
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.outcome.markup import to_html, to_latex, to_markdown
+from human_alignment.outcome.table1 import (
     add_paper,
     add_paper_protocol,
     blocks,
@@ -16,6 +15,7 @@ from human_alignment.tables import (
     read_protocol_scores,
     table1,
 )
+from human_alignment.scores.summary import read_summary
 
 TITLE = "Table 1: alignment of visual models with humans"
 

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import run
-from human_alignment.comparison_plots import accuracy_against_score
-from human_alignment.plots import save
-from human_alignment.runs import read_table
-from human_alignment.summaries import read_summary
+from human_alignment.common.cli import run
+from human_alignment.outcome.comparison_figures import accuracy_against_score
+from human_alignment.outcome.score_figures import save
+from human_alignment.scores.run_tables import read_table
+from human_alignment.scores.summary import read_summary
 
 
 def main(argv: list[str] | None = None) -> None:

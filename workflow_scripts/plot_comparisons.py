@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import run
-from human_alignment.comparison_plots import paired_differences
-from human_alignment.plots import save
-from human_alignment.runs import read_table
+from human_alignment.common.cli import run
+from human_alignment.outcome.comparison_figures import paired_differences
+from human_alignment.outcome.score_figures import save
+from human_alignment.scores.run_tables import read_table
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import run
-from human_alignment.plots import save
-from human_alignment.runs import gather
-from human_alignment.training_plots import learning_curves
+from human_alignment.common.cli import run
+from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.training_figures import learning_curves
+from human_alignment.scores.run_tables import gather
 
 
 def main(argv: list[str] | None = None) -> None:

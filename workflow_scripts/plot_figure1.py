@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from human_alignment.cli import UserError, json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.images import present
-from human_alignment.overlays import draw_grid, heatmap_overlay
-from human_alignment.plots import save
-from human_alignment.postprocess import postprocess
-from human_alignment.protocol import Protocol
-from human_alignment.summaries import explainer_name
+from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.images import present
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
+from human_alignment.outcome.score_figures import save
+from human_alignment.scores.postprocess import postprocess
+from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.summary import explainer_name
 
 WIDTH = 7.0  # inches: a page
 RULE = (

@@ -1,7 +1,7 @@
 """Draw Figure 2: Threshold-Grad-CAM score without DCLS against the score with it."""
 
-from human_alignment.cli import run
-from human_alignment.plots import draw_from_summary, scatter_with_and_without
+from human_alignment.common.cli import run
+from human_alignment.outcome.score_figures import draw_from_summary, scatter_with_and_without
 
 
 def main(argv: list[str] | None = None) -> None:

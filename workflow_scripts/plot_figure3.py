@@ -1,7 +1,7 @@
 """Draw Figure 3: Grad-CAM and Threshold-Grad-CAM scores of every model, with and without DCLS."""
 
-from human_alignment.cli import run
-from human_alignment.plots import bars_per_model, draw_from_summary
+from human_alignment.common.cli import run
+from human_alignment.outcome.score_figures import bars_per_model, draw_from_summary
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """Draw Figure 4: number of parameters against Threshold-Grad-CAM score, without DCLS."""
 
-from human_alignment.cli import run
-from human_alignment.plots import draw_from_summary, size_against_score
+from human_alignment.common.cli import run
+from human_alignment.outcome.score_figures import draw_from_summary, size_against_score
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -7,16 +7,16 @@ picked by eye: they lie at even steps over the data file, unless their ids are g
 import argparse
 
 import numpy as np
-from human_alignment.classes import class_names
-from human_alignment.cli import json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.images import present
-from human_alignment.overlays import draw_grid, heatmap_overlay
-from human_alignment.plots import save
-from human_alignment.postprocess import postprocess
-from human_alignment.protocol import Protocol
-from human_alignment.scoring import check_same_images
+from human_alignment.common.cli import json_object, run
+from human_alignment.data.classes import class_names
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.images import present
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
+from human_alignment.outcome.score_figures import save
+from human_alignment.scores.postprocess import postprocess
+from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.scoring import check_same_images
 
 PAGE, COLUMN = 7.0, 1.3  # inches: the figure's width, or less for few images
 LETTERS = 13  # that fit above a picture

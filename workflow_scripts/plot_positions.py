@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import run
-from human_alignment.plots import save
-from human_alignment.runs import network_of
-from human_alignment.training_plots import learned_positions
-from human_alignment.weights import read_positions, read_spec
+from human_alignment.common.cli import run
+from human_alignment.common.paths import network_of
+from human_alignment.networks.positions import read_positions
+from human_alignment.networks.weights import read_spec
+from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.training_figures import learned_positions
 
 
 def main(argv: list[str] | None = None) -> None:

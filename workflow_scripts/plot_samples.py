@@ -3,11 +3,11 @@
 import argparse
 
 import numpy as np
-from human_alignment.cli import UserError, run
-from human_alignment.datasets import DataFile
-from human_alignment.images import present
-from human_alignment.overlays import draw_grid, heatmap_overlay
-from human_alignment.plots import save
+from human_alignment.common.cli import UserError, run
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.images import present
+from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
+from human_alignment.outcome.score_figures import save
 
 BLOCK = 8  # samples side by side
 WIDTH = 7.0  # inches: a page

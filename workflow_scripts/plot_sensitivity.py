@@ -4,15 +4,15 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.cli import run
-from human_alignment.files import written_whole
-from human_alignment.markup import Block, to_markdown
-from human_alignment.plots import save
-from human_alignment.protocol_plots import sensitivity
-from human_alignment.runs import gather
-from human_alignment.sensitivity import ALL, turned
-from human_alignment.summaries import explainer_name, full_name
-from human_alignment.tables import FEW_IMAGES
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.outcome.markup import Block, to_markdown
+from human_alignment.outcome.protocol_figures import sensitivity
+from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.table1 import FEW_IMAGES
+from human_alignment.scores.run_tables import gather
+from human_alignment.scores.sensitivity import ALL, turned
+from human_alignment.scores.summary import explainer_name, full_name
 
 PAPER = ["model", "dcls", "run", "explainer", "score", "low", "high", "n"]
 

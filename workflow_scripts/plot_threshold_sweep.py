@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.cli import run
-from human_alignment.files import written_whole
-from human_alignment.markup import Block, to_markdown
-from human_alignment.plots import save
-from human_alignment.protocol_plots import threshold_sweep
-from human_alignment.runs import gather, network_of
-from human_alignment.summaries import full_name
-from human_alignment.tables import FEW_IMAGES
+from human_alignment.common.cli import run
+from human_alignment.common.files import written_whole
+from human_alignment.common.paths import network_of
+from human_alignment.outcome.markup import Block, to_markdown
+from human_alignment.outcome.protocol_figures import threshold_sweep
+from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.table1 import FEW_IMAGES
+from human_alignment.scores.run_tables import gather
+from human_alignment.scores.summary import full_name
 
 CHOICE = ["best", "chosen", "n", "score", "low", "high"]
 

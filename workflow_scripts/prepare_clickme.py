@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from human_alignment import clickme
-from human_alignment.cli import UserError, progress, run
-from human_alignment.datasets import DataWriter
-from human_alignment.tfrecords import BadRecord, read_records
+from human_alignment.common.cli import UserError, progress, run
+from human_alignment.data import clickme
+from human_alignment.data.data_file import DataWriter
+from human_alignment.data.tfrecords import BadRecord, read_records
 
 
 def samples(path: Path) -> Iterator[tuple[str, clickme.Sample | BadRecord]]:

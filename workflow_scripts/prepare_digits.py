@@ -3,10 +3,10 @@
 import argparse
 
 import numpy as np
-from human_alignment import digits
-from human_alignment.blur import blur
-from human_alignment.cli import UserError, progress, run
-from human_alignment.datasets import DataWriter
+from human_alignment.common.cli import UserError, progress, run
+from human_alignment.data import digits
+from human_alignment.data.blur import blur
+from human_alignment.data.data_file import DataWriter
 
 
 def write(path: str, split: str, count: int, seed: int) -> None:

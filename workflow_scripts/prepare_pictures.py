@@ -7,9 +7,9 @@ the predicted class (`extract_heatmaps.py --target prediction`).
 import argparse
 from pathlib import Path
 
-from human_alignment.cli import run
-from human_alignment.datasets import DataFile, DataWriter
-from human_alignment.pictures import read_picture, square_png
+from human_alignment.common.cli import run
+from human_alignment.data.data_file import DataFile, DataWriter
+from human_alignment.data.pictures import read_picture, square_png
 
 UNKNOWN = -1  # the label of every picture
 

@@ -8,13 +8,13 @@ import argparse
 from contextlib import ExitStack
 
 import pandas as pd
-from human_alignment.cli import UserError, json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import written_whole
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.protocol import Protocol
-from human_alignment.scoring import Scores, score_under
-from human_alignment.sensitivity import COLUMNS, difference, variants
+from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.files import written_whole
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.scoring import Scores, score_under
+from human_alignment.scores.sensitivity import COLUMNS, difference, variants
 
 
 def score_each(

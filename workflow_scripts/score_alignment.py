@@ -6,12 +6,12 @@ number of images left out by cause.
 
 import argparse
 
-from human_alignment.cli import json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import write_json
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.protocol import PRESETS, Protocol
-from human_alignment.scoring import score, summarise, write_scores
+from human_alignment.common.cli import json_object, run
+from human_alignment.common.files import write_json
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.scores.protocol import PRESETS, Protocol
+from human_alignment.scores.scoring import score, summarise, write_scores
 
 
 def main(argv: list[str] | None = None) -> None:

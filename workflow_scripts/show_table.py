@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from human_alignment.cli import UserError, run
-from human_alignment.files import written_whole
-from human_alignment.pages import download, paragraph, table, table_page
+from human_alignment.common.cli import UserError, run
+from human_alignment.common.files import written_whole
+from human_alignment.outcome.pages import download, paragraph, table, table_page
 
 
 def main(argv: list[str] | None = None) -> None:

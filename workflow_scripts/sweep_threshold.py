@@ -7,13 +7,13 @@ part in choosing it. The human maps are ranked once for all thresholds.
 import argparse
 from dataclasses import asdict, replace
 
-from human_alignment.cli import UserError, json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.files import write_json, written_whole
-from human_alignment.heatmaps import HeatmapFile
-from human_alignment.protocol import PRESETS, Protocol
-from human_alignment.scoring import score_under
-from human_alignment.sweeps import cross_validate, table_of
+from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.files import write_json, written_whole
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.scores.protocol import PRESETS, Protocol
+from human_alignment.scores.scoring import score_under
+from human_alignment.scores.sweeps import cross_validate, table_of
 
 EXPLAINER = "threshold_grad_cam"
 

@@ -13,16 +13,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from human_alignment import ranks, zoo
-from human_alignment.batches import FileBatches
-from human_alignment.cli import UserError, json_object, run
-from human_alignment.datasets import DataFile
-from human_alignment.folder_batches import FolderBatches
-from human_alignment.folders import ImageFolder
-from human_alignment.recipe import Recipe
-from human_alignment.resume import Checkpoint
-from human_alignment.training import Trainer, train
-from human_alignment.weights import save_weights
+from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.data.data_file import DataFile
+from human_alignment.data.folders import ImageFolder
+from human_alignment.networks import zoo
+from human_alignment.networks.weights import save_weights
+from human_alignment.training import processes as ranks
+from human_alignment.training.batches import FileBatches
+from human_alignment.training.checkpoint import Checkpoint
+from human_alignment.training.folder_batches import FolderBatches
+from human_alignment.training.recipe import Recipe
+from human_alignment.training.trainer import Trainer, train
 
 
 def parsed(argv: list[str] | None) -> argparse.Namespace:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cluster import Cluster, ends, missing_packages
-from human_alignment.files import sha256
+from human_alignment.common.files import sha256
 
 PLAIN, DCLS = "convnext_tiny", "convnext_tiny_dcls"
 WEIGHTS = [f"results/demo/weights/{model}/seed0.safetensors" for model in (PLAIN, DCLS)]

@@ -1,0 +1,199 @@
+from dataclasses import replace
+
+import explain_image
+import numpy as np
+import pytest
+import torch
+from human_alignment.common.cli import UserError
+from human_alignment.data.images import InputTransform
+from human_alignment.data.pictures import central_square, read_picture, seen_part, shrunk
+from human_alignment.heatmaps.one_picture import explain_picture, load_network, network_input
+from human_alignment.networks.weights import save_weights
+from human_alignment.networks.zoo import build, find, prepare_for_inference
+from PIL import Image
+
+NAME = "micro_resnet50_dcls"
+GOLDEN_RETRIEVER = 207  # of ImageNet-1k
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Weights of a tiny network whose classifier always prefers class 3."""
+    return favouring(tmp_path_factory.mktemp("weights") / "w.safetensors", 3, 10)
+
+
+def favouring(path, favourite, classes):
+    torch.manual_seed(0)
+    spec = replace(find(NAME), num_classes=classes)
+    model = build(spec)
+    with torch.no_grad():
+        model.get_classifier().bias[favourite] = 50
+    save_weights(path, model, spec)
+    return path
+
+
+@pytest.fixture
+def gradient():
+    """A picture 80 wide, 40 high: red grows to the right, green downwards."""
+    red, green = np.meshgrid(np.linspace(0, 255, 80), np.linspace(0, 255, 40))
+    return np.stack([red, green, np.full_like(red, 99)], -1).astype(np.uint8)
+
+
+def explain(picture, weights, output, *more):
+    explain_image.main([str(picture), "--weights", str(weights), "--output", str(output), *more])
+
+
+def test_prints_the_top_classes_and_writes_the_figure(gradient, weights, tmp_path, capsys):
+    Image.fromarray(gradient).save(tmp_path / "p.png")
+    more = ["--model", NAME, "--explainers", "grad_cam", "layer_cam"]
+    explain(tmp_path / "p.png", weights, tmp_path / "o.svg", *more)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("80 x 40 pixels")
+    assert lines[1].split() == ["100.0%", "class", "3"]
+    assert len(lines) == 6
+    drawn = (tmp_path / "o.svg").read_text()
+    for text in ("Grad-CAM", "LayerCAM", "Explained: class 3, 100.0%."):
+        assert text in drawn
+    assert "Threshold" not in drawn
+
+
+def test_a_thousand_classes_are_imagenets(gradient, tmp_path, capsys):
+    Image.fromarray(gradient).save(tmp_path / "p.png")
+    weights = favouring(tmp_path / "w.safetensors", GOLDEN_RETRIEVER, 1000)
+    explain(tmp_path / "p.png", weights, tmp_path / "o.png", "--top", "2")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].strip() == "100.0%  golden retriever (207)"
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK", "I;16"])
+@pytest.mark.parametrize("size", [(40, 40), (9, 300), (301, 7)])
+def test_any_kind_and_size_of_picture_is_explained(mode, size, weights, tmp_path):
+    if mode == "I;16":
+        picture = Image.fromarray(np.arange(size[0] * size[1], dtype=np.uint16).reshape(size[::-1]))
+    else:
+        picture = Image.effect_noise(size, 90).convert(mode)
+    path = tmp_path / ("p.tif" if mode == "CMYK" else "p.png")
+    picture.save(path)
+    protocol = "paper" if mode == "L" else "released"
+    explain(path, weights, tmp_path / "o.png", "--protocol", protocol)
+    assert (tmp_path / "o.png").stat().st_size > 2000
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_pictures_stand_upright_as_their_exif_tag_says(tag, gradient, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    turned = {
+        1: gradient,
+        2: gradient[:, ::-1],
+        3: gradient[::-1, ::-1],
+        4: gradient[::-1],
+        5: gradient.swapaxes(0, 1),
+        6: np.rot90(gradient),
+        7: np.rot90(gradient.swapaxes(0, 1), 2),
+        8: np.rot90(gradient, -1),
+    }[tag]
+    Image.fromarray(np.ascontiguousarray(turned)).save(tmp_path / "p.png", exif=exif)
+    np.testing.assert_array_equal(read_picture(tmp_path / "p.png"), gradient)
+
+
+def test_what_is_transparent_lies_on_white_and_deep_grey_keeps_its_range(tmp_path):
+    layers = np.zeros((2, 2, 4), np.uint8)
+    layers[0, 0] = (10, 20, 30, 255)
+    Image.fromarray(layers).save(tmp_path / "p.png")
+    assert read_picture(tmp_path / "p.png").tolist()[0] == [[10, 20, 30], [255, 255, 255]]
+    deep = np.array([[0, 32768], [65535, 257]], np.uint16)
+    Image.fromarray(deep).save(tmp_path / "d.png")
+    assert read_picture(tmp_path / "d.png")[..., 0].tolist() == [[0, 128], [255, 1]]
+    Image.fromarray(np.array([[0.0, 0.5]], np.float32)).save(tmp_path / "f.tif")
+    assert read_picture(tmp_path / "f.tif")[..., 1].tolist() == [[0, 255]]
+
+
+def test_the_network_sees_what_the_figure_does_not_dim(gradient):
+    transform = InputTransform(32, 24, mean=(0, 0, 0), std=(1, 1, 1))
+    rows, columns = seen_part(40, 80, transform, "released")
+    assert (rows, columns) == (slice(5, 35), slice(25, 55))  # 30 = 40 * 24 / 32
+    seen = network_input(gradient, transform, "released") * 255
+    part = gradient[rows, columns]
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        assert np.abs(seen[:2, *corner] - part[corner][:2]).max() < 6
+    assert seen_part(40, 80, transform, "full") == (slice(0, 40), slice(0, 80))
+    whole = network_input(gradient, transform, "full") * 255
+    assert whole[0, 0, 0] < 6 and whole[0, 0, -1] > 249
+    assert central_square(gradient).shape == (40, 40, 3)
+    assert shrunk(gradient, 20).shape == (10, 20, 3)
+
+
+def test_the_explained_class_can_be_chosen(gradient, weights):
+    model, spec = load_network(weights)
+    model = prepare_for_inference(model)
+    one = explain_picture(model, spec, gradient, ["grad_cam"])
+    other = explain_picture(model, spec, gradient, ["grad_cam"], target=5)
+    assert (one.target, other.target) == (3, 5)
+    assert one.probabilities.sum() == pytest.approx(1)
+    assert one.top(1) == [3]
+    assert not np.array_equal(one.maps["grad_cam"], other.maps["grad_cam"])
+
+
+def test_a_published_checkpoint_needs_the_networks_name(gradient, weights, tmp_path):
+    model, _ = load_network(weights)
+    torch.save({"model": model.state_dict()}, tmp_path / "c.pth")
+    again, spec = load_network(tmp_path / "c.pth", NAME)
+    assert spec.dcls == find(NAME).dcls
+    assert all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
+    with pytest.raises(UserError, match="not a weights file of this pipeline"):
+        load_network(tmp_path / "c.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as a picture"),
+        (b"not a picture at all", "cannot be read as a picture"),
+        (b"\x89PNG\r\n\x1a\n broken", "cannot be read as a picture"),
+        (None, "does not exist"),
+    ],
+)
+def test_an_unreadable_picture_is_named(content, message, weights, tmp_path):
+    path = tmp_path / "p.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        explain(path, weights, tmp_path / "o.png")
+    assert str(path) in str(caught.value)
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_a_picture_cut_short_is_named(gradient, weights, tmp_path):
+    Image.fromarray(gradient).save(tmp_path / "p.jpg")
+    whole = (tmp_path / "p.jpg").read_bytes()
+    (tmp_path / "p.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"p\.jpg cannot be read as a picture"):
+        explain(tmp_path / "p.jpg", weights, tmp_path / "o.png")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model", "micro_convnext_tiny"], "does not hold micro_convnext_tiny"),
+        (["--model", "micro_resnet50"], "resnet with DCLS"),
+        (["--class", "10"], "no class 10: the network has 10"),
+        (["--explainers", "grad_kam"], "unknown explainer 'grad_kam'"),
+        (["--top", "0"], "--top: 0 is not positive"),
+        (["--protocol", "papr"], "unknown preset 'papr'"),
+    ],
+)
+def test_wrong_flags_are_refused(flags, message, gradient, weights, tmp_path):
+    Image.fromarray(gradient).save(tmp_path / "p.png")
+    with pytest.raises(UserError, match=message):
+        explain(tmp_path / "p.png", weights, tmp_path / "o.png", *flags)
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_activations_that_are_not_finite_are_refused(gradient, weights):
+    model, spec = load_network(weights)
+    with torch.no_grad():
+        model.bn1.weight.fill_(torch.inf)
+    with pytest.raises(UserError, match="not finite"):
+        explain_picture(prepare_for_inference(model), spec, gradient, ["grad_cam"])

@@ -1,0 +1,384 @@
+"""The gallery and the report in a real browser, cut off from the network."""
+
+import base64
+import os
+import re
+import shutil
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_study
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.outcome.overlays import heatmap_overlay
+from human_alignment.scores.postprocess import postprocess
+from human_alignment.scores.protocol import PRESETS
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+LOCAL = ("file:", "data:", "blob:")
+# Snakemake's report warns of a style library of its own; it is embedded and loads nothing.
+KNOWN_WARNING = "cdn.tailwindcss.com should not be used in production"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("these tests drive Chromium, which is not here: apt-get install chromium")
+    flags = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    flags += ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has no sandbox for root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a file; at the end, no error was told and nothing was asked of the network."""
+    contexts, troubles = [], []
+
+    def on_console(message):
+        if message.type in ("error", "warning") and KNOWN_WARNING not in message.text:
+            troubles.append(message.text)
+
+    def on_request(request):
+        if not request.url.startswith(LOCAL):
+            troubles.append(f"asked for {request.url}")
+
+    def open_page(path, address="", **settings):
+        context = browser.new_context(**({"offline": True} | settings))
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", on_request)
+        page.goto(path.as_uri() + address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return small_study.make(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def gallery(small, tmp_path_factory):
+    return small.gallery(tmp_path_factory.mktemp("gallery") / "gallery.html")
+
+
+@pytest.fixture(scope="module")
+def rho(small):
+    """Threshold-Grad-CAM scores: a row per image, a column per network."""
+    tables = [pd.read_csv(path) for path in small.scores]
+    rows = [table[table["explainer"] == "threshold_grad_cam"] for table in tables]
+    columns = [table.set_index("image_id")["rho"] for table in rows]
+    return pd.concat(columns, axis=1, keys=small_study.MODELS)
+
+
+def drawn(page, image):
+    """Wait until the maps of an image are painted."""
+    expect(page.locator("body")).to_have_attribute("data-drawn", image)
+
+
+def caption(page, name):
+    return page.locator(f"#panel-{name} figcaption")
+
+
+def canvas(page, name):
+    """Pixels of a panel, uint8 (side, side, 3)."""
+    code = "c => c.toDataURL('image/png').split(',')[1]"
+    encoded = page.locator(f"#panel-{name} canvas").evaluate(code)
+    return np.asarray(Image.open(BytesIO(base64.b64decode(encoded))).convert("RGB"))
+
+
+def shown(value):
+    return f"{value:.3f}".replace("-", "\u2212")
+
+
+def test_the_gallery_shows_image_human_map_and_two_networks(gallery, open_page, rho):
+    page = open_page(gallery)
+    drawn(page, "image-000")
+    expect(page.locator("h1")).to_have_text("Where the networks look: study small")
+    expect(caption(page, "a")).to_contain_text(f"near\u03c1 = {shown(rho['near'].iloc[0])}")
+    expect(caption(page, "b")).to_contain_text(f"far\u03c1 = {shown(rho['far'].iloc[0])}")
+    difference = shown(rho["near"].iloc[0] - rho["far"].iloc[0])
+    expect(page.locator("#difference")).to_have_text(
+        f"A \u2212 B = +{difference} with Threshold-Grad-CAM"
+    )
+    expect(page.locator("#list li")).to_have_count(40)
+    expect(page.locator("#all li")).to_have_count(3)
+    pictures = [canvas(page, name).astype(int) for name in ("image", "human", "a", "b")]
+    for i, one in enumerate(pictures):
+        assert all(np.abs(one - other).mean() > 2 for other in pictures[:i])
+
+
+@pytest.mark.parametrize("preset", ["released", "paper"])
+def test_maps_look_as_in_figure_1(preset, tmp_path, open_page):
+    study = small_study.make(tmp_path, count=12, preset=preset)
+    page = open_page(study.gallery(tmp_path / "g.html"), "#image=image-009&a=far/seed0")
+    drawn(page, "image-009")
+    code = "data.images[9].jpeg"
+    image = np.asarray(Image.open(BytesIO(base64.b64decode(page.evaluate(code)))))
+    with HeatmapFile(study.heatmaps[1]) as heatmaps:
+        raw = heatmaps.maps("threshold_grad_cam", 9, 10)
+    expected = {}
+    for name, protocol in PRESETS.items():
+        heat = postprocess(protocol, "threshold_grad_cam", raw, small_study.SIDE)[0]
+        expected[name] = heatmap_overlay(image, heat).astype(int)
+    difference = np.abs(canvas(page, "a") - expected.pop(preset))
+    assert difference.mean() < 1 and np.quantile(difference, 0.99) < 5
+    (other,) = expected.values()
+    assert np.abs(canvas(page, "a") - other).mean() > 3
+
+
+def test_networks_and_explainers_are_switched(gallery, open_page, small):
+    page = open_page(gallery)
+    drawn(page, "image-000")
+    before = canvas(page, "a")
+    page.get_by_label("A network").select_option(label="odd")
+    expect(caption(page, "a")).to_contain_text("odd")
+    page.get_by_label("show far as A").click()
+    expect(caption(page, "a")).to_contain_text("far")
+    page.get_by_label("Explainer").select_option(label="Grad-CAM")
+    table = pd.read_csv(small.scores[1])
+    expect(caption(page, "a")).to_contain_text(shown(table["rho"].iloc[0]))
+    assert np.abs(canvas(page, "a").astype(int) - before).mean() > 1
+    page.get_by_label("over image").uncheck()
+    expect(page.get_by_label("Opacity of the maps")).to_be_disabled()
+    assert (canvas(page, "a").min(axis=(0, 1)) < 10).all()  # the map alone: the darkest colour
+
+
+def test_sorting_puts_the_largest_difference_first(gallery, open_page, rho):
+    page = open_page(gallery)
+    ahead = (rho["near"] - rho["far"]).dropna().sort_values(kind="stable")
+    first = page.locator("#list li img").first
+    page.get_by_label("Sort by").select_option("d-up")
+    expect(first).to_have_attribute("alt", f"image {ahead.index[0]}, class {row(ahead, 0) % 4}")
+    drawn(page, ahead.index[0])
+    page.get_by_label("Sort by").select_option("d-down")
+    drawn(page, ahead.index[-1])
+    page.get_by_label("Sort by").select_option("b-up")
+    drawn(page, rho["far"].idxmin())
+    last = page.locator("#list li").last
+    expect(last).to_contain_text("\u2013")  # without a score: at the end, whatever the order
+
+
+def row(series, place):
+    return int(series.index[place].split("-")[1])
+
+
+def test_a_class_is_filtered(gallery, open_page):
+    page = open_page(gallery)
+    page.get_by_label("Class", exact=True).select_option("3")
+    expect(page.locator("#list li")).to_have_count(10)
+    expect(page.locator("#title")).to_have_text("class 3image-003, 1 of 10")
+
+
+def test_the_keyboard_does_all_of_it(gallery, open_page):
+    page = open_page(gallery)
+    drawn(page, "image-000")
+    for keys, image in (
+        (["ArrowRight", "ArrowRight"], "image-002"),
+        (["ArrowLeft"], "image-001"),
+        (["End"], "image-039"),
+        (["ArrowRight"], "image-039"),
+        (["Home"], "image-000"),
+    ):
+        for key in keys:
+            page.keyboard.press(key)
+        drawn(page, image)
+    page.keyboard.press("b")
+    expect(caption(page, "b")).to_contain_text("odd")
+    page.keyboard.press("Shift+B")
+    expect(caption(page, "b")).to_contain_text("far")
+    page.keyboard.press("x")
+    expect(caption(page, "a")).to_contain_text("far")
+    page.keyboard.press("e")
+    expect(page.locator("#difference")).to_contain_text("with Grad-CAM")
+    page.keyboard.press("o")
+    expect(page.get_by_label("over image")).not_to_be_checked()
+    page.keyboard.press("?")
+    expect(page.locator("#help table")).to_be_visible()
+    page.keyboard.press("Control+b")  # the browser's own keys stay the browser's
+    expect(caption(page, "b")).to_contain_text("near")
+
+
+def test_the_address_brings_back_the_view(gallery, open_page):
+    page = open_page(gallery)
+    page.get_by_label("Sort by").select_option("a-up")
+    page.get_by_label("B network").select_option(label="odd")
+    page.keyboard.press("Escape")
+    page.get_by_label("next image").click()
+    title = page.locator("#title").text_content()
+    again = open_page(gallery, page.evaluate("location.hash"))
+    expect(again.locator("#title")).to_have_text(title)
+    expect(caption(again, "b")).to_contain_text("odd")
+    expect(again.get_by_label("Sort by")).to_have_value("a-up")
+    wrong = open_page(gallery, "#a=nobody&sort=size&image=none&opacity=lots&label=9")
+    expect(wrong.locator("#title")).to_contain_text("image-000, 1 of 40")
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (small_study.CONSTANT_HUMAN, "constant human map"),
+        (small_study.CONSTANT_MAP, "constant heatmap"),
+        (small_study.NONFINITE, "nonfinite heatmap"),
+    ],
+)
+def test_an_undefined_score_says_why(gallery, open_page, number, words):
+    page = open_page(gallery, f"#a=odd/seed0&image=image-{number:03d}")
+    expect(caption(page, "a").locator("strong")).to_have_text(words)
+    expect(page.locator("#difference")).to_contain_text("is not defined")
+    expect(page.locator("#all li", has_text="odd")).to_contain_text(words)
+
+
+def test_only_pictures_near_the_screen_are_decoded(gallery, open_page):
+    page = open_page(gallery, viewport={"width": 420, "height": 500})
+    drawn(page, "image-000")
+    assert page.locator("#list img:not([src])").count() > 10
+    page.locator("#list li").last.scroll_into_view_if_needed()
+    expect(page.locator("#list img").last).to_have_attribute("src", re.compile("^data:image/jpeg;"))
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(gallery, open_page):
+    page = open_page(gallery, **PHONE)
+    drawn(page, "image-000")
+    page.locator("#help summary").tap()
+    widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert widths[0] <= widths[1] == 360
+    for target in page.locator("button:visible, select:visible, summary:visible").all():
+        box = target.bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+    page.get_by_label("next image").tap()
+    drawn(page, "image-001")
+    page.locator("#list button").nth(20).tap()
+    drawn(page, "image-020")
+    expect(page.locator("#title")).to_be_in_viewport()
+
+
+def test_dark_and_light_follow_the_system(gallery, open_page):
+    code = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
+    light = open_page(gallery, color_scheme="light").evaluate(code)
+    dark = open_page(gallery, color_scheme="dark").evaluate(code)
+    assert min(light) > 200 and max(dark) < 60
+
+
+def test_everything_has_a_name_for_those_who_cannot_see(gallery, open_page):
+    page = open_page(gallery)
+    drawn(page, "image-000")
+    unnamed = """() => [...document.querySelectorAll('select, input, button, img, canvas')].filter(
+        e => !(e.labels?.length || e.getAttribute('aria-label') || e.alt || e.textContent.trim())
+    ).map(e => e.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("A network")).to_be_focused()
+    outline = page.get_by_label("A network").evaluate("e => getComputedStyle(e).outlineWidth")
+    assert outline == "3px"
+
+
+@pytest.fixture(scope="module")
+def report(workflow, tmp_path_factory):
+    """The report of the small study that the workflow's tests run."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    done = workflow.snakemake("--report", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return path
+
+
+def choose(page, category):
+    """Open a category of the report's menu."""
+    page.locator("nav, body").get_by_text(category, exact=True).first.click()
+
+
+def test_the_report_lists_every_table_and_figure_with_a_caption(report, open_page):
+    page = open_page(report)
+    categories = page.evaluate("Object.keys(categories)")
+    assert set(categories) == {"Data", "Figures", "Gallery", "Study", "Tables"}
+    listed = page.evaluate("Object.values(results).map(r => [r.name, r.caption, r.labels])")
+    names = {name for name, _, _ in listed}
+    figures = [f"figure{number}" for number in range(1, 7)]
+    figures += ["samples", "sensitivity", "threshold_sweep", "comparisons", "accuracy"]
+    tables = ["table1", "claims", "comparisons", "correlations", "sensitivity"]
+    assert names >= {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
+    assert names >= {f"{name}.html" for name in tables}
+    assert names >= {"table1.csv", "gallery.html", "study.html"}
+    assert all(len(caption) > 100 for _, caption, _ in listed)
+    assert all(set(labels) == {"result", "format"} for _, _, labels in listed)
+
+
+def test_the_report_opens_offline_on_its_description_and_rules(report, open_page):
+    page = open_page(report)
+    expect(page.locator(".prose h1")).to_contain_text("How well do the heatmaps")
+    expect(page.locator("canvas.marks")).to_be_visible()
+    assert "score_alignment" in page.evaluate("Object.keys(rules)")
+
+
+def test_figures_of_the_report_load(report, open_page):
+    page = open_page(report)
+    choose(page, "Figures")
+    rows = page.locator("table tbody tr")
+    expect(rows.filter(has_text="Figure 1:")).to_have_count(1)
+    assert rows.count() > 8
+    for number in range(rows.count()):
+        rows.nth(number).locator("a").first.click()
+        image = page.locator(".p-3 > img")
+        expect(image).to_be_visible()
+        page.wait_for_function("document.querySelector('.p-3 > img').naturalWidth > 500")
+
+
+def test_table_1_is_seen_in_the_report(report, open_page):
+    page = open_page(report)
+    choose(page, "Tables")
+    page.locator("tr", has_text="Table 1").filter(has_text="HTML").locator("a").first.click()
+    rows = page.frame_locator("iframe").locator("tbody tr", has_text="convnext_tiny")
+    expect(rows.first).to_be_visible()
+    assert rows.count() >= 2
+
+
+def test_a_table_of_the_report_is_seen_and_sorted(report, open_page):
+    page = open_page(report)
+    choose(page, "Tables")
+    page.locator("tr", has_text="Differences on the same images").locator("a").first.click()
+    frame = page.frame_locator("iframe")
+    cells = frame.locator("tbody tr td:nth-child(6)")
+    expect(cells.first).to_be_visible()
+    frame.get_by_role("button", name="difference").click()
+    values = [float(cell.get_attribute("data-value")) for cell in cells.all()]
+    assert values == sorted(values, reverse=True) and len(set(values)) > 1
+    frame.get_by_role("button", name="difference").click()
+    assert float(cells.first.get_attribute("data-value")) == values[-1]
+
+
+def test_the_gallery_works_inside_the_report(report, open_page):
+    page = open_page(report)
+    choose(page, "Gallery")
+    page.locator("tr", has_text="Images, maps and scores").locator("a").first.click()
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#list li")).to_have_count(40)
+    frame.get_by_label("A network").select_option(label="convnext_tiny_dcls")
+    expect(frame.locator("#panel-a figcaption")).to_contain_text("convnext_tiny_dcls")
+    # Chromium refuses frames with data of more than 2 MB, so large pages must come as blobs.
+    assert page.frames[-1].url.startswith("blob:")
+
+
+def test_the_report_tells_config_and_versions(report, open_page):
+    page = open_page(report)
+    choose(page, "Study")
+    page.locator("tr", has_text="Data, networks").locator("a").first.click()
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("tr", has_text="below_threshold")).to_contain_text("floor")
+    frame.locator("summary", has_text="Config").click()
+    expect(frame.locator("pre")).to_contain_text("test_images: 40")
+    frame.locator("summary", has_text="Software").click()
+    expect(frame.get_by_role("cell", name="snakemake", exact=True)).to_be_visible()

@@ -1,0 +1,157 @@
+"""Figures of comparisons and protocols: what is drawn, and what is said where nothing can be."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import plot_accuracy
+import plot_comparisons
+import plot_sensitivity
+import plot_threshold_sweep
+import pytest
+from human_alignment.outcome.comparison_figures import accuracy_against_score, paired_differences
+from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
+from human_alignment.scores.sensitivity import COLUMNS
+
+
+def texts(figure):
+    figure.draw_without_rendering()
+    found = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    return " ".join(found)
+
+
+@pytest.fixture
+def differences():
+    rows = [
+        ("dcls - plain", "convnext_tiny", "grad_cam", 0.1, 0.05, 0.15, 0.01, 0.7),
+        ("dcls - plain", "resnet50", "grad_cam", -0.02, -0.06, 0.02, 0.4, 0.48),
+    ]
+    columns = ["comparison", "model", "explainer", "difference", "low", "high", "p_holm"]
+    return pd.DataFrame(rows, columns=[*columns, "superiority"])
+
+
+def test_significant_differences_are_filled_others_hollow(differences):
+    figure = paired_differences(differences)
+    said = texts(figure)
+    assert "convnext_tiny" in said and "0.70" in said and "0.48" in said
+    marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    hollow = {float(line.get_xdata()[0]): line.get_markerfacecolor() == "white" for line in marks}
+    assert hollow == {0.1: False, -0.02: True}
+
+
+def test_nothing_to_compare_is_said(tmp_path):
+    empty = pd.DataFrame(columns=["comparison", "model", "explainer"])
+    assert "No two networks" in texts(paired_differences(empty))
+    empty.to_csv(tmp_path / "comparisons.csv", index=False)
+    plot_comparisons.main(
+        ["--comparisons", str(tmp_path / "comparisons.csv"), "--output", str(tmp_path / "a.png")]
+    )
+    assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def summary(top1=(80.0, 82.0)):
+    rows = []
+    for dcls, accuracy in enumerate(top1):
+        for explainer, score in (("grad_cam", 0.4 + dcls / 10), ("threshold_grad_cam", 0.7)):
+            rows.append(
+                {"model": "resnet50", "dcls": dcls, "run": "seed0", "parameters": 1e6}
+                | {"top1": accuracy, "explainer": explainer, "n": 600, "n_images": 600}
+                | {"mean_rho": score, "score": score, "low": score - 0.1, "high": score + 0.1}
+            )
+    return pd.DataFrame(rows)
+
+
+CORRELATIONS = pd.DataFrame(
+    [("grad_cam", "all", "top1", "pearson", 2, -0.5, -0.9, 0.1)],
+    columns=["explainer", "models", "quantity", "method", "n", "value", "low", "high"],
+)
+
+
+def test_accuracy_is_drawn_with_its_correlation():
+    figure = accuracy_against_score(summary(), CORRELATIONS)
+    assert "Pearson −0.50 (−0.90 to 0.10)" in texts(figure)
+    assert "no correlation: too few networks" in texts(figure)  # of the other explainer
+    drawn = [line.get_xydata().tolist() for line in figure.axes[0].lines if len(line.get_xdata())]
+    assert [[80.0, 0.4]] in drawn and [[82.0, 0.5]] in drawn
+
+
+def test_without_top1_the_figure_says_so(tmp_path):
+    assert "No network has both" in texts(
+        accuracy_against_score(summary((np.nan, np.nan)), CORRELATIONS)
+    )
+    summary((np.nan, np.nan)).to_csv(tmp_path / "summary.csv", index=False)
+    CORRELATIONS.to_csv(tmp_path / "correlations.csv", index=False)
+    plot_accuracy.main(
+        ["--summary", str(tmp_path / "summary.csv")]
+        + ["--correlations", str(tmp_path / "correlations.csv"), "--output"]
+        + [str(tmp_path / "a.pdf")]
+    )
+    assert (tmp_path / "a.pdf").exists()
+
+
+def write_run(folder, model, offset, n=600):
+    folder = folder / model
+    folder.mkdir()
+    sweep = pd.DataFrame({"threshold": [0, 0.3, 0.6], "score": [0.3, 0.5, 0.6]})
+    sweep["score"] += offset
+    sweep = sweep.assign(n=n, mean_rho=sweep["score"], low=sweep["score"] - 0.02,
+                         high=sweep["score"] + 0.02)  # fmt: skip
+    sweep.to_csv(folder / "seed0.sweep.csv", index=False)
+    choice = {"best": 0.6, "chosen": [0.6] * 5, "n": n, "score": 0.59, "low": 0.5, "high": 0.6}
+    (folder / "seed0.sweep.json").write_text(json.dumps(choice if offset else None))
+
+
+def test_sweep_script_gathers_draws_and_marks_few_images(tmp_path):
+    write_run(tmp_path, "resnet50", 0.0)
+    write_run(tmp_path, "resnet50_dcls", 0.1, n=40)
+    runs = [str(tmp_path / model / "seed0.sweep") for model in ("resnet50", "resnet50_dcls")]
+    plot_threshold_sweep.main(
+        ["--sweeps", *(f"{one}.csv" for one in runs), "--choices", *(f"{one}.json" for one in runs)]
+        + ["--threshold", "0.3", "--output", str(tmp_path / "a.png")]
+        + ["--table", str(tmp_path / "t.csv"), "--markdown", str(tmp_path / "t.md")]
+    )
+    table = pd.read_csv(tmp_path / "t.csv").set_index("dcls")
+    assert table.loc[1, "best"] == 0.6 and table.loc[1, "usual_score"] == pytest.approx(0.6)
+    assert np.isnan(table.loc[0, "best"])
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    (with_dcls,) = [line for line in lines if line.startswith("| resnet50_dcls")]
+    assert "0.590† [0.500, 0.600]" in with_dcls and "0.600" in with_dcls
+    (plain,) = [line for line in lines if line.startswith("| resnet50 ")]
+    assert "undefined" in plain
+    assert "†: from fewer than 100 images." in "\n".join(lines)
+
+
+def test_sweep_without_any_score_says_so():
+    table = pd.DataFrame(
+        {"model": ["a"], "dcls": [0], "run": ["seed0"], "threshold": [0.3]}
+        | {"score": [np.nan], "low": [np.nan], "high": [np.nan]}
+    )
+    choices = pd.DataFrame({"model": ["a"], "dcls": [0], "best": [np.nan]})
+    assert "no score" in texts(threshold_sweep(table, choices, "score", 0.3))
+
+
+def test_sensitivity_script_writes_table_and_scores_under_paper(tmp_path):
+    paths = []
+    for model, gap in (("resnet50", 0.1), ("resnet50_dcls", -0.2)):
+        (tmp_path / model).mkdir()
+        rows = [
+            ["resize", "first", "grad_cam", 600, 0.5, 0.4, 0.6, gap, gap - 0.01, gap + 0.01],
+            ["all fields", "paper", "grad_cam", 90, 0.4, 0.3, 0.5, gap, gap - 0.01, gap + 0.01],
+        ]
+        paths.append(tmp_path / model / "seed0.sensitivity.csv")
+        pd.DataFrame(rows, columns=COLUMNS).to_csv(paths[-1], index=False)
+    plot_sensitivity.main(
+        [*map(str, paths), "--output", str(tmp_path / "a.png"), "--table", str(tmp_path / "t.csv")]
+        + ["--markdown", str(tmp_path / "t.md"), "--paper-protocol", str(tmp_path / "p.csv")]
+    )
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["sign_changes"].tolist() == [True] * 4  # 0.7 - 0.4 before, 0.5 - 0.5 after
+    paper = pd.read_csv(tmp_path / "p.csv")
+    assert list(paper) == ["model", "dcls", "run", "explainer", "score", "low", "high", "n"]
+    assert paper["dcls"].tolist() == [0, 1] and paper["low"].tolist() == [0.3, 0.3]
+    assert "0.400†" in (tmp_path / "t.md").read_text()
+
+
+def test_equal_protocols_are_said():
+    empty = pd.DataFrame(columns=["model", "dcls", "run", *COLUMNS])
+    assert "No score changes" in texts(sensitivity(empty, "score"))

@@ -1,0 +1,175 @@
+import base64
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_study
+from human_alignment.common.cli import UserError
+from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.heatmap_file import HeatmapFile, HeatmapWriter
+from human_alignment.outcome import gallery
+from human_alignment.outcome.gallery import Sample, floors, quantise, reduced
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return small_study.make(tmp_path_factory.mktemp("gallery"))
+
+
+def held(page):
+    """The data of a page."""
+    script = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(script[1])
+
+
+def test_a_sample_is_drawn_once_and_said_how():
+    sample = Sample.draw(52224, 200, seed=0)
+    assert len(set(sample.index)) == 200 and sample.index == sorted(sample.index)
+    assert max(sample.index) > 40000 > 10000 > min(sample.index)
+    assert sample == Sample.draw(52224, 200, seed=0)
+    assert sample.index != Sample.draw(52224, 200, seed=1).index
+    assert "200 of the study's 52,224 images" in sample.sentence
+    assert "at random without replacement (seed 0)" in sample.sentence
+
+
+def test_a_sample_of_all_is_all():
+    assert Sample.draw(5, 9, seed=0) == Sample([0, 1, 2, 3, 4], "All 5 images of the study.")
+
+
+def test_rows_that_other_explainers_have_come_first():
+    first = [3, 70, 1000]
+    assert set(first) < set(Sample.draw(2000, 50, seed=0, first=first).index)
+    assert set(Sample.draw(2000, 2, seed=0, first=first).index) < set(first)
+
+
+def test_levels_run_from_the_minimum_to_the_maximum():
+    maps = np.array([[[-1.0, 0.0], [1.0, 3.0]], [[2.0, 2.0], [2.0, 2.0]], [[np.nan, 1], [2, 3]]])
+    np.testing.assert_array_equal(
+        quantise(maps), [[[0, 64], [128, 255]], [[0, 0], [0, 0]], [[0, 0], [0, 0]]]
+    )
+    assert floors(maps) == [round(-1 / 3, 4), 1.0, None]
+    assert floors(-maps[:1]) == [-3.0]
+    assert floors(np.full((1, 2, 2), -1.0)) == [None]
+
+
+def test_large_maps_are_averaged_over_areas():
+    maps = np.random.default_rng(0).random((2, 56, 56), dtype=np.float32)
+    means = maps.reshape(2, 28, 2, 28, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(reduced(maps), means, rtol=1e-5)
+    assert reduced(maps[:, :7, :7]).shape == (2, 7, 7)
+
+
+def test_the_page_holds_the_scores_of_the_score_files(study, tmp_path):
+    page = held(study.gallery(tmp_path / "g.html").read_text())
+    assert [run["model"] for run in page["runs"]] == list(small_study.MODELS)
+    for run, path in zip(page["runs"], study.scores, strict=True):
+        for explainer, rows in pd.read_csv(path).groupby("explainer"):
+            expected = rows["rho"].round(4).where(rows["status"] == "ok", rows["status"])
+            assert run["rho"][explainer] == expected.tolist()
+    odd = page["runs"][2]["rho"]["grad_cam"]
+    assert odd[small_study.CONSTANT_HUMAN] == "constant_human_map"
+    assert odd[small_study.CONSTANT_MAP] == "constant_heatmap"
+    assert odd[small_study.NONFINITE] == "nonfinite_heatmap"
+
+
+def test_the_page_holds_the_maps_of_the_sample(study, tmp_path):
+    page = held(study.gallery(tmp_path / "g.html", "--images", "5").read_text())
+    assert len(page["images"]) == 5
+    rows = [int(image["id"][-3:]) for image in page["images"]]
+    maps = page["runs"][1]["maps"]["grad_cam"]
+    levels = np.frombuffer(base64.b64decode(maps["levels"]), np.uint8).reshape(5, *maps["shape"])
+    with HeatmapFile(study.heatmaps[1]) as file:
+        raw = np.concatenate([file.maps("grad_cam", row, row + 1) for row in rows])
+    np.testing.assert_array_equal(levels, quantise(raw))
+
+
+def test_the_page_loads_nothing_and_escapes_what_it_is_given(study, tmp_path):
+    text = study.gallery(tmp_path / "g.html").read_text()
+    assert "<p>A &lt;b&gt;note&lt;/b&gt;.</p>" in text
+    assert not re.search(r"https?://|<link|@import|src=[\"']", text)
+
+
+def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
+    with DataFile(study.data) as data:
+        header = {
+            "model": "near",
+            "parameters": 7,
+            "weights_digest": "w",
+            "data_digest": data.digest,
+            "geometry": "released",
+            "target": "label",
+            "explainers": ["saliency"],
+            "versions": "x",
+            "images": len(data),
+        }
+        rows = np.array([2, 30], np.int32)
+        columns = {"saliency": np.random.default_rng(0).random((2, 56, 56), dtype=np.float32)}
+        columns |= {"image_id": np.char.encode(data.image_ids, "utf-8")[rows], "row": rows}
+        columns |= {"label": data.labels[rows], "predicted": data.labels[rows]}
+    path = tmp_path / "near" / "seed0.attributions.h5"
+    writer = HeatmapWriter(path, header, rows=(0, 2), chunk=2)
+    writer.put(0, columns | {"nonfinite": np.zeros(2, bool)})
+    writer.finish()
+    scores = path.with_suffix(".csv")
+    scores.write_text(
+        "image_id,label,explainer,rho,status\n"
+        "image-002,2,saliency,0.25,ok\nimage-030,2,saliency,,constant_human_map\n"
+    )
+    one = small_study.SmallStudy(
+        study.data, [study.heatmaps[0], path], [study.scores[0], scores], "released"
+    )
+    page = held(one.gallery(tmp_path / "g.html", "--images", "4").read_text())
+    assert len(page["runs"]) == 1
+    assert page["explainers"][-1] == {"id": "saliency", "name": "Saliency", "thresholded": False}
+    found = {
+        image["id"]: rho
+        for image, rho in zip(page["images"], page["runs"][0]["rho"]["saliency"], strict=True)
+    }
+    assert found.pop("image-002") == 0.25
+    assert found.pop("image-030") == "constant_human_map"
+    assert list(found.values()) == ["not in the sample"] * 2
+    assert page["runs"][0]["maps"]["saliency"]["shape"] == [28, 28]
+
+
+def test_scores_that_lack_an_image_are_refused(study, tmp_path):
+    short = tmp_path / "near" / "seed0.csv"
+    short.parent.mkdir()
+    lines = study.scores[0].read_text().splitlines(keepends=True)
+    short.write_text("".join(line for line in lines if "image-007" not in line))
+    one = small_study.SmallStudy(study.data, study.heatmaps[:1], [short], "released")
+    with pytest.raises(
+        UserError, match="seed0.csv has no grad_cam score of image image-007 .and of 0 more"
+    ):
+        one.gallery(tmp_path / "g.html")
+    assert not (tmp_path / "g.html").exists()
+
+
+def test_heatmaps_of_other_data_are_refused(study, tmp_path):
+    shutil.copy(study.heatmaps[0], tmp_path / "h.h5")
+    small_study.write_data(tmp_path / "data.h5", 39)
+    other = small_study.SmallStudy(
+        tmp_path / "data.h5", [tmp_path / "h.h5"], study.scores[:1], "released"
+    )
+    with pytest.raises(UserError, match="data digests differ"):
+        other.gallery(tmp_path / "g.html")
+
+
+def test_a_page_over_the_limit_is_refused_with_what_fits(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "PAGE_LIMIT", 100_000)
+    with pytest.raises(UserError, match=r"40 images takes .* about (\d+) images fit: lower"):
+        study.gallery(tmp_path / "g.html")
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        (["--images", "0"], "--images: 0 is not positive"),
+        (["--scores", "a.csv"], "must name the same runs"),
+    ],
+)
+def test_wrong_flags_are_refused(study, tmp_path, more, message):
+    with pytest.raises(UserError, match=message):
+        study.gallery(tmp_path / "g.html", *more)

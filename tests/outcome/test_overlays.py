@@ -1,0 +1,85 @@
+import json
+
+import numpy as np
+import pandas as pd
+import plot_figure1
+import plot_samples
+import prepare_digits
+import pytest
+from human_alignment.common.cli import UserError
+from human_alignment.data.data_file import DataWriter
+from human_alignment.data.digits import encode
+from human_alignment.outcome.overlays import heatmap_overlay
+from human_alignment.scores.protocol import RELEASED
+
+IMAGE = np.full((32, 32, 3), 128, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("digits")
+    prepare_digits.main(
+        ["--output", str(folder / "d.h5"), "--train-output", str(folder / "t.h5")]
+        + ["--train-images", "1", "--test-images", "10"]
+    )
+    return folder / "d.h5"
+
+
+def test_overlay_is_bright_where_the_map_is_high():
+    heatmap = np.zeros((4, 4), np.float32)
+    heatmap[0, 0] = 5
+    overlay = heatmap_overlay(IMAGE, heatmap)
+    assert overlay.shape == IMAGE.shape and overlay.dtype == np.uint8
+    assert overlay[0, 0].mean() > 180 > overlay[-1, -1].mean()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, np.nan])
+def test_a_map_with_nothing_to_show_leaves_the_image(value):
+    np.testing.assert_array_equal(heatmap_overlay(IMAGE, np.full((4, 4), value)), IMAGE)
+
+
+def test_images_are_chosen_at_even_steps_of_agreement():
+    rho = pd.DataFrame({"a": [0.1, 0.9, 0.5, 0.3, 0.7]}, index=list("vwxyz"))
+    assert plot_figure1.choose(rho, 3) == ["w", "x", "v"]
+    assert plot_figure1.choose(rho, 9) == ["w", "z", "x", "y", "v"]
+
+
+def test_undefined_images_are_not_chosen(tmp_path):
+    text = "image_id,label,explainer,rho,status\n"
+    for name, rho in (("a", "0.5"), ("b", "")):
+        text += f"{name},0,threshold_grad_cam,{rho},ok\n{name},0,grad_cam,0.1,ok\n"
+    (tmp_path / "s.csv").write_text(text)
+    assert list(plot_figure1.read_rho([tmp_path / "s.csv"], "threshold_grad_cam").index) == ["a"]
+
+
+def test_sample_sheet_of_any_number(data, tmp_path):
+    for count in (1, 9, 99):
+        plot_samples.main(
+            ["--data", str(data), "--count", str(count), "--output", str(tmp_path / "s.png")]
+        )
+        assert (tmp_path / "s.png").stat().st_size > 5000
+    with pytest.raises(UserError, match="--count: 0 is not positive"):
+        plot_samples.main(
+            ["--data", str(data), "--count", "0", "--output", str(tmp_path / "t.png")]
+        )
+
+
+def test_figure1_without_any_network_says_what_is_missing(data, tmp_path):
+    plot_figure1.main(
+        ["--data", str(data), "--images", "3", "--protocol", json.dumps(RELEASED.as_dict())]
+        + ["--output", str(tmp_path / "f.svg")]
+    )
+    assert "no pair of this network" in (tmp_path / "f.svg").read_text().replace("\n", " ")
+
+
+def test_the_sheet_lists_what_was_left_out(tmp_path):
+    attributes = dict(dataset="toy", description="", num_classes=3, image_size=8)
+    with DataWriter(tmp_path / "d.h5", **attributes) as writer:
+        writer.append(encode(np.zeros((8, 8, 3), np.uint8)), 0, "a", np.zeros((4, 4)))
+        for number in range(12):
+            writer.skip(f"shard, record {number}", "cut off")
+    sheet = tmp_path / "s.svg"
+    plot_samples.main(["--data", str(tmp_path / "d.h5"), "--output", str(sheet)])
+    text = sheet.read_text()
+    assert "12 entries were left out:" in text
+    assert "shard, record 9: cut off" in text and "record 10" not in text

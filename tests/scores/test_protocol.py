@@ -1,0 +1,156 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from human_alignment.common.cli import UserError
+from human_alignment.data.resize import resize_bilinear
+from human_alignment.scores.postprocess import counted, cut, normalised, postprocess
+from human_alignment.scores.protocol import PAPER, RELEASED, Protocol
+from human_alignment.scores.spearman import correlate, rank
+
+THRESHOLD = "threshold_grad_cam"
+
+
+def maps(*rows):
+    return np.array(rows, np.float32).reshape(len(rows), 2, -1)
+
+
+def test_released_maps_equal_the_released_code(data_dir):
+    known = np.load(data_dir / "scores" / "released_maps.npz")
+    made = postprocess(RELEASED, THRESHOLD, known["normalised"], 224)
+    np.testing.assert_allclose(made[:1], known["floored_224"], rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(
+        cut(RELEASED, normalised(RELEASED, known["normalised"])), known["floored"]
+    )
+    plain = postprocess(RELEASED, "grad_cam", known["gradcam"], 224)
+    tolerance = 1e-6 * known["gradcam_224"].max()
+    np.testing.assert_allclose(plain[:1], known["gradcam_224"], rtol=0, atol=tolerance)
+
+
+def test_released_score_equals_the_released_code(data_dir):
+    known = np.load(data_dir / "scores" / "released_scores.npz")
+    status = np.where(known["skipped"], "constant_heatmap", "ok")
+    score = RELEASED.scaled(counted(RELEASED, known["rho"], status).mean())
+    assert score == pytest.approx(known["score"], abs=1e-12)
+    assert RELEASED.human_ceiling == known["human_ceiling"]
+    whole = len(status) // known["batch_size"] * known["batch_size"]
+    score = RELEASED.scaled(counted(RELEASED, known["rho"][:whole], status[:whole]).mean())
+    assert score == pytest.approx(known["score_drop_remainder"], abs=1e-12)
+
+
+def test_each_field_acts_on_the_map_as_it_says():
+    raw = maps([2, 3, 4, 6])
+    cases = {
+        ("minmax", "floor"): [0.3, 0.3, 0.5, 1],
+        ("minmax", "zero"): [0, 0, 0.5, 1],
+        ("max", "floor"): [1 / 3, 0.5, 2 / 3, 1],
+        ("max", "zero"): [1 / 3, 0.5, 2 / 3, 1],
+    }
+    for (normalisation, below), expected in cases.items():
+        protocol = dataclasses.replace(RELEASED, normalisation=normalisation, below_threshold=below)
+        np.testing.assert_allclose(
+            postprocess(protocol, THRESHOLD, raw, 2).ravel(), expected, rtol=1e-6
+        )
+
+
+def test_threshold_keeps_values_that_equal_it():
+    protocol = dataclasses.replace(PAPER, threshold=0.5)
+    made = postprocess(protocol, THRESHOLD, maps([4, 2, 1.9, 0]), 2)
+    np.testing.assert_array_equal(made.ravel(), [1, 0.5, 0, 0])
+
+
+def test_order_of_resize_and_threshold():
+    raw = maps([0, 1, 0, 1])
+    last = postprocess(RELEASED, THRESHOLD, raw, 4)
+    np.testing.assert_allclose(last[0, 0], [0.3, 0.475, 0.825, 1], rtol=1e-6)
+    first = postprocess(dataclasses.replace(RELEASED, resize="first"), THRESHOLD, raw, 4)
+    np.testing.assert_allclose(first[0, 0], [0.3, 0.3, 0.75, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("protocol", [RELEASED, PAPER])
+def test_other_explainers_are_resized_only(protocol):
+    raw = maps([-3, 5, 7, 0.1])
+    np.testing.assert_array_equal(
+        postprocess(protocol, "grad_cam", raw, 6), resize_bilinear(raw, 6, 6)
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("resize", ["first", "last"])
+@pytest.mark.parametrize("normalisation", ["minmax", "max"])
+@pytest.mark.parametrize("below", ["floor", "zero"])
+def test_empty_and_broken_maps_are_counted_and_never_divide_by_zero(resize, normalisation, below):
+    protocol = dataclasses.replace(
+        RELEASED, resize=resize, normalisation=normalisation, below_threshold=below
+    )
+    inf, nan = np.inf, np.nan
+    raw = maps(
+        [0, 0, 0, 0], [2, 2, 2, 2], [-1, -1, -1, -1], [nan, 0, 1, 2], [-inf, 0, 1, 2], [inf] * 4
+    )
+    made = postprocess(protocol, THRESHOLD, raw, 8)
+    assert np.isnan(made[3:]).all()
+    human = rank(np.tile(np.arange(64.0), (6, 1)))
+    _, status = correlate(human, made)
+    assert status.tolist() == ["constant_heatmap"] * 3 + ["nonfinite_heatmap"] * 3
+
+
+def test_broken_map_leaves_its_neighbours_alone():
+    raw = maps([1, 2, 3, 4], [np.nan, 2, 3, 4], [4, 3, 2, 1])
+    both = postprocess(RELEASED, THRESHOLD, raw, 8)
+    np.testing.assert_array_equal(both[[0, 2]], postprocess(RELEASED, THRESHOLD, raw[[0, 2]], 8))
+
+
+def test_maps_are_float32_and_the_input_is_left_as_it_was():
+    raw = np.random.default_rng(0).random((3, 7, 7))
+    before = raw.copy()
+    for protocol in (RELEASED, PAPER):
+        made = postprocess(protocol, THRESHOLD, raw, 16)
+        assert made.dtype == np.float32
+        assert made.shape == (3, 16, 16)
+    np.testing.assert_array_equal(raw, before)
+
+
+def test_what_undefined_images_contribute():
+    rho = np.array([0.5, np.nan, np.nan, np.nan, -0.1])
+    status = np.array(["ok", "constant_heatmap", "constant_human_map", "nonfinite_heatmap", "ok"])
+    assert counted(RELEASED, rho, status).tolist() == [0.5, -0.1]
+    assert counted(PAPER, rho, status).tolist() == [0.5, 0, -0.1]
+
+
+def test_ceiling_scales_the_score_and_null_does_not():
+    assert RELEASED.scaled(0.65753) == 1
+    assert PAPER.scaled(0.65753) == 0.65753
+
+
+def test_overrides_change_a_preset_and_all_fields_are_written_out():
+    protocol = Protocol.from_config("paper", {"threshold": 0, "human_ceiling": 0.7})
+    assert protocol == dataclasses.replace(PAPER, threshold=0, human_ceiling=0.7)
+    assert Protocol(**json.loads(json.dumps(protocol.as_dict()))) == protocol
+    assert Protocol.from_config("released") is not PAPER
+    assert Protocol.from_config("released") == RELEASED
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "message"),
+    [
+        ("publised", {}, "unknown preset 'publised'; allowed: released, paper"),
+        ("paper", {"treshold": 0.3}, "unknown field 'treshold'.*allowed: .*threshold"),
+        ("paper", {"resize": "before"}, "resize is 'before'; allowed: last or first"),
+        ("paper", {"normalisation": None}, "normalisation is None; allowed: minmax or max"),
+        ("paper", {"normalisation": ["max"]}, "normalisation is .*; allowed: minmax or max"),
+        ("paper", {"threshold": 1.2}, "threshold is 1.2; allowed: a number from 0 to 1"),
+        ("paper", {"threshold": True}, "threshold is True; allowed"),
+        ("paper", {"threshold": "0.3"}, "threshold is '0.3'; allowed"),
+        ("paper", {"threshold": float("nan")}, "threshold is nan; allowed"),
+        ("paper", {"human_ceiling": 0}, "human_ceiling is 0; allowed: null, or a number"),
+    ],
+)
+def test_wrong_words_in_the_config_are_named_with_what_is_allowed(preset, overrides, message):
+    with pytest.raises(UserError, match=message):
+        Protocol.from_config(preset, overrides)
+
+
+def test_a_protocol_does_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RELEASED.threshold = 0.5

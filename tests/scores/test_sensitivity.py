@@ -1,0 +1,78 @@
+"""One field of the protocol at a time: differences, their intervals, turned signs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from human_alignment.scores.protocol import PAPER, RELEASED
+from human_alignment.scores.scoring import Scores
+from human_alignment.scores.sensitivity import ALL, difference, turned, variants
+from human_alignment.scores.spearman import CONSTANT_HEATMAP, OK
+from human_alignment.scores.statistics import compare_paired
+
+SETTINGS = {"resamples": 500, "seed": 0}
+
+
+def test_each_variant_differs_in_one_field():
+    found = variants(RELEASED, PAPER, geometry=True)
+    assert set(found) == {
+        "geometry", "resize", "normalisation", "below_threshold", "constant_maps",
+        "human_ceiling", ALL,
+    }  # fmt: skip
+    for name, protocol in found.items():
+        mine, base = protocol.as_dict(), RELEASED.as_dict()
+        changed = {field for field in mine if mine[field] != base[field]}
+        assert changed == (set(found) - {ALL} if name == ALL else {name})
+
+
+def test_without_the_other_geometry_neither_it_nor_all_fields_is_claimed():
+    assert {"geometry", ALL}.isdisjoint(variants(RELEASED, PAPER, geometry=False))
+    same = replace(PAPER, geometry="released")
+    assert ALL in variants(RELEASED, same, geometry=False)
+    assert variants(PAPER, PAPER, geometry=True) == {}
+
+
+def test_difference_of_the_same_images_is_the_paired_difference():
+    random = np.random.default_rng(0)
+    a, b = random.normal(0.5, 0.1, (2, 300))
+    status = np.array([OK] * 300)
+    found = difference(Scores(a, status), PAPER, Scores(b, status), PAPER, **SETTINGS)
+    paired = compare_paired(a, b, **SETTINGS)
+    assert found["difference"] == pytest.approx(paired.difference)
+    assert (found["low"], found["high"]) == pytest.approx((paired.low, paired.high))
+    assert found["score"] == pytest.approx(a.mean()) and found["n"] == 300
+    assert found["score_low"] < a.mean() < found["score_high"]
+
+
+def test_difference_where_the_protocols_leave_out_different_images():
+    """Eight images at 0.5 and two constant maps: zero under one protocol, absent in the other."""
+    rho = np.array([0.5] * 8 + [np.nan] * 2)
+    scores = Scores(rho, np.array([OK] * 8 + [CONSTANT_HEATMAP] * 2))
+    skip = replace(PAPER, constant_maps="skip")
+    found = difference(scores, PAPER, scores, skip, **SETTINGS)
+    assert found["score"] == pytest.approx(0.4) and found["n"] == 10
+    assert found["difference"] == pytest.approx(-0.1)
+    assert found["low"] < -0.1 < found["high"] <= 0
+
+
+def test_nothing_scored_is_no_number():
+    nothing = Scores(np.full(5, np.nan), np.array([CONSTANT_HEATMAP] * 5))
+    found = difference(nothing, RELEASED, nothing, RELEASED, **SETTINGS)
+    assert found["n"] == 0 and found["score"] is None and found["low"] is None
+
+
+def test_a_sign_that_turns_is_said():
+    rows = [  # model, dcls, score under the changed protocol, its difference from before
+        ("a", 0, 0.5, 0.0), ("a", 1, 0.6, 0.2),  # before 0.4 - 0.5, after 0.6 - 0.5
+        ("b", 0, 0.5, 0.1), ("b", 1, 0.6, 0.1),
+        ("alone", 0, 0.5, 0.1),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["model", "dcls", "score", "difference"])
+    table = table.assign(run="seed0", explainer="grad_cam", field="resize")
+    found = turned(table).set_index("model")
+    assert list(found.index) == ["a", "b"]
+    assert found["sign_changes"].tolist() == [True, False]
+    assert found.loc["a", "dcls_difference_before"] == pytest.approx(-0.1)
+    assert found.loc["a", "dcls_difference"] == pytest.approx(0.1)
+    assert turned(table[table["dcls"] == 0]).empty

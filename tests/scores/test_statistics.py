@@ -1,0 +1,175 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from human_alignment.scores import bootstrap
+from human_alignment.scores.bootstrap import bootstrap_interval
+from human_alignment.scores.statistics import (
+    compare_paired,
+    correlate_models,
+    holm,
+    mean_and_deviation,
+)
+from scipy import stats
+
+
+def test_interval_equals_scipy_for_many_values():
+    values = np.random.default_rng(0).lognormal(sigma=1.5, size=1000)
+    known = stats.bootstrap(
+        (values,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1)
+    )
+    low, high = known.confidence_interval
+    interval = bootstrap_interval(values, resamples=20_000)
+    np.testing.assert_allclose(interval, (low, high), rtol=0, atol=0.03 * (high - low))
+    # Far enough from the plain percentiles for the test to tell them apart.
+    assert high - values.mean() > 1.2 * (values.mean() - low)
+
+
+def test_interval_is_as_wide_as_students_for_few_normal_values():
+    values = stats.norm.ppf((np.arange(12) + 0.5) / 12)
+    low, high = bootstrap_interval(values, resamples=20_000)
+    expected = stats.t.ppf(0.975, 11) * values.std(ddof=1) / np.sqrt(12)
+    assert high == pytest.approx(expected, rel=0.06)
+    assert low == pytest.approx(-expected, rel=0.06)
+
+
+def test_interval_covers_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(2)
+    true_mean = 0.8 * stats.norm(0.8, 0.4).expect(np.tanh)
+    hits = 0
+    for seed in range(1000):  # correlations of a model that looks elsewhere in a fifth of images
+        rho = np.where(rng.random(100) < 0.2, 0, np.tanh(rng.normal(0.8, 0.4, 100)))
+        low, high = bootstrap_interval(rho, resamples=500, seed=seed)
+        hits += low <= true_mean <= high
+    assert hits / 1000 >= 0.93
+
+
+def test_interval_depends_on_the_seed_only_and_not_on_the_chunks(monkeypatch):
+    values = np.random.default_rng(3).random(101)
+    interval = bootstrap_interval(values, seed=7)
+    assert interval != bootstrap_interval(values, seed=8)
+    monkeypatch.setattr(bootstrap, "_DRAWS", 500)
+    assert interval == bootstrap_interval(values, seed=7)
+
+
+def test_interval_narrows_with_the_level_and_is_infinite_for_one_value():
+    values = np.random.default_rng(4).random(200)
+    wide, narrow = (bootstrap_interval(values, level=level) for level in (0.99, 0.5))
+    assert wide[0] < narrow[0] < values.mean() < narrow[1] < wide[1]
+    assert bootstrap_interval([0.4]) == (-np.inf, np.inf)
+    assert bootstrap_interval([0.4, 0.4, 0.4]) == pytest.approx((0.4, 0.4))
+
+
+@pytest.mark.parametrize("values", [[], [0.1, np.nan], [[0.1], [0.2]]])
+def test_no_interval_without_finite_values(values):
+    with pytest.raises(ValueError, match="expected finite values"):
+        bootstrap_interval(values)
+
+
+def test_paired_comparison_by_hand():
+    a = np.array([0.5, 0.4, 0.3, 0.9, np.nan, 0.2])
+    b = np.array([0.2, 0.4, 0.5, 0.1, 0.3, np.nan])
+    found = compare_paired(a, b)
+    assert (found.n, found.dropped) == (4, 2)
+    assert found.difference == pytest.approx(0.225)
+    assert found.superiority == (2 + 0.5) / 4
+    assert found.p_value == pytest.approx(stats.wilcoxon([0.3, 0, -0.2, 0.8]).pvalue)
+    assert (found.low, found.high) == bootstrap_interval((a - b)[:4])
+
+
+def test_paired_comparison_turns_its_sign_with_the_order():
+    a, b = np.random.default_rng(5).random((2, 300))
+    forth, back = compare_paired(a + 0.1, b), compare_paired(b, a + 0.1)
+    assert forth.difference == -back.difference > 0
+    assert forth.superiority == 1 - back.superiority > 0.5
+    assert forth.p_value == back.p_value < 0.01
+    assert forth.low > 0 > back.high
+
+
+def test_paired_comparison_of_equal_scores_finds_nothing():
+    scores = np.random.default_rng(6).random(50)
+    found = compare_paired(scores, scores)
+    assert dataclasses.astuple(found) == (50, 0, 0, 0, 0, 1, 0.5)
+
+
+def test_paired_comparison_needs_an_image_with_both_scores():
+    with pytest.raises(ValueError, match="expected finite values"):
+        compare_paired([0.1, np.nan], [np.nan, 0.1])
+    with pytest.raises(ValueError, match="broadcast"):
+        compare_paired([0.1, 0.2, 0.3], [0.1, 0.2])
+
+
+def test_holm_on_a_textbook_example():
+    # Sorted: 0.005 * 4, 0.01 * 3, 0.03 * 2, 0.04 * 1, the last held up by the one before.
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.9, 0.6]), [1, 1])
+    assert holm([0.2]).tolist() == [0.2]
+
+
+def test_holm_rejects_what_the_step_down_procedure_rejects():
+    rng = np.random.default_rng(7)
+    for _ in range(100):
+        p_values = rng.random(8) ** 4
+        rejected = np.zeros(8, bool)
+        for step, index in enumerate(np.argsort(p_values)):
+            if p_values[index] > 0.05 / (8 - step):
+                break
+            rejected[index] = True
+        np.testing.assert_array_equal(holm(p_values) <= 0.05, rejected)
+
+
+@pytest.mark.parametrize(
+    ("method", "reference"), [("pearson", stats.pearsonr), ("spearman", stats.spearmanr)]
+)
+def test_correlation_over_models_equals_scipy(method, reference):
+    x = np.array([25.6, 28.6, 50.2, 88.6, 26.3, 26.8, 20.6, 30.4])
+    y = np.array([0.71, 0.73, 0.77, 0.76, 0.56, 0.6, 0.79, 0.77])
+    found = correlate_models(x, y, method)
+    assert found.n == 8
+    assert found.value == pytest.approx(reference(x, y).statistic, abs=1e-12)
+    known = stats.bootstrap(
+        (x, y),
+        lambda x, y: reference(x, y).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(8),
+    ).confidence_interval
+    np.testing.assert_allclose((found.low, found.high), known, atol=0.08)
+
+
+def test_correlation_over_models_on_a_line():
+    found = correlate_models([1, 2, 3, 5], [4, 3, 2, 0])
+    assert dataclasses.astuple(found) == pytest.approx((4, -1, -1, -1))
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [([], []), ([1], [2]), ([1, 2], [1, 2]), ([1, 2, 3], [0.1, 0.1, 0.1])]
+)
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_correlation_over_models_is_undefined_for_fewer_than_three_or_equal_ones(x, y, method):
+    assert dataclasses.astuple(correlate_models(x, y, method)) == (len(x), None, None, None)
+
+
+def test_correlation_over_models_refuses_bad_input():
+    with pytest.raises(ValueError, match="finite"):
+        correlate_models([1, 2, np.nan], [1, 2, 3])
+    with pytest.raises(ValueError, match="one length"):
+        correlate_models([1, 2, 3], [1, 2])
+    with pytest.raises(ValueError, match="kendall"):
+        correlate_models([1, 2, 3], [1, 2, 4], "kendall")
+
+
+def test_mean_and_deviation_over_seeds():
+    mean, deviation = mean_and_deviation([0.742, 0.746, 0.752])
+    assert mean == pytest.approx(0.74666667)
+    assert deviation == pytest.approx(0.00503322)
+    assert mean_and_deviation([0.7]) == (0.7, None)
+
+
+@pytest.mark.filterwarnings("error")
+def test_interval_of_nearly_equal_values_is_narrow_and_silent():
+    values = 0.5 + np.array([0, 1, 2, 3] * 5) * 1e-16
+    low, high = bootstrap_interval(values)
+    assert 0.5 - 1e-12 < low <= high < 0.5 + 1e-12

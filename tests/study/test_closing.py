@@ -1,0 +1,78 @@
+import json
+import os
+import time
+
+import pytest
+from human_alignment.study.closing import closing_lines, duration, listed
+
+RUNS = ["near/seed0", "far/seed0"]
+
+
+def summary(n=38, **causes):
+    return {"n": n, "n_images": 40, "status": {"ok": n, **causes}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A study of which one network of two is scored; the other part is an hour old."""
+    scores = tmp_path / "results" / "toy" / "scores"
+    (scores / "near").mkdir(parents=True)
+    found = {"grad_cam": summary(37, constant_heatmap=1, constant_human_map=2)}
+    (scores / "near" / "seed0.json").write_text(json.dumps(found))
+    sampled = {"saliency": summary(5) | {"n_images": 5}}
+    (scores / "near" / "seed0.attributions.json").write_text(json.dumps(sampled))
+    (scores / "near" / "seed0.sweep.json").write_text('{"best": 0.3}')
+    (scores.parent / "gallery.html").write_text("x" * 2_000_000)
+    record = {"data": {"left out": {"record is cut off": 3}}}
+    (scores.parent / "study.json").write_text(json.dumps(record))
+    logs = tmp_path / "logs" / "toy"
+    (logs / "train_model").mkdir(parents=True)
+    for name, seconds in (("near", 61), ("far", 4)):
+        (logs / "train_model" / f"{name}.tsv").write_text(f"s\tmax_rss\n{seconds}\t9\n")
+    (logs / "make_table1.tsv").write_text("s\n0.4\n")
+    (logs / "old.tsv").write_text("s\n5000\n")
+    os.utime(logs / "old.tsv", (time.time() - 3600,) * 2)
+    os.utime(scores / "near" / "seed0.sweep.json", (time.time() - 3600,) * 2)
+    return tmp_path
+
+
+def test_what_was_made_where_how_long_and_what_was_skipped(folder):
+    results, logs = folder / "results" / "toy", folder / "logs" / "toy"
+    assert closing_lines("toy", RUNS, "complete", time.time() - 100, folder) == [
+        "Study toy: complete after 1 min 40 s",
+        f"  made      4 files (2.0 MB) of 5 in {results}",
+        "  job time  train_model 1 min 5 s, make_table1 0 s",
+        "  scored    1 of 2 networks on 40 images: grad_cam, saliency (5)",
+        f"  missing   no scores of far/seed0; see {logs}",
+        "  without   them: --config partial=true makes the tables and figures of the others",
+        "  left out  3 x record is cut off, 1 x constant heatmap, 2 x constant human map",
+        f"  to read   {results / 'gallery.html'}",
+    ]
+
+
+def test_nothing_left_out_is_said(folder):
+    scores = folder / "results" / "toy" / "scores"
+    (scores.parent / "study.json").unlink()
+    (scores / "near" / "seed0.json").write_text(json.dumps({"grad_cam": summary(40)}))
+    lines = closing_lines("toy", RUNS[:1], "complete", 0, folder)
+    assert "  left out  nothing" in lines
+    assert not any("missing" in line for line in lines)
+
+
+def test_files_cut_short_and_none_at_all_do_not_stop_it(folder, tmp_path):
+    (folder / "results" / "toy" / "scores" / "near" / "seed0.json").write_text('{"grad')
+    lines = closing_lines("toy", RUNS, "stopped by failed jobs", 0, folder)
+    assert any("no scores of near/seed0, far/seed0" in line for line in lines)
+    assert len(closing_lines("other", RUNS, "complete", 0, tmp_path / "empty")) == 3
+
+
+@pytest.mark.parametrize(
+    "seconds, text", [(0.4, "0 s"), (59.6, "1 min 0 s"), (508, "8 min 28 s"), (7300, "2 h 1 min")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_long_lists_are_cut():
+    assert listed(list("abcd")) == "a, b, c, d"
+    assert listed(list("abcdef")) == "a, b, c, d and 2 more"

@@ -1,0 +1,213 @@
+"""The one data file of a study: encoded images, labels, image ids and human maps (HDF5).
+
+Layout, for n images:
+
+=============== ============ ==========================================================
+image_bytes     uint8 (b,)   the encoded images (JPEG or PNG), one after the other
+image_offset    int64 (n+1,) where each image begins in `image_bytes`; the last is b
+label           int32 (n,)   class index
+image_id        str (n,)     unique name
+human_map       float32      (n, h, w); absent in a training file
+box             int16 (n,4)  object's left, top, right, bottom in pixels; optional
+=============== ============ ==========================================================
+
+Attributes: `dataset` (name), `description` (one sentence for captions), `num_classes`,
+`image_size` (side in pixels at which images are shown to models and maps are compared),
+`digest` (SHA-256 of all records in order), `skipped` (JSON list of records left out, and why).
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..common.cli import UserError
+from ..common.files import new_hdf5
+
+_BUFFER = 256  # records held in memory before they are written
+
+
+class DataWriter:
+    """Write a data file record by record; it appears under its name only when complete.
+
+    >>> with DataWriter("x.h5", dataset="digits", description="...", num_classes=10,
+    ...                 image_size=64) as writer:
+    ...     writer.append(png, label=3, image_id="test-0", human_map=map64)
+    """
+
+    def __init__(
+        self, path: Path | str, *, dataset: str, description: str, num_classes: int, image_size: int
+    ):
+        self._whole = new_hdf5(path, libver="latest")
+        self._attributes = dict(
+            dataset=dataset,
+            description=description,
+            num_classes=num_classes,
+            image_size=image_size,
+        )
+        self._digest = hashlib.sha256()
+        self._rows: list[dict] = []
+        self._bytes = 0
+        self._count = 0
+        self._skipped: list[dict] = []
+
+    def __enter__(self) -> "DataWriter":
+        self._file = self._whole.__enter__()
+        return self
+
+    def append(
+        self,
+        image: bytes,
+        label: int,
+        image_id: str,
+        human_map: np.ndarray | None = None,
+        box: tuple[int, int, int, int] | None = None,
+    ) -> None:
+        """Add one record. Every record of a file has the same optional fields."""
+        row = {"image": image, "label": label, "image_id": image_id}
+        if human_map is not None:
+            row["human_map"] = np.ascontiguousarray(human_map, np.float32)
+        if box is not None:
+            row["box"] = np.asarray(box, np.int16)
+        if self._rows and self._rows[0].keys() != row.keys():
+            raise ValueError(f"record {image_id}: fields {sorted(row)} differ from those before it")
+        self._digest.update(f"{image_id}\0{label}\0{len(image)}\0".encode() + image)
+        for field in ("human_map", "box"):
+            if field in row:
+                self._digest.update(row[field].tobytes())
+        self._rows.append(row)
+        if len(self._rows) == _BUFFER:
+            self._flush()
+
+    def skip(self, record: str, reason: str) -> None:
+        """Note a record that was left out; it is listed in the file's `skipped` attribute."""
+        self._skipped.append({"record": record, "reason": reason})
+
+    def _extend(self, name: str, values: np.ndarray, dtype=None, chunk: int = 256) -> None:
+        if name not in self._file:
+            shape = values.shape[1:]
+            self._file.create_dataset(
+                name,
+                (0, *shape),
+                maxshape=(None, *shape),
+                chunks=(chunk, *shape),
+                dtype=dtype or values.dtype,
+            )
+        dataset = self._file[name]
+        dataset.resize(len(dataset) + len(values), axis=0)
+        dataset[len(dataset) - len(values) :] = values
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        rows, self._rows = self._rows, []
+        lengths = np.array([len(row["image"]) for row in rows], np.int64)
+        ends = self._bytes + np.cumsum(lengths)
+        if self._count == 0:
+            self._extend("image_offset", np.zeros(1, np.int64), chunk=4096)
+        self._extend("image_offset", ends)
+        joined = np.frombuffer(b"".join(row["image"] for row in rows), np.uint8)
+        self._extend("image_bytes", joined, chunk=1 << 20)
+        self._extend("label", np.array([row["label"] for row in rows], np.int32), chunk=4096)
+        ids = np.array([row["image_id"] for row in rows], object)
+        self._extend("image_id", ids, dtype=h5py.string_dtype(), chunk=4096)
+        if "human_map" in rows[0]:
+            self._extend("human_map", np.stack([row["human_map"] for row in rows]), chunk=16)
+        if "box" in rows[0]:
+            self._extend("box", np.stack([row["box"] for row in rows]), chunk=4096)
+        self._bytes += int(lengths.sum())
+        self._count += len(rows)
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                if self._count == 0:
+                    raise UserError("no record to write: the data file would be empty")
+                self._file.attrs.update(
+                    self._attributes,
+                    digest=self._digest.hexdigest(),
+                    skipped=json.dumps(self._skipped),
+                )
+            self._file.close()
+        except BaseException as failure:
+            self._file.close()
+            self._whole.__exit__(type(failure), failure, failure.__traceback__)
+            raise
+        self._whole.__exit__(kind, error, trace)
+
+
+class DataFile:
+    """Read a data file. Slices are contiguous reads; nothing is loaded that is not asked for.
+
+    Safe to hand to loader workers: each process opens the file for itself on first use.
+
+    Raises UserError when the file is missing, cut short or of another kind.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise UserError(f"data file {self.path} does not exist; a prepare_* script makes it")
+        self._handle: h5py.File | None = None
+        try:
+            attributes = dict(self._file.attrs)
+            self._offsets = self._file["image_offset"][:]
+            self.labels: np.ndarray = self._file["label"][:]
+            self.image_ids: list[str] = list(self._file["image_id"].asstr()[:])
+            self.dataset = str(attributes["dataset"])
+            self.description = str(attributes["description"])
+            self.num_classes = int(attributes["num_classes"])
+            self.image_size = int(attributes["image_size"])
+            self.digest = str(attributes["digest"])
+            self.skipped: list[dict] = json.loads(attributes["skipped"])
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{self.path} is not a complete data file ({error}); delete it and prepare it again"
+            ) from error
+
+    @property
+    def _file(self) -> h5py.File:
+        if self._handle is None:
+            self._handle = h5py.File(self.path, "r")
+        return self._handle
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_handle": None}
+
+    def __enter__(self) -> "DataFile":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def images(self, start: int, stop: int) -> list[bytes]:
+        """Encoded bytes of images `start` to `stop` (exclusive)."""
+        offsets = self._offsets[start : stop + 1]
+        block = self._file["image_bytes"][offsets[0] : offsets[-1]].tobytes()
+        begin = offsets - offsets[0]
+        return [block[a:b] for a, b in zip(begin[:-1], begin[1:], strict=True)]
+
+    def human_maps(self, start: int, stop: int) -> np.ndarray:
+        """Human maps of images `start` to `stop`, float32 (stop - start, h, w)."""
+        if "human_map" not in self._file:
+            raise UserError(f"{self.path} holds no human maps: it is a training file")
+        return self._file["human_map"][start:stop]
+
+    def boxes(self) -> np.ndarray | None:
+        """Object boxes, int16 (n, 4): left, top, right, bottom; None if the file has none."""
+        return self._file["box"][:] if "box" in self._file else None
+
+    def index(self, image_id: str) -> int:
+        """Position of an image by its id. Raises UserError naming the file when unknown."""
+        try:
+            return self.image_ids.index(image_id)
+        except ValueError as error:
+            raise UserError(f"{self.path} holds no image with id {image_id!r}") from error

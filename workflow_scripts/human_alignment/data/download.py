@@ -1,0 +1,199 @@
+"""Files from a web server or a local path: complete or absent, resumed where a try broke off.
+
+Received bytes lie in `.NAME.partial` beside the destination; `.NAME.partial.json` says which
+version of which file they belong to. A later try or process goes on where they end, with a Range
+request that holds for that version only (If-Range, RFC 9110 section 13.1.5).
+"""
+
+import fcntl
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import url2pathname
+
+import requests
+from requests.exceptions import ChunkedEncodingError
+from tqdm import tqdm
+
+from ..common import files
+from ..common.cli import UserError
+
+TIMEOUT = (20.0, 60.0)  # seconds to connect, and between two arrivals of bytes
+_CHUNK = 1 << 16  # no more received bytes than this are lost when a connection breaks
+_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # statuses after which a retry makes sense
+_BROKEN = (ConnectionError, requests.ConnectionError, requests.Timeout, ChunkedEncodingError)
+
+
+def fetch(
+    source: str,
+    destination: Path | str,
+    sha256: str | None = None,
+    *,
+    check: Callable[[Path], None] | None = None,
+    label: str | None = None,
+    tries: int = 5,
+    pause: float = 1.0,
+) -> str:
+    """Bring `source` (http(s) URL, file:// URL or local path) to `destination`; its hex SHA-256.
+
+    An older file at `destination` stays until the new one is complete and passes. `check` may
+    refuse it by a UserError. `label` stands at the progress bar (default: destination's name).
+    At most `tries` requests are made, `pause` seconds apart, each pause twice the one before.
+
+    Raises UserError when the source does not exist, is refused or breaks off at every try (bytes
+    received are kept); when it is an HTML page, fails `check` or has another digest (none kept).
+    """
+    destination = Path(destination)
+    if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise UserError(f"sha256 of {source} must be 64 hexadecimal digits, got {sha256!r}")
+    if source.startswith(("http://", "https://")):
+        with _Partial(destination, source, bool(sha256)) as partial:
+            _receive(partial, label or destination.name, tries, pause)
+            found = _examine(partial.data, source, sha256, check)
+            partial.data.replace(destination)
+    else:
+        path = url2pathname(source[7:]) if source.startswith("file://") else source
+        if not Path(path).is_file():
+            raise UserError(f"{source}: no such file; give a path, a file:// or an http(s):// URL")
+        with files.written_whole(destination) as copy:
+            shutil.copyfile(path, copy)
+            found = _examine(copy, source, sha256, check)
+    return found
+
+
+def _examine(path: Path, source: str, sha256: str | None, check: Callable | None) -> str:
+    """The digest of a complete file. UserError for a web page, another digest, a failed check."""
+    with open(path, "rb") as stream:
+        head = stream.read(512).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise UserError(f"{source} is an HTML page, not the file: correct the address")
+    found = files.sha256(path)
+    if sha256 and found != sha256.lower():
+        raise UserError(
+            f"{source} has another sha256; nothing of it is kept\n  expected {sha256.lower()}\n"
+            f"  found    {found}\nrun again, or correct the digest if the file was replaced"
+        )
+    if check:
+        check(path)
+    if not sha256:
+        print(f"note: {source} has no sha256 in the config; found {found}", file=sys.stderr)
+    return found
+
+
+class _Partial:
+    """What has arrived of a URL, and the note of which version it is; held by one process."""
+
+    def __init__(self, destination: Path, url: str, digest_known: bool):
+        self.url, self.digest_known = url, digest_known
+        self.data = destination.with_name(f".{destination.name}.partial")
+
+    def __enter__(self) -> "_Partial":
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(f"{self.data}.json", "a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"{self.data} belongs to a download that is still running") from error
+        except OSError:
+            pass  # a file system without locks: Snakemake runs one job per output anyway
+        self._file.seek(0)
+        try:
+            self.note = json.load(self._file)
+        except ValueError:  # none yet, or its writer was killed
+            self.note = {}
+        if self.note.get("url") != self.url:
+            self.begin(None, None)
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if not self.resumable and (kind is UserError or not self.complete):
+            self.data.unlink(missing_ok=True)
+            Path(self._file.name).unlink()
+        self._file.close()
+
+    @property
+    def size(self) -> int:
+        return self.data.stat().st_size if self.data.exists() else 0
+
+    @property
+    def complete(self) -> bool:
+        return 0 < self.size == self.note["total"]
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a later request may go on: the version is known, or the digest will tell."""
+        identified = self.note["validator"] or self.digest_known
+        return bool(identified) and 0 < self.size < (self.note["total"] or 0)
+
+    def begin(self, total: int | None, validator: str | None) -> None:
+        """Drop what was received and note what comes next, before its first byte is written."""
+        self.data.write_bytes(b"")
+        self.note = {"url": self.url, "total": total, "validator": validator}
+        self._file.truncate(0)
+        self._file.write(json.dumps(self.note))
+        self._file.flush()
+
+
+def _receive(partial: _Partial, label: str, tries: int, pause: float) -> None:
+    """Ask until the file is complete; UserError after the last try."""
+    for attempt in range(tries):
+        try:
+            return _request(partial, label)
+        except _BROKEN as error:
+            cause = error
+        except OSError as error:  # the disk's, or the client's about the address
+            raise UserError(f"{partial.url}: cannot get {partial.data}: {error}") from error
+        print(f"note: {label}: {cause}; try {attempt + 1} of {tries}", file=sys.stderr)
+        if attempt + 1 < tries:
+            time.sleep(pause * 2**attempt)
+    kept = f"{partial.size} of {partial.note['total']} bytes" if partial.resumable else "0 bytes"
+    raise UserError(f"{partial.url}: {cause} ({tries} tries)\n{kept} are kept; run again to resume")
+
+
+def _request(partial: _Partial, label: str) -> None:
+    """Ask for what is missing; write each chunk as it comes, for a killed process to leave it."""
+    if partial.complete:  # an earlier process ended just before the last step
+        return
+    headers = {"Accept-Encoding": "identity"}  # lengths and ranges then count the file's bytes
+    if partial.resumable:
+        headers |= {"Range": f"bytes={partial.size}-", "If-Range": partial.note["validator"]}
+    with requests.get(partial.url, headers=headers, stream=True, timeout=TIMEOUT) as reply:
+        _accept(reply, partial)
+        total = partial.note["total"]
+        units = dict(unit="B", unit_scale=True, mininterval=0.1 if sys.stderr.isatty() else 30.0)
+        bar = tqdm(desc=label, total=total, initial=partial.size, **units)
+        with bar, open(partial.data, "ab", buffering=0) as stream:
+            for chunk in reply.iter_content(_CHUNK):
+                if stream.write(chunk) < len(chunk):
+                    raise OSError("the disk or the quota is full")
+                bar.update(len(chunk))
+    if total is not None and partial.size != total:
+        raise ConnectionError(f"{partial.size} bytes came where {total} were announced")
+
+
+def _accept(reply: requests.Response, partial: _Partial) -> None:
+    """Make ready for the file or the rest of it. ConnectionError: ask again. UserError: do not."""
+    status, fields = reply.status_code, reply.headers
+    answer = f"HTTP {status} {reply.reason}"
+    etag = fields.get("ETag", "W/")  # a weak one (W/) does not promise equal bytes
+    validator = fields.get("Last-Modified") if etag.startswith("W/") else etag
+    if status in _TRANSIENT:
+        raise ConnectionError(answer)
+    if status not in (200, 206, 416):
+        raise UserError(f"{partial.url}: {answer}; correct the address or give a local path")
+    if fields.get("Content-Type", "").startswith("text/html"):
+        raise UserError(f"{partial.url} is an HTML page, not the file: correct the address")
+    if status == 200:  # the whole file: first request, changed since, or Range ignored
+        length = fields.get("Content-Length", "")
+        if not (length.isdecimal() or partial.digest_known or "Transfer-Encoding" in fields):
+            raise UserError(f"{partial.url}: the server tells no length; configure its sha256")
+        return partial.begin(int(length) if length.isdecimal() else None, validator)
+    total = partial.note["total"] or 0
+    rest = f"bytes {partial.size}-{total - 1}/{total}"
+    if fields.get("Content-Range") != rest or validator not in (None, partial.note["validator"]):
+        partial.begin(None, None)
+        raise ConnectionError(f"{answer}, but not the rest of the file begun")

@@ -1,0 +1,169 @@
+"""The heatmap engine: every explainer's raw maps for the price of one forward pass."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..common.cli import UserError, progress
+from ..data.data_file import DataFile
+from ..data.loading import load_batches
+from ..networks.generic import channels_first
+from ..networks.zoo import ModelSpec, feature_layer, prepare_for_inference
+from .explainers import EXPLAINERS, explain
+from .features import differentiate_head
+from .heatmap_file import HeatmapWriter
+
+GEOMETRIES = ("released", "full")
+TARGETS = ("label", "prediction")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+BATCHES_PER_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """How maps are taken.
+
+    explainers: names in EXPLAINERS.  geometry: `released` (the authors' resize and centre crop)
+    or `full` (the network sees the whole image).  target: class that is explained, the image's
+    `label` or the network's `prediction`.  precision: of the body, the head is always float32.
+    compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
+    workers: threads that decode images.
+    """
+
+    explainers: tuple[str, ...]
+    geometry: str = "released"
+    target: str = "label"
+    precision: str = "float32"
+    compiled: bool = False
+    batch_size: int = 32
+    workers: int = 1
+    device: str = "cpu"
+
+    def __post_init__(self):
+        for name in self.explainers:
+            if name not in EXPLAINERS:
+                raise UserError(f"unknown explainer {name!r}; known are {', '.join(EXPLAINERS)}")
+        choices = {"geometry": GEOMETRIES, "target": TARGETS, "precision": tuple(PRECISIONS)}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise UserError(
+                    f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}"
+                )
+        if self.batch_size < 1 or self.workers < 1:
+            raise UserError("batch size and workers must be at least 1")
+
+
+def shard_rows(images: int, batch_size: int, shard: int, shards: int) -> tuple[int, int]:
+    """Rows of the data file, first and last (exclusive), that shard `shard` of `shards` does.
+
+    Shards consist of whole batches, so that every image meets the same batch, and thereby the
+    same arithmetic, as in one job. Raises UserError unless 0 <= shard < shards, and when there
+    are more shards than batches.
+    """
+    batches = -(-images // batch_size)
+    if not 0 <= shard < shards:
+        raise UserError(f"shard {shard} of {shards}: shards count from 0 to {shards - 1}")
+    if shards > batches:
+        raise UserError(
+            f"{images} images are {batches} batches of {batch_size}, too few for {shards} shards; "
+            "lower extract.shards or extract.batch_size"
+        )
+    first, stop = (part * batches // shards * batch_size for part in (shard, shard + 1))
+    return first, min(stop, images)
+
+
+def compile_body(model: nn.Module, layer: nn.Module) -> None:
+    """Compile, in place, the modules that run before the end of `layer`, with frozen weights.
+
+    The head stays as it is: autograd goes through it.
+    """
+    torch._dynamo.config.recompile_limit = 256  # blocks of one class count as one; 8 is too few
+    for child in layer.children() if model is layer else model.children():
+        if model is not layer and any(module is layer for module in child.modules()):
+            compile_body(child, layer)
+            return
+        child.compile(options={"freezing": True})
+
+
+def _explain_batch(
+    model: nn.Module, layer: nn.Module, inputs: torch.Tensor, labels: np.ndarray, how: Extraction
+) -> dict[str, np.ndarray]:
+    """One batch's rows of the heatmap file, as arrays by dataset name, and which are not finite."""
+    label = torch.from_numpy(labels.astype(np.int64)).to(how.device)
+    found = differentiate_head(
+        model,
+        layer,
+        inputs.to(how.device, memory_format=torch.channels_last),
+        label if how.target == "label" else (lambda logits: logits.argmax(1)),
+        channels_first(model),
+        PRECISIONS[how.precision],
+    )
+    if found.activation.ndim != 4:
+        raise UserError(
+            f"the last feature map has shape {tuple(found.activation.shape)}, expected (n, c, h, w)"
+        )
+    maps = explain(list(how.explainers), found.activation, found.gradient)
+    finite = found.activation.flatten(1).isfinite().all(1)
+    finite &= found.gradient.flatten(1).isfinite().all(1)
+    for values in maps.values():
+        values[~finite] = torch.nan
+    rows = {**maps, **prediction_columns(found.logits, found.target), "nonfinite": ~finite}
+    return {name: values.cpu().numpy() for name, values in rows.items()}
+
+
+def prediction_columns(logits: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Columns of the heatmap file beside the maps. logits: (n, classes).  target: (n,)."""
+    chosen = logits.gather(1, target[:, None])
+    return {
+        "target": target.int(),
+        "target_logit": chosen[:, 0],
+        "target_rank": (logits > chosen).sum(1, dtype=torch.int32),
+        "predicted": logits.argmax(1).int(),
+    }
+
+
+def check_labels(data: DataFile, spec: ModelSpec, target: str) -> None:
+    """Refuse, before any work, images of classes that the network does not know."""
+    if target == "label" and int(data.labels.max(initial=0)) >= spec.num_classes:
+        raise UserError(
+            f"{data.path} has images of class {int(data.labels.max())}, the network knows "
+            f"{spec.num_classes} classes (0 to {spec.num_classes - 1}); take a network of that "
+            "data, or --target prediction"
+        )
+
+
+def extract(
+    model: nn.Module, spec: ModelSpec, data: DataFile, writer: HeatmapWriter, how: Extraction
+) -> list[str]:
+    """Write the maps of every image that `writer` still misses; return ids with NaN maps.
+
+    model: as loaded; it is baked and re-parameterised in place first.
+    """
+    check_labels(data, spec, how.target)
+    model = prepare_for_inference(model).to(how.device)
+    layer = feature_layer(model, spec)
+    if how.compiled:
+        compile_body(model, layer)
+    ids = np.char.encode(data.image_ids, "utf-8")  # of one length, whichever rows a shard has
+    chunks = list(writer.missing())
+    begin = {stop: start for start, stop in chunks}
+    size = how.batch_size
+    batches = [(a, min(a + size, stop)) for start, stop in chunks for a in range(start, stop, size)]
+    rows: list[dict[str, np.ndarray]] = []
+    nonfinite: list[str] = []
+    with progress(None, sum(b - a for a, b in chunks), "heatmaps", "image") as bar:
+        for start, stop, inputs in load_batches(
+            data, spec.transform, how.geometry, batches, how.workers, how.device
+        ):
+            row = _explain_batch(model, layer, inputs, data.labels[start:stop], how)
+            row |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
+            nonfinite += [name.decode() for name in row["image_id"][row["nonfinite"]]]
+            rows.append(row)
+            bar.update(stop - start)
+            if stop in begin:
+                joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+                writer.put(begin[stop], joined)
+                rows = []
+    return nonfinite

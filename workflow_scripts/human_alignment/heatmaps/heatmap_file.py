@@ -1,0 +1,170 @@
+"""The heatmap file of one model: raw maps of every explainer at the feature map's resolution.
+
+Layout (HDF5), for n images and a feature map of h x w:
+
+============= ============= ====================================================================
+<explainer>   float32 (n,h,w) raw map; NaN where the network's activations were not finite
+image_id      bytes (n,)    as in the data file, same order
+label, target int32 (n,)    class of the image; class the maps explain
+target_logit  float32 (n,)
+target_rank   int32 (n,)    how many classes have a higher logit; 0 means predicted
+predicted     int32 (n,)
+row           int32 (n,)    row of the data file; only where the images are a sample
+============= ============= ====================================================================
+
+Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`,
+`target`, `explainers`, `precision`, `compiled`, `versions`, `images` (in the data file), `first`
+(row of the data file that stands first), `nonfinite` (number of images with NaN maps).
+
+A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
+"""
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..common.cli import UserError
+from ..common.files import new_hdf5, write_json
+
+
+class HeatmapWriter:
+    """Collect maps chunk by chunk and join them into one file at the end.
+
+    Each finished chunk is a small file in a hidden folder beside the output. A run that was
+    killed continues with the first missing chunk; chunks of another header are thrown away. The
+    joined file does not depend on how often the run was interrupted.
+
+    header: attributes of the file.  rows: first and last (exclusive) row of the data file.
+    """
+
+    def __init__(self, path: Path | str, header: dict, rows: tuple[int, int], chunk: int):
+        self.path = Path(path)
+        self._header = header
+        self._rows = rows
+        self._chunk = chunk
+        self._folder = self.path.with_name(f".{self.path.stem}.chunks")
+        described = {"header": header, "rows": list(rows), "chunk": chunk}
+        note = self._folder / "header.json"
+        if note.is_file() and json.loads(note.read_text()) != described:
+            shutil.rmtree(self._folder)
+        write_json(note, described)
+
+    def _chunks(self) -> Iterator[tuple[int, Path]]:
+        for start in range(*self._rows, self._chunk):
+            yield start, self._folder / f"{start:09d}.h5"
+
+    def missing(self) -> Iterator[tuple[int, int]]:
+        """Ranges of rows, start and stop, that have no finished chunk yet."""
+        for start, path in self._chunks():
+            if not path.is_file():
+                yield start, min(start + self._chunk, self._rows[1])
+
+    def put(self, start: int, arrays: dict[str, np.ndarray]) -> None:
+        """Store the chunk that begins at row `start`: an array per dataset, and `nonfinite`."""
+        arrays = dict(arrays)
+        nonfinite = int(arrays.pop("nonfinite").sum())
+        path = dict(self._chunks())[start]
+        with new_hdf5(path) as file:
+            for name, values in arrays.items():
+                file.create_dataset(name, data=values)
+            file.attrs.update({**self._header, "first": start, "nonfinite": nonfinite})
+
+    def finish(self) -> None:
+        """Join the chunks into the heatmap file and remove them."""
+        joined = self._folder / "joined.h5"
+        join([path for _, path in self._chunks()], joined)
+        joined.replace(self.path)
+        shutil.rmtree(self._folder)
+
+
+def join(parts: list[Path], path: Path | str) -> None:
+    """Join heatmap files of one network and consecutive rows, in any order, into one.
+
+    Raises UserError when they are of different networks or data, or rows lack or stand twice.
+    """
+    described = sorted(((*_describe(part), part) for part in parts), key=lambda one: one[:2])
+    for (_, stop, header, before), (start, _, other, after) in itertools.pairwise(described):
+        if header != other:
+            raise UserError(f"{before} and {after} are not of one network, data file and settings")
+        if stop != start:
+            raise UserError(
+                f"{before} ends before row {stop} of the data file and {after} begins with row "
+                f"{start}; give every part once"
+            )
+    first, total, header = described[0][0], described[-1][1], described[0][2]
+    nonfinite = 0
+    with new_hdf5(path) as file:
+        for start, stop, _, part in described:
+            with h5py.File(part) as piece:
+                for name, values in piece.items():
+                    if name not in file:
+                        shape = (total - first, *values.shape[1:])
+                        file.create_dataset(name, shape, values.dtype)
+                    file[name][start - first : stop - first] = values[:]
+                nonfinite += int(piece.attrs["nonfinite"])
+        file.attrs.update({**header, "first": first, "nonfinite": nonfinite})
+
+
+def _describe(path: Path | str) -> tuple[int, int, dict]:
+    """First row, last row (exclusive) and the attributes that all parts of a file share."""
+    with HeatmapFile(path) as part, h5py.File(path) as file:
+        header = {name: value for name, value in file.attrs.items()}
+        del header["first"], header["nonfinite"]
+        header["explainers"] = part.explainers
+        return part.first, part.first + len(part), header
+
+
+class HeatmapFile:
+    """Read a heatmap file. Maps are read in slices; the short columns at once.
+
+    Raises UserError when the file is missing, cut short or of another kind.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise UserError(f"heatmap file {path} does not exist; extract_heatmaps.py makes it")
+        try:
+            self._file = h5py.File(self.path, "r")
+            attributes = self._file.attrs
+            self.model = str(attributes["model"])
+            self.data_digest = str(attributes["data_digest"])
+            self.weights_digest = str(attributes["weights_digest"])
+            self.versions = str(attributes["versions"])
+            self.geometry = str(attributes["geometry"])
+            self.target = str(attributes["target"])
+            self.parameters = int(attributes["parameters"])
+            self.first, self.images = int(attributes["first"]), int(attributes["images"])
+            self.explainers = [str(name) for name in attributes["explainers"]]
+            self.image_ids = list(np.char.decode(self._file["image_id"][:], "utf-8"))
+            self.labels = self._file["label"][:]
+            self.predicted = self._file["predicted"][:]
+            self.sampled = "row" in self._file
+            whole = np.arange(self.first, self.first + len(self.labels))
+            self.rows = self._file["row"][:] if self.sampled else whole
+        except (OSError, KeyError) as error:
+            raise UserError(
+                f"{path} is not a complete heatmap file ({error}); delete it and extract again"
+            ) from error
+
+    def __enter__(self) -> "HeatmapFile":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def maps(self, explainer: str, start: int, stop: int) -> np.ndarray:
+        """Raw maps of one explainer, float32 (stop - start, h, w)."""
+        if explainer not in self.explainers:
+            raise UserError(
+                f"{self.path} has no {explainer!r} maps; it has {', '.join(self.explainers)}"
+            )
+        return self._file[explainer][start:stop]

@@ -1,0 +1,109 @@
+"""What a network sees in one picture: class probabilities, and maps of every explainer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..common.cli import UserError
+from ..data.images import InputTransform
+from ..data.pictures import central_square
+from ..networks.checkpoints import convert, read_checkpoint
+from ..networks.generic import channels_first
+from ..networks.weights import load_strictly, load_weights, read_spec
+from ..networks.zoo import ModelSpec, build, feature_layer, find
+from .explainers import EXPLAINERS, explain
+from .features import differentiate_head
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Of one picture.
+
+    probabilities: softmax of the logits, float64 (classes,).  target: class that is explained.
+    maps: raw map of each explainer, float32 (h, w), at the feature map's resolution.
+    """
+
+    probabilities: np.ndarray
+    target: int
+    maps: dict[str, np.ndarray]
+
+    def top(self, count: int) -> list[int]:
+        """The most probable classes, best first."""
+        return np.argsort(-self.probabilities, kind="stable")[:count].tolist()
+
+
+def load_network(path: Path | str, name: str | None = None) -> tuple[nn.Module, ModelSpec]:
+    """A network in evaluation mode, from a weights file of the pipeline or a published checkpoint.
+
+    name: its name in the zoo; a checkpoint needs one, a weights file knows its network.
+    Raises UserError when the file is neither, or holds another network than `name`.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"weights file {path} does not exist")
+    try:
+        spec, _ = read_spec(path)
+    except UserError:
+        if name is None:
+            raise
+        spec = find(name)
+        model = build(spec)
+        load_strictly(model, convert(read_checkpoint(path), model, spec, str(path)), str(path))
+        return model.eval(), spec
+    if name is not None and _identity(find(name)) != _identity(spec):
+        kind = f"{spec.family} {'with' if spec.dcls else 'without'} DCLS"
+        raise UserError(
+            f"{path} does not hold {name} but another network ({kind}, "
+            f"{spec.num_classes} classes); leave out --model to take what it holds"
+        )
+    return load_weights(path)[:2]
+
+
+def _identity(spec: ModelSpec) -> tuple:
+    """What makes a network the one of a name: not its classes, nor the settings of its DCLS."""
+    return spec.family, spec.arguments, spec.micro, spec.dcls is None
+
+
+def network_input(picture: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
+    """float32 (3, crop, crop), normalised, of a picture (height, width, 3) of any shape.
+
+    `released`: the family's resize and centre crop, undistorted. `full`: all of the picture,
+    squeezed to a square.
+    """
+    # The centre crop lies inside the square, and a very long picture need not be resized whole.
+    seen = picture if geometry == "full" else central_square(picture)
+    return transform(seen, geometry)
+
+
+def explain_picture(
+    model: nn.Module,
+    spec: ModelSpec,
+    picture: np.ndarray,
+    explainers: list[str],
+    target: int | None = None,
+    geometry: str = "released",
+) -> Explanation:
+    """Run a network on one picture, uint8 (height, width, 3), and explain one class.
+
+    model: prepared for inference.  target: the class; None is the predicted one.
+    Raises UserError on an unknown explainer or class, and when activations are not finite.
+    """
+    for name in explainers:
+        if name not in EXPLAINERS:
+            raise UserError(f"unknown explainer {name!r}; known are {', '.join(EXPLAINERS)}")
+    if target is not None and not 0 <= target < spec.num_classes:
+        raise UserError(f"there is no class {target}: the network has {spec.num_classes}")
+    inputs = torch.from_numpy(network_input(picture, spec.transform, geometry))[None]
+    layer = feature_layer(model, spec)
+    chosen = (lambda logits: logits.argmax(1)) if target is None else torch.tensor([target])
+    found = differentiate_head(model, layer, inputs, chosen, channels_first(model))
+    if not (found.activation.isfinite().all() and found.gradient.isfinite().all()):
+        raise UserError("the network's activations on this picture are not finite: no explanation")
+    maps = explain(explainers, found.activation, found.gradient)
+    return Explanation(
+        found.logits[0].double().softmax(0).numpy(),
+        int(found.target),
+        {name: values[0].numpy() for name, values in maps.items()},
+    )

@@ -1,0 +1,197 @@
+"""Others' checkpoints into ours: read without running code, renamed as timm does, nothing lost.
+
+Published checkpoints are pickles, which can run any code when they are opened. They are opened
+here with torch's restricted unpickler: tensors, containers, and the few harmless kinds of ALLOWED.
+"""
+
+import argparse
+import pathlib
+import pickle
+import pickletools
+import re
+import sys
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from timm.models import convnext, fastvit, metaformer
+from torch import Tensor, nn
+
+from ..common.cli import UserError
+from .zoo import ModelSpec
+
+# What a training run leaves in a checkpoint beside tensors: its arguments (timm, ConvNeXt), with
+# paths among them (submitit), and learning rates taken from a numpy array (ConvNeXt's schedule).
+_SCALAR = np.float64(0).__reduce__()[0]
+ALLOWED = [
+    (argparse.Namespace, "argparse.Namespace"),
+    (pathlib.PurePosixPath, "pathlib.PosixPath"),
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    (np.dtype, "numpy.dtype"),
+    (type(np.dtype(np.float64)), "numpy.dtypes.Float64DType"),
+]
+
+# Keys under which training scripts store a network's state, in order of preference: timm's
+# average of the weights, then ConvNeXt's `model`, which is what the authors' loader reads.
+WRAPPERS = ("state_dict_ema", "model", "model_ema", "state_dict")
+
+# timm's renaming of the original repositories' layouts. A ResNet needs none.
+FILTERS = {
+    "convnext": convnext.checkpoint_filter_fn,
+    "convformer": metaformer.checkpoint_filter_fn,
+    "caformer": metaformer.checkpoint_filter_fn,
+    "fastvit": fastvit.checkpoint_filter_fn,
+}
+
+COUNTER = "num_batches_tracked"
+
+
+def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Tensor]:
+    """The state dict in a checkpoint (torch.save's two formats, or safetensors), on the CPU.
+
+    It is looked for under WRAPPERS, else the file itself must be one; which other keys the file
+    has is said on stderr. A `module.` in front of every name is removed.
+
+    source: where the file comes from, named in messages instead of its path.
+    Raises UserError when the file is damaged or no checkpoint, when it wants to run code (naming
+    what it asked for), and when the state dict holds anything but tensors.
+    """
+    source = source or str(path)
+    content = _open(Path(path), source)
+    if not isinstance(content, dict):
+        raise UserError(f"{source} holds a {type(content).__name__}, not a dictionary of tensors")
+    key = next((key for key in WRAPPERS if isinstance(content.get(key), dict)), None)
+    state = content if key is None else content[key]
+    if unused := [str(name) for name in content if key is not None and name != key]:
+        print(f"note: {source}: took {key!r}, left {', '.join(unused)}", file=sys.stderr)
+    strange = [
+        f"{name} ({type(value).__name__})"
+        for name, value in state.items()
+        if not (isinstance(name, str) and isinstance(value, Tensor))
+    ]
+    if strange or not state:
+        raise UserError(
+            f"{source}: {key or 'the file'} is no dictionary of tensors; it holds "
+            f"{', '.join(strange[:10]) or 'nothing'}; looked for under {', '.join(WRAPPERS)}"
+        )
+    if all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return dict(state)
+
+
+def _open(path: Path, source: str):
+    """The content of a file of any of the three formats, which the first bytes tell apart."""
+    with open(path, "rb") as stream:
+        head = stream.read(80)
+    is_zip = head.startswith(b"PK")
+    try:
+        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+            return load_file(path)
+        if is_zip or head.startswith(b"\x80"):
+            with torch.serialization.safe_globals(ALLOWED):
+                # Mapped, so that optimiser states beside the weights are never read.
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except pickle.UnpicklingError as error:
+        if wanted := _wanted(path, str(error)):
+            raise UserError(
+                f"{source} was not loaded: it asks for {wanted}, which no state dict needs and "
+                "which may run code; take the checkpoint from its publisher, or save its tensors "
+                "alone as safetensors if you trust it"
+            ) from error
+        raise _damaged(source, error) from error
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise _damaged(source, error) from error
+    raise UserError(f"{source} is not a checkpoint: it begins with {head[:60]!r}")
+
+
+def _damaged(source: str, error: Exception) -> UserError:
+    reason = str(error).strip().split("\n")[0] or type(error).__name__
+    return UserError(f"{source} is damaged or cut short ({reason}); fetch it again")
+
+
+def _wanted(path: Path, message: str) -> str:
+    """What torch refused by name; else (pickles of a newer protocol) every name in the pickle."""
+    if found := re.search(r"GLOBAL (\S+)", message):
+        return found[1]
+    names, texts, memo, last = [], [], [], ""
+    try:
+        for operation, value, _ in pickletools.genops(_pickled(path)):
+            if operation.name == "MEMOIZE":
+                memo.append(last)
+                continue
+            remembered = operation.name in ("BINGET", "LONG_BINGET")
+            last = memo[value] if remembered else value if isinstance(value, str) else ""
+            texts += [last] if last else []
+            if operation.name == "STACK_GLOBAL":
+                names.append(".".join(texts[-2:]))
+    except (ValueError, LookupError, OSError):
+        pass  # damaged: what was found until there
+    return ", ".join(dict.fromkeys(names))
+
+
+def _pickled(path: Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(next(n for n in archive.namelist() if n.endswith("data.pkl")))
+
+
+def convert(
+    state: dict[str, Tensor], model: nn.Module, spec: ModelSpec, source: str
+) -> dict[str, Tensor]:
+    """A published state dict under timm's names and in timm's shapes, every entry kept.
+
+    Shapes change only by axes of length one (a linear layer that timm writes as 1x1
+    convolution). Batch counters absent beside their statistics are set to zero, with a note:
+    they play no part in evaluation. Whether the result fits is for `weights.load_strictly`.
+
+    model: built from `spec`; only its names and shapes are used.  source: named in messages.
+    Raises UserError when timm's renaming would lose an entry.
+    """
+    expected = model.state_dict()
+    result = {}
+    for name, old in _timm_names(list(state), spec.family, source).items():
+        tensor = state[old]
+        fits = name in expected and _squeezed(expected[name]) == _squeezed(tensor)
+        result[name] = tensor.reshape(expected[name].shape) if fits else tensor
+    absent = [
+        name
+        for name in expected.keys() - result.keys()
+        if name.endswith(COUNTER) and name.replace(COUNTER, "running_mean") in result
+    ]
+    if absent:
+        print(f"note: {source} has no {COUNTER}; {len(absent)} set to 0", file=sys.stderr)
+    return result | {name: torch.zeros_like(expected[name], device="cpu") for name in absent}
+
+
+def _squeezed(tensor: Tensor) -> list[int]:
+    return [length for length in tensor.shape if length != 1]
+
+
+def _timm_names(names: list[str], family: str, source: str) -> dict[str, str]:
+    """New name -> name in the file.
+
+    timm's filters see a one-element tag per name instead of the tensors: they then rename and
+    cannot drop, reshape or look up anything unnoticed (metaformer's looks every name up in the
+    model and fails on the first unknown one, convnext's leaves some out).
+    """
+    if family not in FILTERS:
+        return {name: name for name in names}
+    stand_in = SimpleNamespace(state_dict=_AnyName, head=None)
+    tags = {name: torch.tensor([i]) for i, name in enumerate(names)}
+    renamed = {new: int(tag) for new, tag in FILTERS[family](tags, stand_in).items()}
+    if lost := sorted(set(range(len(names))) - set(renamed.values())):
+        listed = "\n  ".join(names[i] for i in lost[:10])
+        raise UserError(f"{source} is no {family} checkpoint; timm knows no place for\n  {listed}")
+    return {new: names[i] for new, i in renamed.items()}
+
+
+class _AnyName(dict):
+    """A state dict that knows every name."""
+
+    def __missing__(self, _name: str) -> Tensor:
+        return torch.empty(1)

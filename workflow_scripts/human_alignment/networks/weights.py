@@ -1,0 +1,88 @@
+"""Weights files: safetensors with timm's key names and the network's record in the metadata."""
+
+import itertools
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from ..common.cli import UserError
+from ..common.files import written_whole
+from .dcls import position_groups
+from .zoo import ModelSpec, build
+
+RECORD = "human_alignment"  # the metadata entry that holds the network's record and the notes
+
+
+def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes) -> None:
+    """Write a model's state and record. DCLS positions are kept, under every sharer's name.
+
+    `notes` are further metadata that JSON can hold, e.g. where the weights come from.
+    """
+    # Clones: safetensors refuses tensors that share memory, which shared positions do.
+    state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
+    # One entry: safetensors writes several in random order, and equal weights would then have
+    # unequal digests.
+    metadata = {RECORD: json.dumps({"spec": spec.as_dict(), **notes}, sort_keys=True)}
+    with written_whole(path) as partial:
+        save_file(state, partial, metadata)
+
+
+def read_spec(path: Path | str) -> tuple[ModelSpec, dict]:
+    """The network's record and the notes of a weights file, without reading its tensors."""
+    try:
+        with safe_open(path, "pt") as stream:
+            notes = json.loads((stream.metadata() or {})[RECORD])
+        return ModelSpec.from_dict(notes.pop("spec")), notes
+    except FileNotFoundError as error:
+        raise UserError(f"weights file {path} does not exist") from error
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is not a weights file of this pipeline ({error}); "
+            "fetch_checkpoint.py or train_model.py makes one"
+        ) from error
+
+
+def load_weights(path: Path | str) -> tuple[nn.Module, ModelSpec, dict]:
+    """Build the network a weights file holds and load it, strictly. Evaluation mode.
+
+    Returns the model, its record and the file's notes.
+    Raises UserError when the tensors do not fit the record.
+    """
+    spec, notes = read_spec(path)
+    model = build(spec)
+    with safe_open(path, "pt") as stream:
+        state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    load_strictly(model, state, str(path))
+    return model.eval(), spec, notes
+
+
+def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
+    """Load `state` into `model`: same names, same shapes, shared positions equal.
+
+    Raises UserError naming the first ten mismatches and where the state comes from.
+    """
+    expected = model.state_dict()
+    wrong = [f"missing {n} {list(expected[n].shape)}" for n in expected if n not in state]
+    wrong += [f"unknown {n} {list(state[n].shape)}" for n in state if n not in expected]
+    wrong += [
+        f"{n}: {list(state[n].shape)} in the file, {list(expected[n].shape)} in the model"
+        for n in expected
+        if n in state and state[n].shape != expected[n].shape
+    ]
+    if wrong:
+        more = f"\n  and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        listed = "\n  ".join(wrong[:10])
+        raise UserError(f"{source} does not fit this network:\n  {listed}{more}")
+    for first, *others in position_groups(model):
+        for name, shared in itertools.product(others, ("P", "SIG")):
+            one, two = f"{first}.{shared}", f"{name}.{shared}"
+            if one in expected and not torch.equal(state[one], state[two]):
+                raise UserError(
+                    f"{source}: {one} and {two} are shared in this network but differ in "
+                    "the file; the file belongs to a network that does not share positions"
+                )
+    model.load_state_dict(state, strict=True)

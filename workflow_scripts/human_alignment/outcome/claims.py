@@ -1,0 +1,303 @@
+"""The paper's claims, checked on a study's numbers, or on the paper's own: holds or not.
+
+A claim speaks of several networks. Of each, the numbers say yes, no, or nothing (a score is
+missing, or the interval of a difference holds zero); the claim holds, does not, or cannot be said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..common.cli import UserError
+from ..scores.statistics import fisher_interval
+from ..scores.summary import EXPLAINER_NAMES, NETWORK, PAPER_ORDER, explainer_name, full_name
+from .table1 import FEW_IMAGES, table1
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be said"
+NEARLY_ALL = 0.8  # of the networks, where the paper says nearly all
+SEEDS = 3  # trainings of one network in the paper
+METHOD = "threshold_grad_cam"
+CONVNEXTS = PAPER_ORDER[:3]
+FORMERS = ("caformer_s18", "convformer_s18")
+NOT_FASTVIT = (*CONVNEXTS, *FORMERS, "resnet50")
+_KEY = ["comparison", "model", "explainer"]  # of scores/comparisons.csv
+LESS_ACCURATE = ("caformer_s18", "fastvit_sa36")  # with DCLS than without, says the paper
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the numbers say of one network, or of all together.
+
+    agrees: with the claim; None if the numbers leave it open.  numbers: for people.
+    missing: there are no numbers.
+    """
+
+    agrees: bool | None
+    numbers: str
+    missing: bool = False
+
+    def contrary(self) -> "Finding":
+        """The same numbers under the opposite claim."""
+        return Finding(None if self.agrees is None else not self.agrees, self.numbers, self.missing)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim in our words, the paper's sections it is in, and what the numbers say of it.
+
+    needed: how many findings must agree; all of them if None.
+    """
+
+    text: str
+    sections: str
+    findings: Sequence[Finding]
+    needed: int | None = None
+
+    @property
+    def verdict(self) -> str:
+        """HOLDS or FAILS if that is so whatever the open findings turn out to be, else OPEN."""
+        needed = len(self.findings) if self.needed is None else self.needed
+        agree = sum(finding.agrees is True for finding in self.findings)
+        could = agree + sum(finding.agrees is None for finding in self.findings)
+        return HOLDS if agree >= needed else FAILS if could < needed else OPEN
+
+    @property
+    def evidence(self) -> str:
+        """The numbers, by what they say."""
+        kinds = {
+            "as claimed": [f for f in self.findings if f.agrees],
+            "not so": [f for f in self.findings if f.agrees is False],
+            "interval holds zero": [f for f in self.findings if f.agrees is None and not f.missing],
+            "missing": [f for f in self.findings if f.missing],
+        }
+        listed = (
+            f"{kind} ({len(found)}): {', '.join(finding.numbers for finding in found)}"
+            for kind, found in kinds.items()
+            if found
+        )
+        return "; ".join(listed)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Numbers that claims are checked on.
+
+    networks: as `table1`, index model and dcls.  differences: columns difference, low, high in
+    units of the score, index comparison, model, explainer; empty if nothing was compared image by
+    image, and the sign of a difference of scores then decides.
+    """
+
+    networks: pd.DataFrame
+    differences: pd.DataFrame
+
+    @classmethod
+    def of_study(cls, summary: pd.DataFrame, comparisons: pd.DataFrame, ceiling: float | None):
+        """From scores/summary.csv and scores/comparisons.csv, whose unit is rho."""
+        scaled = comparisons.set_index(_KEY)[["difference", "low", "high"]] / (ceiling or 1)
+        return cls(table1(summary).set_index(NETWORK), scaled)
+
+    @classmethod
+    def of_paper(cls, paper: pd.DataFrame, seeds: pd.DataFrame, sizes: pd.Series):
+        """From the paper's Table 1 and its spread over trainings.
+
+        sizes: parameters by model and dcls, which the paper does not give.
+        """
+        networks = paper.set_index(NETWORK).join(sizes.rename("parameters"))
+        spread = seeds.set_index(NETWORK)[["runs", f"{METHOD}_sd"]]
+        networks = networks.join(spread).fillna({"runs": 1})
+        bounds = [f"{name}_{end}" for name in EXPLAINER_NAMES for end in ("low", "high", "n")]
+        none = pd.DataFrame(columns=["difference", "low", "high"])
+        return cls(networks.assign(**dict.fromkeys(bounds, np.nan)), none)
+
+    def value(self, model: str, dcls: int, column: str) -> float:
+        """A number of a network, NaN if there is none."""
+        if (model, dcls) not in self.networks.index or column not in self.networks:
+            return np.nan
+        return float(self.networks[column].astype(float)[(model, dcls)])
+
+    def gain(self, model: str, explainer: str = METHOD) -> Finding:
+        """Is the score higher with DCLS?"""
+        plain, dcls = (self.value(model, d, explainer) for d in (0, 1))
+        name = model if explainer == METHOD else f"{model} ({explainer_name(explainer)})"
+        return self._difference(("dcls - plain", model, explainer), name, dcls - plain)
+
+    def threshold_gain(self, model: str, dcls: int) -> Finding:
+        """Is the score higher with Threshold-Grad-CAM than with Grad-CAM?"""
+        grad_cam, threshold = (self.value(model, dcls, name) for name in EXPLAINER_NAMES)
+        name = full_name(model, dcls)
+        return self._difference(
+            ("threshold_grad_cam - grad_cam", name, METHOD), name, threshold - grad_cam
+        )
+
+    def _difference(self, key: tuple, name: str, difference: float) -> Finding:
+        if key in self.differences.index:
+            difference, low, high = self.differences.loc[key]
+            agrees = True if low > 0 else False if high < 0 else None
+        else:
+            agrees = difference > 0
+        if np.isnan(difference):
+            return Finding(None, name, missing=True)
+        return Finding(agrees, f"{name} {difference:+.4f}")
+
+    def accuracy_gain(self, model: str) -> Finding:
+        """Is top-1 higher with DCLS? Top-1 has no interval: the sign decides."""
+        difference = self.value(model, 1, "top1") - self.value(model, 0, "top1")
+        if np.isnan(difference):
+            return Finding(None, f"top-1 of {model}", missing=True)
+        return Finding(bool(difference > 0), f"top-1 of {model} {difference:+.2f}")
+
+    def random_maps(self, model: str, dcls: int) -> Finding:
+        """Do Grad-CAM maps agree with humans no better than random ones, whose score is zero?"""
+        score, low = (self.value(model, dcls, f"grad_cam{end}") for end in ("", "_low"))
+        name = full_name(model, dcls)
+        if np.isnan(score):
+            return Finding(None, name, missing=True)
+        return Finding(bool((score if np.isnan(low) else low) <= 0), f"{name} {score:.4f}")
+
+    def trend(self, column: str, dcls: tuple[int, ...], logarithm: bool = False) -> Finding:
+        """Does the Threshold-Grad-CAM score rise with a quantity, over these networks?"""
+        known = self.networks[self.networks.index.isin(dcls, level="dcls")]
+        known = known.reindex(columns=[column, METHOD]).astype(float).dropna()
+        x, y = known[column].to_numpy(), known[METHOD].to_numpy()
+        if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
+            return Finding(None, f"a trend over {len(x)} networks", missing=True)
+        r = float(np.corrcoef(np.log10(x) if logarithm else x, y)[0, 1])
+        low, high = fisher_interval(r, len(x))
+        agrees = True if low > 0 else False if high < 0 else None
+        return Finding(agrees, f"r = {r:.2f} [{low:.2f}, {high:.2f}] over {len(x)} networks")
+
+    def no_trade_off(self) -> Finding:
+        """Is there no proof of a score that falls with accuracy, over all networks?"""
+        found = self.trend("top1", (0, 1))
+        return found if found.missing else Finding(found.agrees is not False, found.numbers)
+
+    def beyond_seeds(self, model: str) -> Finding:
+        """Is the gain from DCLS more than twice the standard deviation over its trainings?"""
+        gain = self.value(model, 1, METHOD) - self.value(model, 0, METHOD)
+        runs, spread = (self.value(model, 1, name) for name in ("runs", f"{METHOD}_sd"))
+        if np.isnan(gain) or np.isnan(spread) or runs < SEEDS:
+            return Finding(None, f"{SEEDS} trainings of {model}_dcls", missing=True)
+        numbers = f"{model} {gain:+.4f}, standard deviation {spread:.4f} over {runs:.0f} trainings"
+        return Finding(bool(gain > 2 * spread), numbers)
+
+
+def read_differences(path: Path | str) -> pd.DataFrame:
+    """Read scores/comparisons.csv; a study in which nothing could be compared has no rows.
+
+    Raises UserError when the file is missing or has rows of another kind.
+    """
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read; compare_models.py makes it ({error})") from error
+    columns = [*_KEY, "difference", "low", "high"]
+    missing = [name for name in columns if name not in table]
+    if missing and len(table):
+        raise UserError(f"{path} lacks the column {', '.join(missing)}; it has {list(table)}")
+    return table.reindex(columns=columns)
+
+
+def check(evidence: Evidence) -> list[Claim]:
+    """The paper's claims with what the evidence says of each."""
+    return [*_on_dcls(evidence), *_on_methods(evidence), *_on_trends(evidence)]
+
+
+def _on_dcls(evidence: Evidence) -> list[Claim]:
+    gains = {model: evidence.gain(model) for model in PAPER_ORDER}
+    accuracy = {model: evidence.accuracy_gain(model) for model in PAPER_ORDER}
+    return [
+        Claim(
+            "With DCLS, seven of the eight networks score higher (Threshold-Grad-CAM).",
+            "abstract, 4.2",
+            list(gains.values()),
+            needed=7,
+        ),
+        Claim(
+            "FastViT-SA24 is the exception: it scores no higher with DCLS.",
+            "4.2",
+            [gains["fastvit_sa24"].contrary()],
+        ),
+        Claim(
+            "The ConvNeXts score higher with DCLS under both methods.",
+            "4.2",
+            [evidence.gain(m, e) for e in EXPLAINER_NAMES for m in CONVNEXTS],
+        ),
+        Claim(
+            "CAFormer and ConvFormer score higher with DCLS (Threshold-Grad-CAM).",
+            "4.2",
+            [gains[model] for model in FORMERS],
+        ),
+        Claim(
+            "DCLS makes every network but CAFormer-S18 and FastViT-SA36 more accurate.",
+            "4.2",
+            [f.contrary() if m in LESS_ACCURATE else f for m, f in accuracy.items()],
+        ),
+        Claim(
+            "Outside FastViT, DCLS raises both accuracy and score (Threshold-Grad-CAM).",
+            "5",
+            [f for model in NOT_FASTVIT for f in (accuracy[model], gains[model])],
+        ),
+    ]
+
+
+def _on_methods(evidence: Evidence) -> list[Claim]:
+    formers = [(model, dcls) for model in FORMERS for dcls in (0, 1)]
+    every = [(model, dcls) for model in PAPER_ORDER for dcls in (0, 1)]
+    nearly_all = int(np.ceil(NEARLY_ALL * len(every)))
+    return [
+        Claim(
+            "Grad-CAM maps of CAFormer and ConvFormer are no better than random ones.",
+            "abstract, 2.3, 4.2",
+            [evidence.random_maps(*network) for network in formers],
+        ),
+        Claim(
+            "Threshold-Grad-CAM raises the scores of CAFormer and ConvFormer.",
+            "abstract, 2.3, 4.2",
+            [evidence.threshold_gain(*network) for network in formers],
+        ),
+        Claim(
+            "Threshold-Grad-CAM raises the score of nearly all networks "
+            f"(read as {nearly_all} of {len(every)}).",
+            "abstract",
+            [evidence.threshold_gain(*network) for network in every],
+            needed=nearly_all,
+        ),
+    ]
+
+
+def _on_trends(evidence: Evidence) -> list[Claim]:
+    return [
+        Claim(
+            "Of the networks without DCLS, larger ones score higher (Threshold-Grad-CAM against "
+            "the logarithm of size).",
+            "appendix D",
+            [evidence.trend("parameters", (0,), logarithm=True)],
+        ),
+        Claim(
+            "No trade-off: scores (Threshold-Grad-CAM) are not seen to fall as accuracy rises.",
+            "5",
+            [evidence.no_trade_off()],
+        ),
+        Claim(
+            "Training anew changes little: ConvNeXt-T gains more from DCLS than twice the standard "
+            f"deviation over {SEEDS} trainings.",
+            "5",
+            [evidence.beyond_seeds("convnext_tiny")],
+        ),
+    ]
+
+
+def as_table(claims: list[Claim]) -> pd.DataFrame:
+    """Columns claim, sections, verdict, evidence: a row per claim."""
+    names = ("text", "sections", "verdict", "evidence")
+    table = pd.DataFrame({name: [getattr(c, name) for c in claims] for name in names})
+    return table.rename(columns={"text": "claim"})
+
+
+def few_images(networks: pd.DataFrame) -> list[str]:
+    """Names of networks with a score from fewer than FEW_IMAGES images."""
+    counts = networks[[f"{name}_n" for name in EXPLAINER_NAMES]].astype(float).min(axis=1)
+    return [full_name(*network) for network in counts[counts < FEW_IMAGES].index]

@@ -1,0 +1,153 @@
+"""Figures of the comparisons: paired differences on the same images, accuracy against score."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..scores.summary import explainer_name, explainer_order, model_order, scores_of
+from .labels import place_labels
+from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead, score_label
+
+SIGNIFICANT = 0.05  # of the corrected p-value, two-sided
+EXPLAINER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito's
+TITLES = {
+    "dcls - plain": "with DCLS minus without",
+    "threshold_grad_cam - grad_cam": "Threshold-Grad-CAM minus Grad-CAM",
+}
+
+
+@mpl.rc_context(STYLE)
+def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
+    """A panel per comparison: mean paired difference of rho and its 95 % interval.
+
+    Filled marks have a corrected p below 0.05; the numbers at the right are probabilities of
+    superiority. table: scores/comparisons.csv.
+    """
+    kinds = [kind for kind in TITLES if kind in set(table["comparison"])]
+    if not kinds:
+        figure = new_figure(1.5, [note])
+        say_instead(figure.subplots(), "No two networks or explainers can be compared.")
+        return figure
+    sizes = {kind: _rows(table[table["comparison"] == kind]) for kind in kinds}
+    heights = [max(3, sum(len(part) for _, part in rows)) for rows in sizes.values()]
+    remark = "Filled: Wilcoxon signed-rank p < 0.05 after Holm. Right: share of images on which "
+    remark += "the first is closer to the human map."
+    figure = new_figure(0.6 + 0.16 * sum(heights) + 0.5 * len(kinds), [remark, note])
+    panels = figure.subplots(len(kinds), squeeze=False, height_ratios=heights)[:, 0]
+    shown = dict.fromkeys(
+        name for name in explainer_order(table) if name in set(table["explainer"])
+    )
+    colours = dict(zip(shown, EXPLAINER_COLOURS * len(shown), strict=False))
+    for axes, kind in zip(panels, kinds, strict=True):
+        axes.set_title(TITLES[kind])
+        _draw_differences(axes, sizes[kind], colours)
+    panels[-1].set_xlabel("difference of Spearman's ρ on the same\nimages, 95 % interval")
+    handles = [
+        Line2D([], [], marker="o", ms=3.5, linewidth=0.8, color=colour, label=explainer_name(name))
+        for name, colour in colours.items()
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    return figure
+
+
+def _rows(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Models in the paper's order, each with its rows."""
+    return [(name, table[table["model"] == name]) for name in model_order(table)]
+
+
+def _draw_differences(axes: Axes, rows: list[tuple[str, pd.DataFrame]], colours: dict) -> None:
+    place, ticks = 0, []
+    for _, part in rows:
+        ticks.append(place + (len(part) - 1) / 2)
+        for one in part.itertuples():
+            colour = colours[one.explainer]
+            fill = colour if one.p_holm < SIGNIFICANT else "white"
+            axes.plot([one.low, one.high], [place, place], color=colour, linewidth=0.8)
+            axes.plot(one.difference, place, "o", ms=3.5, color=colour, markerfacecolor=fill)
+            axes.annotate(
+                f"{one.superiority:.2f}", (1, place), xycoords=("axes fraction", "data"),
+                xytext=(2, 0), textcoords="offset points", va="center", color=GREY,
+            )  # fmt: skip
+            place += 1
+        place += 0.4
+    axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    axes.set_yticks(ticks, [name for name, _ in rows])
+    axes.set_ylim(place - 0.4, -1)
+    axes.tick_params(axis="y", length=0)
+
+
+@mpl.rc_context(STYLE)
+def accuracy_against_score(
+    summary: pd.DataFrame, correlations: pd.DataFrame, note: str = ""
+) -> Figure:
+    """A panel per explainer of the paper: top-1 against score, with their correlation.
+
+    Fel et al. (2022) found more accurate networks less aligned. summary: scores/summary.csv.
+    correlations: scores/correlations.csv.
+    """
+    names = [name for name in ("grad_cam", "threshold_grad_cam")
+             if name in set(summary["explainer"])]  # fmt: skip
+    names = names or explainer_order(summary)[:1]
+    known = summary.dropna(subset=["top1", "score"])
+    figure = new_figure(0.4 + 2.7 * len(names), [note], WIDTH)
+    panels = figure.subplots(len(names), squeeze=False)[:, 0]
+    drawn = []
+    for axes, name in zip(panels, names, strict=True):
+        axes.set_title(f"{explainer_name(name)}\n{_in_words(correlations, name)}")
+        part = known[known["explainer"] == name]
+        if part.empty:
+            say_instead(axes, "No network has both a measured top-1 and a score.")
+            continue
+        drawn.append((axes, _points(axes, part, summary)))
+        axes.set_ylabel(f"score\n({score_label(summary)})")
+        axes.set_xlabel("top-1 accuracy (%)")
+    handles = [
+        Line2D([], [], marker="o", linestyle="", ms=3.5, color=COLOURS[dcls], label=LEGEND[dcls])
+        for dcls in (0, 1)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    figure.draw_without_rendering()
+    for axes, places in drawn:
+        _name_networks(axes, places)
+    return figure
+
+
+def _points(axes: Axes, part: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[tuple]]:
+    """Draw the networks, a line between the two of one name; their places by name."""
+    explainer = part["explainer"].iloc[0]
+    places: dict[str, list[tuple]] = {}
+    for dcls in (0, 1):
+        scores = scores_of(summary, explainer, dcls)
+        means = part[part["dcls"] == dcls].groupby("model")["top1"].mean()
+        for model in scores.index.intersection(means.index):
+            place = means[model], scores.loc[model, "score"]
+            axes.plot(*place, "o", ms=3.5, color=COLOURS[dcls])
+            places.setdefault(model, []).append(place)
+    for ends in places.values():
+        axes.plot(*np.transpose(ends), color=GREY, linewidth=0.6, alpha=0.6, zorder=1)
+    axes.margins(0.15)
+    return places
+
+
+def _name_networks(axes: Axes, places: dict[str, list[tuple]]) -> None:
+    """Each name once, at the network without DCLS where there is one, off marks and lines."""
+    lines = [np.linspace(ends[0], ends[-1], 40) for ends in places.values()]
+    first = np.array([ends[0] for ends in places.values()])
+    place_labels(axes, first, list(places), np.concatenate(lines))
+
+
+def _in_words(correlations: pd.DataFrame, explainer: str) -> str:
+    """Both correlations of top-1 with the score over all networks, and their intervals."""
+    chosen = correlations[
+        (correlations["explainer"] == explainer)
+        & (correlations["models"] == "all")
+        & (correlations["quantity"] == "top1")
+    ].dropna(subset="value")
+    words = []
+    for one in chosen.itertuples():
+        interval = "" if pd.isna(one.low) else f" ({one.low:.2f} to {one.high:.2f})"
+        words.append(f"{one.method.capitalize()} {one.value:.2f}{interval}")
+    return "\n".join(words).replace("-", "−") or "no correlation: too few networks"

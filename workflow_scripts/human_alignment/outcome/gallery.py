@@ -1,0 +1,252 @@
+"""The gallery page: a sample of a study's images, with the maps and scores of every run.
+
+The page holds raw maps at the resolution of the feature map, one byte a value, and the browser
+enlarges and colours them: 16 networks x 8 explainers cost an image 8 kB. Maps of the input's own
+size are averaged to 28 x 28. Scores are those of the score files, never computed again.
+"""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import simplejpeg
+from PIL import Image
+
+from ..common.cli import UserError
+from ..data.classes import class_names
+from ..data.data_file import DataFile
+from ..data.images import present
+from ..heatmaps.heatmap_file import HeatmapFile
+from ..scores.protocol import THRESHOLDED, Protocol
+from ..scores.scoring import check_belong_together
+from ..scores.spearman import OK
+from ..scores.summary import explainer_name
+from .overlays import COLOUR_MAP
+from .pages import as_data, as_text, fill
+
+PAGE_LIMIT = 25_000_000  # bytes: what phones open and mail servers still take
+NOT_SAMPLED = "not in the sample"  # in place of a status, where an explainer has no map
+_JPEG_QUALITY = 85
+_LARGEST = 28  # side of the maps held; those of the last feature map are smaller
+_LOOK = ("resize", "normalisation", "threshold", "below_threshold")  # fields the browser applies
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Which images of a data file a page shows.
+
+    index: their rows in the file, rising.  sentence: how they were drawn, for readers.
+    """
+
+    index: list[int]
+    sentence: str
+
+    @classmethod
+    def draw(cls, total: int, count: int, seed: int, first: Iterable[int] = ()) -> "Sample":
+        """`count` of `total` rows at random without replacement; all where that is fewer.
+
+        first: rows to be drawn before any others; they must be a random sample themselves.
+        """
+        if count >= total:
+            return cls(list(range(total)), f"All {total:,} images of the study.")
+        random, first = np.random.default_rng(seed), sorted(first)
+        others = np.setdiff1d(np.arange(total), first)
+        drawn = random.choice(first, min(count, len(first)), replace=False).tolist()
+        drawn += random.choice(others, count - len(drawn), replace=False).tolist()
+        return cls(
+            sorted(map(int, drawn)),
+            f"{count:,} of the study's {total:,} images, drawn at random without replacement "
+            f"(seed {seed}), so that they stand for all of them.",
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Heatmaps of one run and their scores. A run has several where some explainers are sampled.
+
+    The run's name is in the path of its scores: `<model>/<run>.csv`, `<model>/<run>.<part>.csv`.
+    """
+
+    heatmaps: HeatmapFile
+    scores: Path
+
+    @property
+    def run(self) -> tuple[str, str]:
+        """Model and run."""
+        return self.scores.parent.name, self.scores.name.split(".")[0]
+
+    def maps(self, explainer: str, rows: list[int]) -> np.ndarray:
+        """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""
+        place = {int(row): i for i, row in enumerate(self.heatmaps.rows)}
+        blank = np.full_like(self.heatmaps.maps(explainer, 0, 1), np.nan)
+        found = [
+            self.heatmaps.maps(explainer, place[row], place[row] + 1) if row in place else blank
+            for row in rows
+        ]
+        return np.concatenate(found)
+
+
+def sampled_rows(parts: list[Part]) -> set[int]:
+    """Rows that every part with a sample of the images has; none if no part is sampled."""
+    samples = [set(part.heatmaps.rows.tolist()) for part in parts if part.heatmaps.sampled]
+    return set.intersection(*samples) if samples else set()
+
+
+def _text64(values: np.ndarray | bytes) -> str:
+    return base64.b64encode(bytes(values)).decode()
+
+
+def quantise(maps: np.ndarray) -> np.ndarray:
+    """Maps (n, h, w), each from its minimum to its maximum, as uint8 levels 0 to 255.
+
+    A map that is constant or not finite is 0 throughout.
+    """
+    maps = np.asarray(maps, np.float64)
+    finite = np.isfinite(maps).all(axis=(1, 2), keepdims=True)
+    maps = np.where(finite, maps, 0)
+    low = maps.min(axis=(1, 2), keepdims=True)
+    span = maps.max(axis=(1, 2), keepdims=True) - low
+    return np.rint(255 * (maps - low) / np.where(span > 0, span, 1)).astype(np.uint8)
+
+
+def floors(maps: np.ndarray) -> list[float | None]:
+    """Minimum over maximum of each map: where level 0 lies once the maximum is one.
+
+    None for a map without a positive value: divided by its maximum, nothing is left of it.
+    """
+    tops, lows = maps.max(axis=(1, 2)), maps.min(axis=(1, 2))
+    return [
+        round(float(low / top), 4) if np.isfinite(low) and top > 0 else None
+        for low, top in zip(lows, tops, strict=True)
+    ]
+
+
+def reduced(maps: np.ndarray, side: int = _LARGEST) -> np.ndarray:
+    """Maps (n, h, w) larger than `side`, averaged over areas to (n, side, side)."""
+    if max(maps.shape[1:]) <= side:
+        return maps
+    pictures = (Image.fromarray(np.asarray(one, np.float32)) for one in maps)
+    return np.stack([np.asarray(p.resize((side, side), Image.Resampling.BOX)) for p in pictures])
+
+
+def packed_maps(maps: np.ndarray, explainer: str, protocol: Protocol) -> dict:
+    """Raw maps (n, h, w) of one explainer as the page holds them."""
+    maps = reduced(maps)
+    packed = {"shape": maps.shape[1:], "levels": _text64(quantise(maps).tobytes())}
+    if explainer in THRESHOLDED and protocol.normalisation == "max":
+        packed["floors"] = floors(maps)
+    return packed
+
+
+def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[str, list]:
+    """By explainer, of each image: rho to four digits, or a status word where it is undefined.
+
+    Raises UserError when the scores lack an explainer, or an image that has a heatmap.
+    """
+    columns = ["image_id", "explainer", "rho", "status"]
+    table = pd.read_csv(part.scores, usecols=columns, dtype={"image_id": str})
+    expected = set(image_ids).intersection(part.heatmaps.image_ids)
+    found = {}
+    for explainer in explainers:
+        rows = table[table["explainer"] == explainer].set_index("image_id")
+        missing = expected.difference(rows.index)
+        if missing:
+            raise UserError(
+                f"{part.scores} has no {explainer} score of image {min(missing)} (and of "
+                f"{len(missing) - 1} more); score the heatmaps again"
+            )
+        rows = rows.reindex(image_ids).fillna({"status": NOT_SAMPLED})
+        found[explainer] = [
+            round(float(rho), 4) if status == OK else str(status)
+            for rho, status in zip(rows["rho"], rows["status"], strict=True)
+        ]
+    return found
+
+
+def packed_run(
+    parts: list[Part], explainers: list[str], rows: list[int], ids: list[str], protocol: Protocol
+) -> dict:
+    """One run as the page holds it. rows, ids: of the images shown."""
+    model, run = parts[0].run
+    maps, rho = {}, {}
+    for part in parts:
+        names = [name for name in part.heatmaps.explainers if name in explainers]
+        maps |= {name: packed_maps(part.maps(name, rows), name, protocol) for name in names}
+        rho |= read_rho(part, names, ids)
+    return {"model": model, "run": run, "maps": maps, "rho": rho}
+
+
+def packed_images(data: DataFile, index: list[int]) -> list[dict]:
+    """The images as the study shows them, each a JPEG."""
+    size = data.image_size
+    return [
+        {
+            "id": data.image_ids[i],
+            "label": int(data.labels[i]),
+            "jpeg": _text64(
+                simplejpeg.encode_jpeg(present(data.images(i, i + 1)[0], size), _JPEG_QUALITY)
+            ),
+        }
+        for i in index
+    ]
+
+
+def common_explainers(runs: list[list[Part]]) -> list[str]:
+    """Explainers that every run has, in the order of the first."""
+    names = [[name for part in parts for name in part.heatmaps.explainers] for parts in runs]
+    return [name for name in names[0] if all(name in others for others in names)]
+
+
+def contents(
+    data: DataFile, parts: list[Part], sample: Sample, protocol: Protocol, study: str
+) -> dict:
+    """All that the page shows. Runs stand in the order of their first part."""
+    for part in parts:
+        check_belong_together(data, part.heatmaps, protocol)
+    runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
+    explainers = common_explainers(runs)
+    rows = sample.index
+    human = np.concatenate([data.human_maps(row, row + 1) for row in rows])
+    names = class_names(data.num_classes)
+    images = packed_images(data, rows)
+    ids = [image["id"] for image in images]
+    colours = np.asarray(mpl.colormaps[COLOUR_MAP](np.arange(256), bytes=True))[:, :3]
+    return {
+        "study": study,
+        "size": data.image_size,
+        "colours": _text64(colours.tobytes()),
+        "look": {field: getattr(protocol, field) for field in _LOOK},
+        "classes": {label: names[label] for label in sorted({i["label"] for i in images})},
+        "explainers": [
+            {"id": name, "name": explainer_name(name), "thresholded": name in THRESHOLDED}
+            for name in explainers
+        ],
+        "images": images,
+        "human": {"shape": human.shape[1:], "levels": _text64(quantise(human).tobytes())},
+        "runs": [packed_run(parts, explainers, rows, ids, protocol) for parts in runs],
+    }
+
+
+def page(held: dict, sentences: list[str]) -> str:
+    """The whole page. sentences: what stands under the title, with how the sample was drawn.
+
+    Raises UserError when it would be larger than `PAGE_LIMIT`.
+    """
+    html = fill(
+        "gallery.html",
+        study=as_text(held["study"]),
+        about="".join(f"<p>{as_text(sentence)}</p>" for sentence in sentences if sentence),
+        data=as_data(held),
+    )
+    size, count = len(html.encode()), len(held["images"])
+    if size > PAGE_LIMIT:
+        raise UserError(
+            f"the gallery of {count} images takes {size / 1e6:.0f} MB, over the limit of "
+            f"{PAGE_LIMIT / 1e6:.0f} MB; about {int(count * PAGE_LIMIT / size)} images fit: lower "
+            "gallery.images"
+        )
+    return html

@@ -1,0 +1,104 @@
+"""What the conventions of the score do to it: threshold sweep and sensitivity to each field."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..scores.summary import explainer_name, explainer_order, model_order
+from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead
+
+COLUMNS = 4  # panels of the sweep side by side
+
+
+@mpl.rc_context(STYLE)
+def threshold_sweep(table: pd.DataFrame, choices: pd.DataFrame, label: str, usual: float,
+                    note: str = "") -> Figure:  # fmt: skip
+    """A panel per model: score against threshold, 95 % band, without and with DCLS.
+
+    table: model, dcls, run, threshold, score, low, high; several runs are averaged.
+    choices: model, dcls, best (threshold). usual: the protocol's threshold. label: of the score.
+    """
+    models = model_order(table)
+    rows = -(-len(models) // COLUMNS)
+    width = max(WIDTH, 1.75 * min(len(models), COLUMNS))
+    figure = new_figure(0.5 + 1.45 * rows, [note], width)
+    grid = figure.subplots(rows, min(len(models), COLUMNS), sharex=True, squeeze=False)
+    for axes, model in zip(grid.flat, models, strict=False):
+        axes.set_title(model)
+        axes.axvline(usual, color=GREY, linewidth=0.6, linestyle=":")
+        for dcls in (0, 1):
+            part = table[(table["model"] == model) & (table["dcls"] == dcls)]
+            best = choices[(choices["model"] == model) & (choices["dcls"] == dcls)]["best"]
+            _curve(axes, part, best.dropna(), dcls)
+        if not axes.lines[1:]:
+            say_instead(axes, "no score")
+    for axes in grid.flat[len(models) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel(label.replace(" / ", "\n/ "))
+    for axes in grid.flat[max(0, len(models) - grid.shape[1]) : len(models)]:
+        axes.set_xlabel("threshold\n(share of maximum)")
+        axes.xaxis.set_tick_params(labelbottom=True)
+    handles = [Line2D([], [], color=COLOURS[dcls], label=LEGEND[dcls]) for dcls in (0, 1)]
+    handles += [
+        Line2D([], [], marker="v", linestyle="", ms=4, color=GREY, label="best"),
+        Line2D([], [], color=GREY, linewidth=0.6, linestyle=":", label=f"protocol's, {usual:g}"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4 if width > 5 else 2)
+    return figure
+
+
+def _curve(axes: Axes, part: pd.DataFrame, best: pd.Series, dcls: int) -> None:
+    """One network's mean curve over its runs, with a mark at the mean best threshold."""
+    curve = part.dropna(subset="score").groupby("threshold")[["score", "low", "high"]].mean()
+    if curve.empty:
+        return
+    axes.plot(curve.index, curve["score"], color=COLOURS[dcls], linewidth=1)
+    axes.fill_between(
+        curve.index, curve["low"], curve["high"], color=COLOURS[dcls], alpha=0.25, linewidth=0
+    )
+    if len(best):
+        height = np.interp(best.mean(), curve.index, curve["score"])
+        axes.plot(best.mean(), height, "v", ms=4, color=COLOURS[dcls], markeredgecolor="black",
+                  markeredgewidth=0.4, zorder=3)  # fmt: skip
+
+
+@mpl.rc_context(STYLE)
+def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
+    """A panel per explainer: how far each field of the protocol moves each network's score.
+
+    table: model, dcls, run, field, value, explainer, difference.
+    """
+    known = table.dropna(subset="difference")
+    explainers = [name for name in explainer_order(table) if name in set(known["explainer"])]
+    fields = list(dict.fromkeys(zip(table["field"], table["value"].astype(str), strict=True)))
+    if not explainers:
+        figure = new_figure(1.5, [note])
+        say_instead(figure.subplots(), "No score changes: the two protocols are the same here.")
+        return figure
+    height = 0.7 + len(explainers) * (0.35 + 0.24 * len(fields))
+    figure = new_figure(height, [note])
+    panels = figure.subplots(len(explainers), sharex=True, squeeze=False)[:, 0]
+    for axes, explainer in zip(panels, explainers, strict=True):
+        axes.set_title(explainer_name(explainer))
+        axes.axvline(0, color=GREY, linewidth=0.6)
+        for place, (field, _) in enumerate(fields):
+            part = known[(known["explainer"] == explainer) & (known["field"] == field)]
+            for dcls in (0, 1):
+                moved = part[part["dcls"] == dcls].groupby("model")["difference"].mean()
+                spread = (np.arange(len(moved)) - (len(moved) - 1) / 2) * 0.03
+                shift = (dcls - 0.5) * 0.34
+                axes.plot(moved, place + shift + spread, "o", ms=2.5, color=COLOURS[dcls])
+        names = [field if value == "paper" else f"{field}: {value}" for field, value in fields]
+        axes.set_yticks(range(len(fields)), [name.replace("_", " ") for name in names])
+        axes.set_ylim(len(fields) - 0.5, -0.5)
+    panels[-1].set_xlabel(f"change of the score\n({label})")
+    handles = [
+        Line2D([], [], marker="o", linestyle="", ms=3, color=COLOURS[dcls], label=LEGEND[dcls])
+        for dcls in (0, 1)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    return figure

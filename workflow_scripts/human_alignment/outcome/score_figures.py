@@ -1,0 +1,291 @@
+"""Figures 2, 3 and 4 from the summary of all scores, and the style that all figures share."""
+
+import argparse
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ..common.cli import UserError
+from ..common.files import written_whole
+from ..scores.statistics import fisher_interval
+from ..scores.summary import (
+    EXPLAINER_NAMES,
+    explainer_name,
+    human_ceiling,
+    model_order,
+    read_summary,
+    scores_of,
+)
+from .labels import place_labels
+
+WIDTH = 3.4  # inches: one column of a two-column page
+COLOURS = ("#0072B2", "#E69F00")  # without, with DCLS: two of Okabe and Ito's colours
+LEGEND = ("without DCLS", "with DCLS")
+GREY = "0.35"
+STYLE = {
+    "font.size": 7,  # the smallest text anywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib: same figure on every machine
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.dpi": 200,
+    "text.hinting": "none",  # letters as wide in PNG as in PDF, so that labels fit in both
+    "pdf.fonttype": 42,  # text stays text
+    "svg.hashsalt": "human_alignment",
+}
+_METADATA = {  # nothing that changes from run to run
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
+METHOD = "threshold_grad_cam"  # of Figures 2 and 4
+
+
+def new_figure(height: float, notes: list[str], width: float = WIDTH) -> Figure:
+    """An empty figure, in inches; it grows by the notes, which stand small at its bottom."""
+    lines = [line for note in notes for line in textwrap.wrap(note, int(width * 17))]
+    room = (len(lines) * 7 * 1.2 + 3) / 72 if lines else 0
+    figure = Figure(figsize=(width, height + room), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.text(0.02, 0.01, "\n".join(lines), va="bottom", color=GREY, linespacing=1.1)
+    share = room / (height + room)
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    return figure
+
+
+def save(figure: Figure, paths: list[Path]) -> None:
+    """Write a figure to each path in the format of its ending: .png (200 dpi), .pdf or .svg.
+
+    The same figure gives the same bytes. Raises UserError on any other ending.
+    """
+    paths = [Path(path) for path in paths]
+    for path in paths:
+        if path.suffix not in _METADATA:
+            raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}")
+    for path in paths:
+        with written_whole(path) as partial, mpl.rc_context(STYLE):
+            figure.savefig(partial, dpi=200, metadata=_METADATA[path.suffix])
+
+
+def say_instead(axes: Axes, sentence: str) -> None:
+    """Put a sentence where a plot would be that cannot be drawn; it makes no room for itself."""
+    axes.set_axis_off()
+    text = textwrap.fill(sentence, 48, break_on_hyphens=False)
+    style = {"ha": "center", "va": "center", "color": GREY, "in_layout": False}
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, **style)
+
+
+def _only_words(sentence: str, note: str) -> Figure:
+    """A small figure that says what it would have shown and cannot."""
+    figure = new_figure(1.5, [note])
+    say_instead(figure.subplots(), sentence)
+    return figure
+
+
+def score_label(summary: pd.DataFrame) -> str:
+    """What a score is, for an axis."""
+    ceiling = human_ceiling(summary)
+    return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
+
+
+def _bars(part: pd.DataFrame) -> np.ndarray:
+    """Lengths (2, n) of interval bars below and above each score; NaN where there is none."""
+    below, above = part["score"] - part["low"], part["high"] - part["score"]
+    return np.stack([below, above]).clip(min=0)
+
+
+def _line(start: tuple, end: tuple, samples: int = 80) -> np.ndarray:
+    """Points (samples, 2) along a line."""
+    return np.linspace(start, end, samples)
+
+
+def _text_ink(axes: Axes, texts: list[Text]) -> np.ndarray:
+    """Points (m, 2) in data units all over the given texts."""
+    grid = np.stack(np.meshgrid(np.linspace(0, 1, 40), np.linspace(0, 1, 6)), -1).reshape(-1, 2)
+    corners = [text.get_window_extent().get_points() for text in texts]
+    pixels = [low + grid * (high - low) for low, high in corners]
+    return axes.transData.inverted().transform(np.concatenate(pixels))
+
+
+@mpl.rc_context(STYLE)
+def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
+    """Figure 2: Threshold-Grad-CAM score without DCLS (x) against with DCLS (y), 95 % intervals.
+
+    Models that lack one of the two are named below the figure.
+    """
+    x, y = scores_of(summary, METHOD, 0), scores_of(summary, METHOD, 1)
+    pairs = [name for name in x.index if name in y.index]
+    alone = [name for name in model_order(summary) if name not in pairs]
+    if not pairs:
+        return _only_words(
+            "No model has a Threshold-Grad-CAM score both with and without DCLS.", note
+        )
+    x, y = x.loc[pairs], y.loc[pairs]
+    missing = f"Not drawn, for want of a score with or without DCLS: {', '.join(alone)}."
+    figure = new_figure(3.5, [missing if alone else "", note])
+    axes = figure.subplots()
+    bars = {"xerr": _bars(x), "yerr": _bars(y), "elinewidth": 0.8}
+    axes.errorbar(x["score"], y["score"], **bars, fmt="o", ms=4, color=COLOURS[0], zorder=3)
+    axes.set_xlabel(f"score without DCLS\n({score_label(summary)})")
+    axes.set_ylabel(f"score with DCLS\n({score_label(summary)})")
+    axes.set_title("Threshold-Grad-CAM, 95 % intervals")
+    known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
+    corners = _draw_diagonal(axes, *_padded(np.nanmin(known), np.nanmax(known), 0.06))
+    figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    ink = [_line((low, low), (high, high), 160), _text_ink(axes, corners)]
+    for across, up in zip(x.itertuples(), y.itertuples(), strict=True):
+        ink.append(_line((across.low, up.score), (across.high, up.score)))
+        ink.append(_line((across.score, up.low), (across.score, up.high)))
+    place_labels(axes, np.stack([x["score"], y["score"]], -1), pairs, np.concatenate(ink))
+    return figure
+
+
+def _draw_diagonal(axes: Axes, low: float, high: float) -> list[Text]:
+    """Equal axes from low to high, where both are equal, and a word for either side of it."""
+    axes.plot([low, high], [low, high], "--", color=GREY, linewidth=0.8, zorder=1)
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+    axes.set(xticks=ticks, yticks=ticks, xlim=(low, high), ylim=(low, high), aspect="equal")
+    style = {"transform": axes.transAxes, "style": "italic", "color": GREY}
+    return [
+        axes.text(0.02, 0.98, "higher with DCLS", va="top", **style),
+        axes.text(0.98, 0.02, "lower with DCLS", ha="right", **style),
+    ]
+
+
+def _padded(low: float, high: float, share: float) -> tuple[float, float]:
+    """A range widened on both sides by a share of its length, or by a little if it has none."""
+    room = (high - low or 0.1) * share
+    return low - room, high + room
+
+
+@mpl.rc_context(STYLE)
+def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
+    """Figure 3: scores of every model without and with DCLS, 95 % intervals.
+
+    Two panels: Grad-CAM above, Threshold-Grad-CAM below. Where a bar is missing stands so.
+    """
+    models = model_order(summary)
+    figure = new_figure(4.2, [note], max(WIDTH, 0.6 + 0.35 * len(models)))
+    drawn = []
+    for axes, explainer in zip(figure.subplots(2), EXPLAINER_NAMES, strict=True):
+        name = explainer_name(explainer)
+        parts = {dcls: scores_of(summary, explainer, dcls) for dcls in (0, 1)}
+        present = {dcls: part for dcls, part in parts.items() if len(part)}
+        if not present:
+            axes.set_title(name)
+            say_instead(axes, f"No model has a {name} score.")
+            continue
+        absent = [f" (no score {LEGEND[dcls]})" for dcls in parts if dcls not in present]
+        axes.set_title(name + "".join(absent))
+        for dcls, part in present.items():
+            shift = (dcls - 0.5) * 0.4 if len(present) == 2 else 0
+            _draw_bars(axes, part.reindex(models), dcls, shift)
+        axes.axhline(0, color="black", linewidth=0.6)
+        axes.spines["bottom"].set_visible(False)
+        axes.set_ylabel(score_label(summary).replace(" / ", "\n/ "))
+        spare = 0.6 + max(0, 3 - len(models)) / 2  # a lone model's bars need not fill the panel
+        axes.set(xlim=(-spare, len(models) - 1 + spare), xticks=[])
+        drawn.append(axes)
+    if drawn:
+        style = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        drawn[-1].set_xticks(range(len(models)), models, **style)
+        drawn[-1].tick_params(axis="x", length=0)
+        handles = [Patch(color=COLOURS[dcls], label=LEGEND[dcls]) for dcls in (0, 1)]
+        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    figure.draw_without_rendering()
+    return figure
+
+
+def _draw_bars(axes: Axes, part: pd.DataFrame, dcls: int, shift: float) -> None:
+    """One bar per model, `shift` off its place; words where there is no score."""
+    places = np.arange(len(part)) + shift
+    error = {"elinewidth": 0.8, "ecolor": "black"}
+    axes.bar(places, part["score"], 0.38, color=COLOURS[dcls], yerr=_bars(part), error_kw=error)
+    for place in places[part["score"].isna()]:
+        axes.text(place, 0, " no score", rotation=90, ha="center", va="bottom", color=GREY)
+
+
+@mpl.rc_context(STYLE)
+def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
+    """Figure 4: parameters (million, log scale) against Threshold-Grad-CAM score, without DCLS.
+
+    From three models on, with the least-squares line of the score on log10(parameters) and
+    Pearson's r between the two; from four on with r's 95 % interval by Fisher's transformation.
+    """
+    known = scores_of(summary, METHOD, 0).dropna(subset="parameters")
+    if known.empty:
+        sentence = "No model without DCLS has both a Threshold-Grad-CAM score and a known size."
+        return _only_words(sentence, note)
+    figure = new_figure(2.9, [note])
+    axes = figure.subplots()
+    size, score = known["parameters"].to_numpy() / 1e6, known["score"].to_numpy()
+    axes.errorbar(size, score, yerr=_bars(known), fmt="o", ms=4, elinewidth=0.8, color=COLOURS[0])
+    heights = known[["score", "low", "high"]].to_numpy()
+    axes.set_ylim(_padded(np.nanmin(heights), np.nanmax(heights), 0.1))
+    _log_axis(axes, size.min(), size.max())
+    axes.set_xlabel("number of parameters (million, log scale)")
+    axes.set_ylabel(f"score\n({score_label(summary)})")
+    axes.set_title(f"Threshold-Grad-CAM, models without DCLS\n{_correlation(size, score)}")
+    bars = zip(size, known["low"], known["high"], strict=True)
+    ink = [_line((x, low), (x, high)) for x, low, high in bars]
+    if len(size) >= 3 and np.ptp(size) > 0:
+        slope, height = np.polyfit(np.log10(size), score, 1)
+        line = np.geomspace(size.min(), size.max(), 100)
+        fit = np.stack([line, slope * np.log10(line) + height], -1)
+        axes.plot(*fit.T, color=GREY, linewidth=0.8, zorder=1)
+        ink.append(fit)
+    figure.draw_without_rendering()
+    place_labels(axes, np.stack([size, score], -1), list(known.index), np.concatenate(ink))
+    return figure
+
+
+def _log_axis(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic x axis with plain numbers, also where it spans less than a decade."""
+    axes.set_xscale("log")
+    axes.set_xlim(10 ** np.array(_padded(*np.log10([low, high]), 0.15)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _correlation(size: np.ndarray, score: np.ndarray) -> str:
+    """Pearson's r of score and log10(size) in words, or why there is none."""
+    count = len(size)
+    if count < 3 or np.ptp(size) == 0 or np.ptp(score) == 0:
+        return "no trend: fewer than three models" if count < 3 else "no trend: all alike"
+    r = float(np.corrcoef(np.log10(size), score)[0, 1])
+    interval = ""
+    if count > 3 and abs(r) < 1 - 1e-12:
+        low, high = fisher_interval(r, count)
+        interval = f" (95 %: {low:.2f} to {high:.2f})"
+    return f"Pearson r = {r:.2f}{interval}, n = {count}".replace("-", "−")
+
+
+def draw_from_summary(
+    draw: Callable[[pd.DataFrame, str], Figure], description: str, argv: list[str] | None
+) -> None:
+    """What the scripts of these three figures do: read flags and summary, draw, write."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--summary", required=True, type=Path, help="scores/summary.csv")
+    parser.add_argument(
+        "--output", required=True, type=Path, nargs="+", help="one file per format: .png .pdf .svg"
+    )
+    parser.add_argument("--note", default="", help="a sentence to put small below the figure")
+    arguments = parser.parse_args(argv)
+    save(draw(read_summary(arguments.summary), arguments.note), arguments.output)

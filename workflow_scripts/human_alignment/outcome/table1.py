@@ -1,0 +1,240 @@
+"""Table 1, one row per network, beside the paper's numbers where they compare."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..common.cli import UserError
+from ..scores.summary import (
+    EXPLAINER_NAMES,
+    NETWORK,
+    average_runs,
+    causes,
+    explainer_name,
+    explainer_order,
+    full_name,
+    human_ceiling,
+    model_order,
+    read_checked,
+)
+from .markup import Block
+
+FEW_IMAGES = 100  # a score from fewer is marked
+_MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
+_PAPER_KEY = [f"paper_{name}" for name in NETWORK]
+UNDER_PAPER = "_paper_protocol"  # ends the columns of scores under that protocol
+_INTERVAL = {"": "score", "_low": "low", "_high": "high"}  # suffix in Table 1, average's column
+
+
+def table1(summary: pd.DataFrame) -> pd.DataFrame:
+    """The paper's Table 1 with intervals: one row per network, in its order, plain before DCLS.
+
+    Columns: model, dcls, parameters, top1 (percent), n_images (in the data file), then score,
+    `_low`, `_high` of both explainers; after these runs, top1_sd, and per explainer `_sd`, `_n`
+    (images with a defined score) and a count per cause of an undefined one; of further explainers
+    all of it. Unknown numbers are NaN. `average_runs` says how several runs become one row.
+    """
+    networks = summary.groupby(NETWORK, sort=False)
+    top1 = summary.groupby([*NETWORK, "run"], sort=False)["top1"].first().groupby(NETWORK)
+    averaged = average_runs(summary).set_index(NETWORK)
+    first = {
+        "parameters": networks["parameters"].first(),
+        "top1": top1.mean(),
+        "n_images": networks["n_images"].max(),
+    }
+    later = {"runs": top1.size(), "top1_sd": top1.std(ddof=1)}
+    whole = ["parameters", "n_images", "runs"]
+    for explainer in explainer_order(summary):
+        part = averaged[averaged["explainer"] == explainer]
+        target = first if explainer in EXPLAINER_NAMES else later
+        target.update({f"{explainer}{suffix}": part[name] for suffix, name in _INTERVAL.items()})
+        counts = ["n", *causes(summary)]
+        later.update({f"{explainer}_{name}": part[name] for name in ["sd", *counts]})
+        whole += [f"{explainer}_{name}" for name in counts]
+    table = pd.DataFrame({**first, **later})
+    table[whole] = table[whole].round().astype("Int64")
+    table = table.reset_index()
+    place = {name: rank for rank, name in enumerate(model_order(summary))}
+    return table.sort_values(
+        NETWORK, key=lambda column: column.map(place) if column.name == "model" else column
+    ).reset_index(drop=True)
+
+
+def read_paper(path: Path | str) -> pd.DataFrame:
+    """Read the paper's Table 1: columns model, dcls, top1 (percent) and one per explainer."""
+    return read_checked(path, ["model"], ["dcls", "top1", *EXPLAINER_NAMES])
+
+
+def read_seeds(path: Path | str) -> pd.DataFrame:
+    """Read the paper's spread over trainings: columns model, dcls, runs, and means and `_sd`."""
+    numbers = [f"{name}{end}" for name in ("top1", "threshold_grad_cam") for end in ("", "_sd")]
+    return read_checked(path, ["model"], ["dcls", "runs", *numbers])
+
+
+def refuse_micro(table: pd.DataFrame, paper: pd.DataFrame) -> None:
+    """Raise UserError if a network with a name of the paper is of a micro size.
+
+    Its scores and the paper's are of different networks on different images.
+    """
+    same = table.merge(paper[NETWORK])
+    small = same[(same["parameters"] < _MICRO).fillna(False)]
+    if len(small):
+        name = full_name(*small[NETWORK].iloc[0])
+        raise UserError(
+            f"{len(small)} networks ({name} first) have fewer than {_MICRO:,} parameters: not "
+            "those of the paper, whose numbers would mislead beside them; leave out --paper"
+        )
+
+
+def add_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
+    """Add the paper's numbers: columns `paper_X`, `X_difference` (ours - paper), `X_verdict`.
+
+    The verdict on a score is `within interval` if the paper's number lies in our 95 % interval,
+    else `differs`; empty where either is missing. Top-1 has no interval here, so no verdict.
+
+    Raises UserError as `refuse_micro` does.
+    """
+    refuse_micro(table, paper)
+    merged = table.merge(paper.add_prefix("paper_"), "left", left_on=NETWORK, right_on=_PAPER_KEY)
+    result = merged.drop(columns=_PAPER_KEY)
+    for name in ["top1", *EXPLAINER_NAMES]:
+        result[f"{name}_difference"] = result[name] - result[f"paper_{name}"]
+    for name in EXPLAINER_NAMES:
+        low, high, theirs = (result[c] for c in (f"{name}_low", f"{name}_high", f"paper_{name}"))
+        verdict = theirs.between(low, high).map({True: "within interval", False: "differs"})
+        result[f"{name}_verdict"] = verdict.where(low.notna() & high.notna() & theirs.notna(), "")
+    return result
+
+
+def read_protocol_scores(path: Path | str) -> pd.DataFrame:
+    """Read scores of the study under another protocol, a row per network, run and explainer."""
+    return read_checked(path, ["model", "run", "explainer"], ["dcls", "score", "low", "high", "n"])
+
+
+def add_paper_protocol(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Add the scores under the `paper` protocol: `X_paper_protocol` with `_low`, `_high`, `_n`.
+
+    scores: of `read_protocol_scores`; several runs are averaged as those of the table are.
+    """
+    averaged = average_runs(scores.assign(parameters=np.nan))
+    for explainer in EXPLAINER_NAMES:
+        part = averaged[averaged["explainer"] == explainer].set_index(NETWORK)
+        wide = part[["score", "low", "high", "sd", "n"]].add_prefix(f"{explainer}{UNDER_PAPER}_")
+        wide = wide.rename(columns=lambda name: name.removesuffix("_score"))
+        table = table.merge(wide, "left", left_on=NETWORK, right_index=True)
+    return table
+
+
+def blocks(table: pd.DataFrame) -> list[Block]:
+    """Table 1 as text. Further blocks: the paper beside it, and scores under its protocol."""
+    compared = "paper_top1" in table
+    digits = 4 if compared else 3  # the paper prints four
+    bounded = [name.removesuffix("_low") for name in table if name.endswith("_low")]
+    explainers = [name for name in bounded if not name.endswith(UNDER_PAPER)]
+    header = ["Model", "Parameters", "Top-1 (%)", *_score_header(explainers)]
+    rows = [
+        [full_name(row["model"], row["dcls"]), _parameters(row), _top1(row)]
+        + _score_cells(row, explainers, digits)
+        for row in table.to_dict("records")
+    ]
+    parts = [Block(header, rows, "Scores and accuracy")]
+    if compared:
+        parts.append(_comparison(table))
+    if len(bounded) > len(explainers):
+        parts.append(_under_paper(table, digits))
+    return parts
+
+
+def _score_header(explainers: list[str]) -> list[str]:
+    return [cell for explainer in explainers for cell in (explainer_name(explainer), "n")]
+
+
+def _score_cells(row: dict, columns: list[str], digits: int) -> list[str]:
+    """Score and number of images, of each of these columns."""
+    cells = []
+    for column in columns:
+        count = row[f"{column}_n"]
+        cells += [_score(row, column, digits), "-" if pd.isna(count) else f"{count:,.0f}"]
+    return cells
+
+
+def _under_paper(table: pd.DataFrame, digits: int) -> Block:
+    columns = [f"{explainer}{UNDER_PAPER}" for explainer in EXPLAINER_NAMES]
+    rows = [
+        [full_name(row["model"], row["dcls"]), *_score_cells(row, columns, digits)]
+        for row in table.to_dict("records")
+    ]
+    header = ["Protocol paper", *_score_header(list(EXPLAINER_NAMES))]
+    return Block(header, rows, "Scores under the protocol that the paper's text describes")
+
+
+def _comparison(table: pd.DataFrame) -> Block:
+    names = [explainer_name(explainer) for explainer in EXPLAINER_NAMES]
+    header = ["Paper", "Top-1 (%)", *(cell for name in names for cell in (name, "verdict"))]
+    rows = []
+    for row in table.to_dict("records"):
+        cells = [full_name(row["model"], row["dcls"]), _paper_cell(row, "top1", 2)]
+        for name in EXPLAINER_NAMES:
+            cells += [_paper_cell(row, name, 4), row[f"{name}_verdict"] or "-"]
+        rows.append(cells)
+    return Block(header, rows, "The paper's numbers, in parentheses ours minus them")
+
+
+def _paper_cell(row: dict, name: str, digits: int) -> str:
+    theirs, difference = row[f"paper_{name}"], row[f"{name}_difference"]
+    if pd.isna(theirs):
+        return "-"
+    text = f"{theirs:.{digits}f}"
+    return text if pd.isna(difference) else f"{text} ({difference:+.{digits}f})"
+
+
+def _parameters(row: dict) -> str:
+    count = row["parameters"]
+    if pd.isna(count):
+        return "unknown"
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
+
+
+def _top1(row: dict) -> str:
+    if pd.isna(row["top1"]):
+        return "not measured"
+    spread = "" if pd.isna(row["top1_sd"]) else f" ± {row['top1_sd']:.2f}"
+    return f"{row['top1']:.2f}{spread}"
+
+
+def _score(row: dict, explainer: str, digits: int) -> str:
+    count, score = row[f"{explainer}_n"], row[explainer]
+    if pd.isna(score):
+        return "not measured" if pd.isna(count) else "undefined"
+    low, high, spread = (row[f"{explainer}_{name}"] for name in ("low", "high", "sd"))
+    text = f"{score:.{digits}f}"
+    if not pd.isna(spread):
+        text += f" ± {spread:.{digits}f}"
+    if count < FEW_IMAGES:
+        text += "†"
+    return text if pd.isna(low) else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") -> list[str]:
+    """What a reader must know to read the table, one sentence or two each."""
+    ceiling = human_ceiling(summary)
+    divided = f", divided by the human ceiling {ceiling:g}" if ceiling else ""
+    images = " or ".join(f"{count:,}" for count in table["n_images"].dropna().unique()) or "all"
+    text = str([block.rows for block in blocks(table)])
+    candidates = {
+        f"Score: mean Spearman correlation of the model's map with the human map{divided}; in "
+        "brackets its 95 % bootstrap interval over images.": True,
+        f"n: images with a defined score, of {images}. The CSV file counts the others by "
+        "cause.": True,
+        "Several training runs: mean ± standard deviation over them; the interval is the mean of "
+        "their intervals.": bool((table["runs"] > 1).any()),
+        f"†: from fewer than {FEW_IMAGES} images.": "†" in text,
+        "undefined: no image has a defined score.": "undefined" in text,
+        "Paper: its numbers, in parentheses ours minus the paper's. within interval: the paper's "
+        "score lies in our interval.": "paper_top1" in table,
+        "Protocol paper: the same networks and images, scored as the paper's text says where the "
+        "authors' code does otherwise.": any(name.endswith(UNDER_PAPER) for name in table),
+        caption_note: bool(caption_note),
+    }
+    return [note for note, wanted in candidates.items() if wanted]

@@ -1,0 +1,113 @@
+"""The state of a training on disk, so that it can be interrupted anywhere and go on.
+
+Random states are not in it: every random number follows from the step (see batches.py).
+"""
+
+import glob
+import hashlib
+import json
+import pickle
+import signal
+import time
+import zipfile
+from pathlib import Path
+
+import torch
+
+from ..common.cli import UserError
+from ..common.files import written_whole
+
+# What torch.load and the access to its result raise of a file that is no checkpoint.
+_DAMAGED = (RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+TRY_AGAIN = 75  # exit code of an interrupted training; EX_TEMPFAIL of sysexits.h
+
+
+class Interruption:
+    """Notes SIGTERM and SIGUSR1, which schedulers send before they take a machine away.
+
+    >>> with Interruption() as interrupted:
+    ...     for step in steps:
+    ...         ...
+    ...         if interrupted: ...
+    """
+
+    def __init__(self):
+        self._seen = False
+
+    def __enter__(self) -> "Interruption":
+        self._before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGUSR1)
+        }
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, *_) -> None:
+        self._seen = True
+
+    def __bool__(self) -> bool:
+        return self._seen
+
+
+class Checkpoint:
+    """One file that holds the latest state of one training.
+
+    It is hidden beside the training's weights, so that Snakemake, which deletes the outputs of a
+    job that failed, leaves it. What the training is (network, recipe, data, seed) is in the name
+    and in the file: another training does not find it, and does not overwrite it.
+    """
+
+    def __init__(self, output: Path | str, training: dict, minutes: float = 15.0):
+        self._identity = json.dumps(training, sort_keys=True)
+        digest = hashlib.sha256(self._identity.encode()).hexdigest()[:10]
+        output = Path(output)
+        self._prefix = f".{output.stem}."
+        self.path = output.with_name(f"{self._prefix}{digest}.checkpoint")
+        self._every = 60 * minutes
+        self._saved = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the time between two saves has passed."""
+        return time.monotonic() - self._saved >= self._every
+
+    def save(self, state: dict) -> None:
+        """Write a state of tensors and plain values, whole or not at all.
+
+        Raises OSError when the disk is full; the state saved before stays.
+        """
+        with written_whole(self.path) as partial, open(partial, "wb") as stream:
+            try:
+                torch.save({"training": self._identity, **state}, stream)
+            except RuntimeError as error:  # torch's own, over what the disk said
+                raise (error.__context__ or error) from None
+        self._saved = time.monotonic()
+
+    def load(self) -> dict | None:
+        """The latest state, on the CPU; None when there is none.
+
+        Only tensors and plain values are read, never code.
+        Raises UserError when the file is damaged or another's.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            identity = state.pop("training")
+        except _DAMAGED as error:
+            raise UserError(
+                f"{self.path} is not a checkpoint of ours; delete it to start anew"
+            ) from error
+        if identity != self._identity:
+            raise UserError(f"{self.path} is of another training; delete it to start anew")
+        return state
+
+    def others(self) -> list[Path]:
+        """Checkpoints beside this one that another recipe, data set or seed left for the output."""
+        found = self.path.parent.glob(f"{glob.escape(self._prefix)}*.checkpoint")
+        return sorted(path for path in found if path != self.path)
+
+    def remove(self) -> None:
+        """Delete the file; the training is complete."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,212 @@
+"""Train one network: accumulate over the pieces of a batch, step, clamp positions, average.
+
+DCLS as in the authors' training code (K-H-Ismail/ConvNeXt-dcls, engine.py): positions are clamped
+to their window after each step, and repel each other from some epoch on.
+"""
+
+import contextlib
+import math
+import sys
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ..common.cli import UserError
+from ..networks.dcls import clamp_positions, position_parameters, repulsion
+from . import optimisation
+from .batches import PIECE, FileBatches, Share, seed_all
+from .checkpoint import TRY_AGAIN, Checkpoint, Interruption
+from .curve import Curve
+from .folder_batches import FolderBatches
+from .processes import Ranks
+from .recipe import Recipe
+
+_TYPES = {"none": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Trainer:
+    """A network and all that changes with it from step to step."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batches: FileBatches | FolderBatches,
+        recipe: Recipe,
+        classes: int,
+        seed: int = 0,
+        ranks: Ranks | None = None,
+    ):
+        self.recipe, self.ranks, self._seed = recipe, ranks or Ranks(), seed
+        self.share = Share.of(recipe, self.ranks.rank, self.ranks.count)
+        self.images = len(batches)
+        self.steps = recipe.total_steps(self.images)
+        self._batches = batches
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.model = model.train().to(self.ranks.device, memory_format=layout)
+        self.optimizer = optimisation.optimizer(model, recipe)
+        self._schedule = optimisation.schedule(self.optimizer, recipe, self.images)
+        self._criterion = optimisation.criterion(recipe)
+        self._mixup = optimisation.mixup(recipe, classes)
+        self._scaler = torch.amp.GradScaler(self.ranks.device.type, enabled=recipe.amp == "float16")
+        self._average = optimisation.Average(model, recipe.ema) if recipe.ema else None
+        self._wrapped = self.ranks.wrap(model)
+        self._network = torch.compile(self._wrapped) if recipe.compile else self._wrapped
+
+    @property
+    def result(self) -> nn.Module:
+        """The network to keep: the averaged one, if the recipe averages."""
+        return self._average.module if self._average else self.model
+
+    def epoch(self, step: int) -> float:
+        """Epochs that `step` steps make."""
+        return step * self.recipe.batch_size / self.images
+
+    def pieces(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """This rank's images and labels from a step on."""
+        return self._batches.pieces(range(first, self.steps), self.share)
+
+    def step(
+        self, number: int, pieces: Iterator, stop: object = False
+    ) -> tuple[float, float, bool]:
+        """One optimiser step on the next pieces of every rank; `stop` is asked at its end.
+
+        Returns the mean loss, the number of images classified rightly (before mixup), and
+        whether any rank wants to stop.
+        Raises UserError, and changes nothing, when the loss is not finite.
+        """
+        self._schedule.step_update(number + 1)
+        self.optimizer.zero_grad()
+        device = self.ranks.device
+        sums = torch.zeros(3, dtype=torch.float64, device=device)
+        for piece in range(self.share.count):
+            images, labels = next(pieces)
+            seed_all(self._seed, PIECE, number, self.share.first + piece)
+            waits = self.ranks.count > 1 and piece + 1 < self.share.count
+            with self._wrapped.no_sync() if waits else contextlib.nullcontext():
+                sums[:2] += self._learn(
+                    number, *(t.to(device, non_blocking=True) for t in (images, labels))
+                )
+        sums[2] = bool(stop)
+        loss, hits, stops = self.ranks.total(sums)
+        loss /= self.share.count * self.ranks.count
+        if not math.isfinite(loss):
+            raise UserError(
+                f"training diverged: loss is {loss} at step {number + 1} (epoch "
+                f"{self.epoch(number):.2f}), learning rate {self.rate:.2g}; no weights were "
+                "written, the last saved state stays. Lower learning_rate or set clip_norm"
+            )
+        if self.recipe.clip_norm:
+            self._scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        clamp_positions(self.model)
+        if self._average:
+            self._average.update(self.model)
+        return loss, hits, stops > 0
+
+    def _learn(self, number: int, images: Tensor, labels: Tensor) -> Tensor:
+        """Forward and backward pass of a piece; its loss and hits."""
+        recipe, device = self.recipe, self.ranks.device
+        inputs, targets = self._batches.finish(images), labels
+        if self._mixup:
+            inputs, targets = self._mixup(inputs, labels)
+        if recipe.channels_last:
+            inputs = inputs.to(memory_format=torch.channels_last)
+        kind = _TYPES[recipe.amp]
+        try:
+            with torch.autocast(device.type, kind, enabled=recipe.amp != "none"):
+                logits = self._network(inputs)
+                loss = self._criterion(logits, targets)
+            if recipe.repulsion and self.epoch(number) >= recipe.repulsion_from:
+                loss = loss + recipe.repulsion * repulsion(self.model) ** 2
+            self._scaler.scale(loss / self.share.count).backward()
+        except RuntimeError as error:
+            _explain_memory(error, self.share.size)
+            raise
+        return torch.stack([loss.detach().double(), (logits.argmax(1) == labels).sum().double()])
+
+    @property
+    def rate(self) -> float:
+        """The learning rate now, of everything but positions."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation of all DCLS positions in pixels; None without DCLS."""
+        positions = position_parameters(self.model)
+        if not positions:
+            return None
+        return round(float(torch.cat([p.detach().flatten() for p in positions]).std()), 4)
+
+    def state(self) -> dict:
+        """Tensors and plain values that a training goes on from."""
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from `state`."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict:
+        parts = {"model": self.model, "optimizer": self.optimizer, "scaler": self._scaler}
+        return parts | ({"average": self._average} if self._average else {})
+
+
+def _explain_memory(error: RuntimeError, size: int) -> None:
+    """Raises UserError that says what to set when an error is a lack of memory."""
+    if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
+        raise UserError(
+            f"out of memory with {size} images a forward pass; set the recipe's device_batch to "
+            f"{max(1, size // 2)}: accumulation keeps the batch_size"
+        ) from error
+
+
+def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
+    """Train from the checkpoint, if there is one, to the end; return its learning curve.
+
+    Raises SystemExit with the code for trying again when a signal asks for it, after a save.
+    """
+    first = trainer.ranks.first
+    every = min(trainer.steps // 20, trainer.images // trainer.recipe.batch_size)
+    curve, done = Curve(max(1, every)), 0
+    if state := checkpoint.load():
+        done = state["step"]
+        trainer.restore(state["trainer"])
+        curve.restore(state["curve"])
+        print(f"going on after step {done}, from {checkpoint.path}", file=sys.stderr)
+    pieces = trainer.pieces(done)
+    bar = tqdm(
+        range(done, trainer.steps), "training", trainer.steps, unit="step", initial=done,
+        disable=None if first else True,  # None: a bar on a terminal, none in a log
+    )  # fmt: skip
+    with Interruption() as interrupted:
+        for step in bar:
+            loss, hits, stop = trainer.step(step, pieces, interrupted)
+            curve.add(loss, hits, trainer.recipe.batch_size)
+            done = step + 1
+            if curve.due(done == trainer.steps):
+                line = curve.write_row(done, trainer.epoch(done), trainer.rate, trainer.spread)
+                if first:
+                    tqdm.write(line, sys.stderr)
+            new_epoch = int(trainer.epoch(done)) > int(trainer.epoch(step))
+            if done < trainer.steps and first and (stop or new_epoch or checkpoint.due()):
+                _save(checkpoint, trainer, curve, done, needed=stop)
+            if done < trainer.steps and stop:
+                trainer.ranks.meet()  # none leaves before the first has saved
+                if first:
+                    print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
+                raise SystemExit(TRY_AGAIN)
+    return curve
+
+
+def _save(checkpoint: Checkpoint, trainer: Trainer, curve: Curve, done: int, needed: bool) -> None:
+    """Save; a full disk stops the training only when it would stop anyway."""
+    try:
+        checkpoint.save({"step": done, "trainer": trainer.state(), "curve": curve.state()})
+    except OSError as error:
+        if needed:
+            raise
+        tqdm.write(f"warning: {error}; the training goes on without", sys.stderr)
