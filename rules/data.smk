@@ -1,11 +1,12 @@
 # Images with human maps: the ClickMe shards, or the embedded digits.
 
-CLICKME = clickme(config)
+CLICKME = study.clickme
+SHARD_FILE = f"results/{STUDY}/data/shards/{CLICKME['split']}-{{shard}}.tfrecords"
 
 
 rule download_clickme:
     output:
-        f"results/{STUDY}/data/shards/{CLICKME['split']}-{{shard}}.tfrecords",
+        SHARD_FILE,
     log:
         f"logs/{STUDY}/download_clickme/{{shard}}.log",
     benchmark:
@@ -21,17 +22,14 @@ rule download_clickme:
     params:
         # No code digest: an edited script is no reason to download the same shard again.
         script=script("download_clickme.py"),
-        source=lambda wildcards: shard_source(wildcards.shard),
+        source=lambda wildcards: study.shard_source(wildcards.shard),
     shell:
         "python {params.script:q} --source {params.source:q} --output {output:q} 2> {log:q}"
 
 
 rule prepare_clickme:
     input:
-        expand(
-            f"results/{STUDY}/data/shards/{CLICKME['split']}-{{shard}}.tfrecords",
-            shard=range(CLICKME["shards"]),
-        ),
+        expand(SHARD_FILE, shard=range(CLICKME["shards"])),
     output:
         f"results/{STUDY}/data/clickme.h5",
     log:
@@ -46,12 +44,10 @@ rule prepare_clickme:
         runtime=growing(60),
     params:
         script=script("prepare_clickme.py"),
-        code=code_digest("prepare_clickme.py"),
-        on_bad_record=CLICKME["on_bad_record"],
-        records=records_flag(config),
+        code=code("prepare_clickme.py"),
+        settings=flags({name: CLICKME[name] for name in ("on_bad_record", "records")}),
     shell:
-        "python {params.script:q} --output {output:q} "
-        "--on-bad-record {params.on_bad_record:q} {params.records} {input:q} 2> {log:q}"
+        "python {params.script:q} --output {output:q} {params.settings} {input:q} 2> {log:q}"
 
 
 rule prepare_digits:
@@ -70,8 +66,8 @@ rule prepare_digits:
         runtime=10,
     params:
         script=script("prepare_digits.py"),
-        code=code_digest("prepare_digits.py"),
-        settings=digits_flags(config),
+        code=code("prepare_digits.py"),
+        settings=flags(config["digits"]),
     shell:
         "python {params.script:q} --output {output.data:q} --train-output {output.train:q} "
         "{params.settings} 2> {log:q}"
@@ -79,7 +75,7 @@ rule prepare_digits:
 
 rule plot_samples:
     input:
-        data_file(),
+        study.data_file(),
     output:
         figure("samples", "Samples of the data", category="Data"),
     log:
@@ -95,6 +91,6 @@ rule plot_samples:
         runtime=10,
     params:
         script=script("plot_samples.py"),
-        code=code_digest("plot_samples.py"),
+        code=code("plot_samples.py"),
     shell:
         "python {params.script:q} --data {input:q} --output {output:q} 2> {log:q}"

@@ -1,18 +1,21 @@
 # Raw heatmaps of every explainer, from one forward pass per image. The file `<run>.h5` holds the
-# protocol's own geometry, `<run>.full.h5` or `<run>.released.h5` a named one. With more than one
-# shard a job does a part of the images and join_heatmaps makes the file that one job would write.
+# protocol's own geometry, `<run>.full.h5` or `<run>.crop.h5` a named one. With more than one shard
+# each job does a part of the images, and join_heatmaps writes the file that one job would write.
 
 HEATMAPS = f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{geometry}}"
 SHARDS = config["extract"]["shards"]
-SHARD = ".shard{shard}" if SHARDS > 1 else ""
+SHARD = ".shard{shard}" if SHARDS > 1 else ""  # a single shard is the whole file
+
+
+ruleorder: extract_heatmaps > join_heatmaps  # only with a single shard could both write it
 
 
 rule extract_heatmaps:
     input:
-        data=data_file(),
+        data=study.data_file(),
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
     output:
-        temp(f"{HEATMAPS}{SHARD}.h5") if SHARDS > 1 else f"{HEATMAPS}.h5",
+        temp(f"{HEATMAPS}{SHARD}.h5") if SHARD else f"{HEATMAPS}.h5",
     log:
         f"logs/{STUDY}/extract_heatmaps/{{model}}.{{run}}{{geometry}}{SHARD}.log",
     benchmark:
@@ -25,50 +28,41 @@ rule extract_heatmaps:
         runtime=growing(480),
     params:
         script=script("extract_heatmaps.py"),
-        code=code_digest("extract_heatmaps.py"),
-        explainers=" ".join(config["extract"]["explainers"]),
-        geometry=lambda wildcards: wildcards.geometry[1:] or protocol(config).geometry,
-        target=protocol(config).target,
-        precision=config["extract"]["precision"],
-        compile="--compile" if config["extract"]["compile"] else "",
-        batch_size=config["extract"]["batch_size"],
-        shard=lambda wildcards: f"{wildcards.get('shard', 0)}/{SHARDS}",
+        code=code("extract_heatmaps.py"),
+        settings=lambda wildcards: study.extraction_flags(
+            wildcards.geometry, wildcards.get("shard")
+        ),
     shell:
         "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
-        "--model {wildcards.model:q} --explainers {params.explainers} "
-        "--geometry {params.geometry} --target {params.target} --precision {params.precision} "
-        "{params.compile} --batch-size {params.batch_size} --shard {params.shard} "
-        "--threads {threads} --output {output:q} 2> {log:q}"
+        "--model {wildcards.model:q} {params.settings} --threads {threads} --output {output:q} 2> {log:q}"
 
 
-if SHARDS > 1:
-
-    rule join_heatmaps:
-        input:
-            expand(f"{HEATMAPS}{SHARD}.h5", shard=range(SHARDS), allow_missing=True),
-        output:
-            f"{HEATMAPS}.h5",
-        log:
-            f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.log",
-        benchmark:
-            f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.tsv"
-        localrule: True
-        conda:
-            "../envs/human_alignment.yaml"
-        threads: 1
-        resources:
-            mem_mb=1000,
-            runtime=30,
-        params:
-            script=script("join_heatmaps.py"),
-            code=code_digest("join_heatmaps.py"),
-        shell:
-            "python {params.script:q} {input:q} --output {output:q} 2> {log:q}"
+rule join_heatmaps:
+    input:
+        expand(f"{HEATMAPS}{SHARD}.h5", shard=range(SHARDS), allow_missing=True),
+    output:
+        f"{HEATMAPS}.h5",
+    log:
+        f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.log",
+    benchmark:
+        f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        script=script("join_heatmaps.py"),
+        code=code("join_heatmaps.py"),
+    shell:
+        "python {params.script:q} {input:q} --output {output:q} 2> {log:q}"
 
 
 rule extract_attributions:
     input:
-        data=data_file(),
+        data=study.data_file(),
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
     output:
         f"results/{STUDY}/heatmaps/{{model}}/{{run}}.attributions.h5",
@@ -84,17 +78,8 @@ rule extract_attributions:
         runtime=growing(1440),
     params:
         script=script("extract_attributions.py"),
-        code=code_digest("extract_attributions.py"),
-        explainers=" ".join(config["attributions"]["explainers"]),
-        geometry=protocol(config).geometry,
-        target=protocol(config).target,
-        images=config["attributions"]["images"],
-        masks=config["attributions"]["masks"],
-        seed=config["attributions"]["seed"],
-        batch_size=config["extract"]["batch_size"],
+        code=code("extract_attributions.py"),
+        settings=study.attribution_flags,
     shell:
         "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
-        "--model {wildcards.model:q} --explainers {params.explainers} "
-        "--geometry {params.geometry} --target {params.target} --images {params.images} "
-        "--masks {params.masks} --seed {params.seed} --batch-size {params.batch_size} "
-        "--threads {threads} --output {output:q} 2> {log:q}"
+        "--model {wildcards.model:q} {params.settings} --threads {threads} --output {output:q} 2> {log:q}"

@@ -3,7 +3,8 @@
 
 rule fetch_checkpoint:
     output:
-        f"results/{STUDY}/weights/{{model}}/published.safetensors",
+        weights=f"results/{STUDY}/weights/{{model}}/published.safetensors",
+        digest=f"results/{STUDY}/weights/{{model}}/published.safetensors.checkpoint.sha256",
     log:
         f"logs/{STUDY}/fetch_checkpoint/{{model}}.log",
     benchmark:
@@ -19,20 +20,19 @@ rule fetch_checkpoint:
     params:
         # No code digest: an edited script is no reason to download the same checkpoint again.
         script=script("fetch_checkpoint.py"),
-        architecture=lambda wildcards: architecture(wildcards.model),
-        dcls=lambda wildcards: dcls(wildcards.model),
-        url=lambda wildcards: checkpoint(wildcards.model)["url"],
-        sha256=lambda wildcards: checkpoint(wildcards.model)["sha256"] or "",
+        network=lambda wildcards: study.network(wildcards.model).as_json(),
+        source=lambda wildcards: study.checkpoint(wildcards.model)["url"],
+        sha256=lambda wildcards: study.checkpoint(wildcards.model)["sha256"],
     shell:
-        "python {params.script:q} --model {params.architecture:q} --dcls {params.dcls:q} --source {params.url:q} "
-        "--sha256={params.sha256:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} --model {params.network:q} --source {params.source:q} "
+        "--sha256={params.sha256:q} --output {output.weights:q} 2> {log:q}"
 
 
 # An interrupted training leaves its state in a hidden file beside the weights, which Snakemake does
 # not know and so does not delete; the next attempt goes on from there.
 rule train_model:
     input:
-        training_data(config),
+        study.training_images or [],
     output:
         weights=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.safetensors",
         curve=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.curve.csv",
@@ -49,13 +49,11 @@ rule train_model:
         minutes=config["train"]["minutes"],
     params:
         script=script("train_model.py"),
-        code=code_digest("train_model.py"),
-        architecture=lambda wildcards: architecture(wildcards.model),
-        dcls=lambda wildcards: dcls(wildcards.model),
-        recipe=lambda wildcards: recipe(wildcards.model),
+        code=code("train_model.py"),
+        network=lambda wildcards: study.network(wildcards.model).as_json(),
+        recipe=lambda wildcards: as_json(study.recipe(wildcards.model)),
     shell:
-        "python {params.script:q} --data {input:q} --model {params.architecture:q} "
-        "--dcls {params.dcls:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
+        "python {params.script:q} --data {input:q} --model {params.network:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
         "--workers {threads} --gpus {resources.gpu} --nodes {resources.nodes} --minutes {resources.minutes} "
         "--output {output.weights:q} --curve {output.curve:q} > {log:q} 2>&1"
 
@@ -63,7 +61,7 @@ rule train_model:
 rule evaluate_top1:
     input:
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
-        images=top1_images(config) or [],
+        images=study.top1_images or [],
     output:
         f"results/{STUDY}/weights/{{model}}/{{run}}.top1.json",
     log:
@@ -78,7 +76,7 @@ rule evaluate_top1:
         runtime=growing(240),
     params:
         script=script("evaluate_top1.py"),
-        code=code_digest("evaluate_top1.py"),
+        code=code("evaluate_top1.py"),
         batch_size=config["extract"]["batch_size"],
     shell:
         "python {params.script:q} --weights {input.weights:q} --images {input.images:q} "

@@ -36,11 +36,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_what_was_made_where_how_long_and_what_was_skipped(folder):
+def test_what_was_written_where_how_long_and_what_was_skipped(folder):
     results, logs = folder / "results" / "toy", folder / "logs" / "toy"
     assert closing_lines("toy", RUNS, "complete", time.time() - 100, folder) == [
         "Study toy: complete after 1 min 40 s",
-        f"  made      4 files (2.0 MB) of 5 in {results}",
+        f"  written   4 files (2.0 MB) of 5 in {results}",
         "  job time  train_model 1 min 5 s, make_table1 0 s",
         "  scored    1 of 2 networks on 40 images: grad_cam, saliency (5)",
         f"  missing   no scores of far/seed0; see {logs}",
@@ -50,7 +50,7 @@ def test_what_was_made_where_how_long_and_what_was_skipped(folder):
     ]
 
 
-def test_nothing_left_out_is_said(folder):
+def test_the_lines_say_that_nothing_was_left_out(folder):
     scores = folder / "results" / "toy" / "scores"
     (scores.parent / "study.json").unlink()
     (scores / "near" / "seed0.json").write_text(json.dumps({"grad_cam": summary(40)}))

@@ -42,11 +42,8 @@ def test_defaults_are_filled_in(schema, demo):
 def test_names_in_the_schema_are_those_of_the_package(schema):
     from human_alignment.heatmaps.attributions import ATTRIBUTIONS
     from human_alignment.heatmaps.explainers import EXPLAINERS
-    from human_alignment.networks.zoo import MICRO, REFERENCE
     from human_alignment.scores.measures import MEASURES
 
-    known = schema["$defs"]["architecture"]["enum"]
-    assert known == [*REFERENCE, *(f"micro_{name}" for name in MICRO)]
     assert schema["$defs"]["explainer"]["enum"] == list(EXPLAINERS)
     properties = schema["properties"]
     attributions = properties["attributions"]["properties"]["explainers"]["items"]["enum"]
@@ -60,7 +57,7 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c.update(moddels={}), "unknown key 'moddels' (did you mean 'models'?)"),
         (lambda c: c["extract"].update(batchsize=1), "extract: unknown key 'batchsize'"),
         (lambda c: c["models"].update(resnet51={**TRAINED, "architecture": "resnet51"}),
-         "models.resnet51.architecture: 'resnet51' is not known; allowed: resnet50"),
+         "models.resnet51: no network called 'resnet51' (did you mean 'resnet50'?)"),
         (lambda c: c["models"].update(resnet51=TRAINED),
          "models.resnet51: no network called 'resnet51' (did you mean 'resnet50'?)"),
         (lambda c: c["extract"].update(explainers=["grad_camm"]),
@@ -79,6 +76,10 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
          "recipes.digits: unknown training setting 'step' (did you mean 'steps'?)"),
         (lambda c: c["recipes"].update(fast={"epochs": 1, "learning_rate": "1e-3"}),
          "recipes.fast: training setting learning_rate: '1e-3' is not of type float"),
+        (lambda c: c.update(networks={"mine": {"family": "convnxt", "arguments": {}}}),
+         "networks.mine: "),
+        (lambda c: c.update(networks={"mine": {"family": "convnext", "argument": {}}}),
+         "networks.mine: "),
         (lambda c: c.update(train={"gpu": 2}), "train: unknown key 'gpu' (did you mean 'gpus'?)"),
         (lambda c: c["models"]["resnet50"].update(source="hub"),
          "models.resnet50.source: 'hub' is not known; allowed: published, train"),

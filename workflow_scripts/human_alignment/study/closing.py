@@ -1,7 +1,6 @@
-"""The closing lines of a run: what was made, where, how long it took, what was left out.
+"""The closing lines of a run: what was written, where, how long it took, what was left out.
 
-Standard library only, and read from what lies in results/ and logs/: it also runs where
-Snakemake is installed without the rules' environment.
+They are read from the files in results/ and logs/, with the standard library only.
 """
 
 import csv
@@ -11,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 PARTIAL = "--config partial=true makes the tables and figures of the others"
-_LISTED = 4  # names a line lists before it says how many more there are
+_LISTED = 4  # names in a line; it counts the others
 
 
 def closing_lines(
@@ -27,7 +26,7 @@ def closing_lines(
     missing = [run for run, found in scores.items() if not found]
     lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
     about = {
-        "made": _made(results, started),
+        "written": _written(results, started),
         "job time": _job_time(logs, started),
         "scored": _scored(scores),
         "missing": f"no scores of {listed(missing)}; see {logs}" if missing else "",
@@ -68,7 +67,7 @@ def _summary(run: Path) -> dict:
     return main | _json(run.with_name(f"{run.name}.attributions.json")) if main else {}
 
 
-def _made(results: Path, started: float) -> str:
+def _written(results: Path, started: float) -> str:
     files = [path.stat() for path in results.rglob("*") if path.is_file()]
     new = [file for file in files if file.st_mtime >= started]
     size = sum(file.st_size for file in new) / 1e6

@@ -2,12 +2,17 @@
 
 import copy
 import difflib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import jsonschema
 
 from ..common.cli import UserError
+from ..common.paths import SUFFIX
+from ..common.picture_files import find_pictures
+from ..networks import records
 from ..training.recipe import Recipe
+from .study import Study
 
 
 def _with_defaults(validator: type) -> type:
@@ -27,6 +32,17 @@ def _with_defaults(validator: type) -> type:
 _Validator = _with_defaults(jsonschema.Draft202012Validator)
 
 
+def checked_study(config: dict, schema: dict) -> Study:
+    """The study that a config describes; every key, name and path is checked before any job.
+
+    Raises UserError with what is wrong, where, and what is allowed (ten problems at most).
+    """
+    check_config(config, schema)
+    study = Study(config)
+    check_sources(study)
+    return study
+
+
 def check_config(config: dict, schema: dict) -> None:
     """Validate in place and fill in defaults.
 
@@ -35,7 +51,7 @@ def check_config(config: dict, schema: dict) -> None:
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     problems = [_message(error) for error in errors]
     if not errors:
-        problems = _unknown_names(config, schema)
+        problems = _problems(config)
     if problems:
         raise UserError("the config cannot be used:\n  " + "\n  ".join(problems[:10]))
 
@@ -47,9 +63,10 @@ def _message(error: jsonschema.ValidationError) -> str:
         case "additionalProperties":
             known = list(error.schema.get("properties", {}))
             unknown = [name for name in error.instance if name not in known]
-            close = difflib.get_close_matches(unknown[0], known, 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            return f"{where}: unknown key {unknown[0]!r}{hint}; allowed: {', '.join(known)}"
+            return (
+                f"{where}: unknown key {unknown[0]!r}{_hint(unknown[0], known)}; "
+                f"allowed: {', '.join(known)}"
+            )
         case "enum":
             allowed = ", ".join(map(str, error.validator_value))
             return f"{where}: {error.instance!r} is not known; allowed: {allowed}"
@@ -58,45 +75,87 @@ def _message(error: jsonschema.ValidationError) -> str:
             return f"{where}: {error.instance!r} is out of range; allowed: {sign} " + str(
                 error.validator_value
             )
-        case "required":
-            return f"{where}: {error.message}"
         case _:
             return f"{where}: {error.message}"
 
 
-def _unknown_names(config: dict, schema: dict) -> list[str]:
-    """What a schema cannot check: architectures, recipes by name and content, figures' models."""
-    known = schema["$defs"]["architecture"]["enum"]
-    problems = []
-    for name, values in config["recipes"].items():
+def _problems(config: dict) -> list[str]:
+    """What a schema cannot check: names that must be known, and records that check themselves."""
+    known = [*records.load_networks(), *config["networks"]]
+    return [
+        *_record_problems("recipes", config["recipes"], Recipe.from_dict),
+        *_record_problems("networks", config["networks"], records.Network.from_dict),
+        *(text for name in config["models"] for text in _model_problems(config, name, known)),
+        *_figure_problems(config, known),
+    ]
+
+
+def _record_problems(section: str, values: dict, check: Callable[[dict], object]) -> Iterator[str]:
+    for name, record in values.items():
         try:
-            Recipe.from_dict(values)
+            check(record)
         except UserError as error:
-            problems.append(f"recipes.{name}: {error}")
-    for name, entry in config["models"].items():
-        plain = entry.get("architecture", name.removesuffix("_dcls"))
-        if plain not in known and "timm" not in entry:
-            close = difflib.get_close_matches(plain, known, 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            problems.append(
-                f"models.{name}: no network called {plain!r}{hint}; "
-                f"give `timm`, or `architecture`, one of: {', '.join(known)}"
-            )
-        recipe = entry.get("train", {}).get("recipe")
-        if entry["source"] == "train" and recipe not in config["recipes"]:
-            known_recipes = ", ".join(config["recipes"]) or "none is given"
-            problems.append(
-                f"models.{name}.train.recipe: {recipe!r} is not known; "
-                f"allowed, from `recipes`: {known_recipes}"
-            )
+            yield f"{section}.{name}: {error}"
+
+
+def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
+    """Is there such a network, and such a recipe?"""
+    entry = config["models"][name]
+    plain = entry.get("architecture", name.removesuffix(SUFFIX))
+    if plain not in known and "timm" not in entry:
+        yield (
+            f"models.{name}: no network called {plain!r}{_hint(plain, known)}; "
+            f"give `timm`, or `architecture`, one of: {', '.join(known)}"
+        )
+    recipe = entry.get("train", {}).get("recipe")
+    if entry["source"] == "train" and recipe not in config["recipes"]:
+        recipes = ", ".join(config["recipes"]) or "none is given"
+        yield (
+            f"models.{name}.train.recipe: {recipe!r} is not known; allowed, from `recipes`: "
+            f"{recipes}"
+        )
+
+
+def _figure_problems(config: dict, known: list[str]) -> Iterator[str]:
+    """A known network that the study lacks is no mistake: its figure says that it is missing."""
+    names = [*config["models"], *known]
     figures = config["figures"]
     for name in (figures["overlay_model"], *figures["methods_models"]):
-        # One of the zoo that the study lacks is no mistake: the figure says so in its place.
-        if name not in known and name not in config["models"]:
-            close = difflib.get_close_matches(name, [*config["models"], *known], 1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
-            problems.append(f"figures: no network called {name!r}{hint}")
-    return problems
+        if name not in names:
+            yield f"figures: no network called {name!r}{_hint(name, names)}"
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_sources(study: Study) -> None:
+    """Local paths of the config exist and hold what they should; URLs are left to the download.
+
+    Raises UserError naming the key of each path that does not exist, or what a path lacks.
+    """
+    config = study.config
+    named = {f"imagenet.{part}": path for part, path in config["imagenet"].items()}
+    named["figures.pictures"] = config["figures"]["pictures"]
+    if config["data"] == "clickme":
+        named["clickme.source"] = config["clickme"]["source"]
+    for model, entry in config["models"].items():
+        named[f"models.{model}.checkpoint.url"] = entry.get("checkpoint", {}).get("url")
+    missing = [
+        f"{key}: {path} does not exist"
+        for key, path in named.items()
+        if path and "://" not in path and not Path(path).exists()
+    ]
+    if missing:
+        raise UserError("the config names paths that do not exist:\n  " + "\n  ".join(missing[:10]))
+    check_folders(**config["imagenet"])
+    if any(run.run != "published" for run in study.runs) and not study.training_images:
+        raise UserError("a model has `source: train`; name the images as `imagenet.train`")
+    if config["figures"]["pictures"]:
+        find_pictures(config["figures"]["pictures"])
+    if config["partial"] and not study.score_files(".json"):
+        raise UserError("partial: no run of the study has scores yet; run it without first")
 
 
 def check_folders(train: str | None, val: str | None) -> None:

@@ -1,0 +1,219 @@
+"""What a config means. Pure functions: no job runs, and Snakemake is not needed."""
+
+import copy
+import json
+import shlex
+
+import pytest
+import yaml
+from human_alignment.common.cli import UserError
+from human_alignment.common.paths import Run
+from human_alignment.study.config import check_config, checked_study
+from human_alignment.study.study import Study, flags
+
+PAIR = ("convnext_tiny", "convnext_tiny_dcls")
+
+
+@pytest.fixture(scope="module")
+def schema(root):
+    return yaml.safe_load((root / "schemas" / "config.schema.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def configs(root):
+    files = {"paper": root / "config.yaml", "demo": root / "profiles" / "demo" / "study.yaml"}
+    return {name: yaml.safe_load(file.read_text()) for name, file in files.items()}
+
+
+@pytest.fixture
+def study_of(schema, configs):
+    """A study with some sections changed; `models` names those that are kept."""
+
+    def build(name="demo", models=None, **sections):
+        config = copy.deepcopy(configs[name])
+        if models is not None:
+            config["models"] = {model: config["models"][model] for model in models}
+        for section, values in sections.items():
+            both = isinstance(values, dict) and section in config
+            config[section] = config[section] | values if both else values
+        check_config(config, schema)
+        return Study(config)
+
+    return build
+
+
+def test_each_published_network_is_a_run(study_of):
+    study = study_of("paper")
+    assert study.runs == [Run(model, "published") for model in study.config["models"]]
+
+
+def test_each_seed_of_a_network_is_a_run(schema, configs):
+    config = copy.deepcopy(configs["demo"])
+    config["models"]["resnet50"]["train"]["seeds"] = [0, 7]
+    check_config(config, schema)
+    study = Study(config)
+    assert study.runs_of("resnet50") == [Run("resnet50", "seed0"), Run("resnet50", "seed7")]
+    assert len(study.runs) == 17
+    assert study.runs_of("no_such_model") == []
+
+
+def test_a_networks_complete_record(study_of):
+    demo = study_of()
+    plain, dcls = (demo.network(model) for model in PAIR)
+    assert plain.dcls is None and dcls.dcls.kernel_size == 9
+    assert plain.micro and plain.num_classes == 10
+    paper = study_of("paper").network("convnext_tiny_dcls")
+    assert (paper.dcls.kernel_size, paper.dcls.kernel_count, paper.micro) == (17, 34, False)
+
+
+def test_a_network_of_a_known_family_is_added_in_the_config(schema, configs):
+    config = copy.deepcopy(configs["paper"])
+    config["networks"] = {
+        "convnext_nano": {
+            "family": "convnext",
+            "arguments": {"depths": [2, 2, 8, 2], "dims": [80, 160, 320, 640]},
+            "transform": {"resize": 256, "crop": 224},
+            "dcls": {"kernel_size": 17, "kernel_count": 34, "version": "v0"},
+        }
+    }
+    url = {"source": "published", "checkpoint": {"url": "https://example.org/nano.pth"}}
+    config["models"] |= {"nano": url | {"architecture": "convnext_nano"}, "convnext_nano_dcls": url}
+    check_config(config, schema)
+    study = Study(config)
+    assert study.network("nano").arguments["depths"] == [2, 2, 8, 2]
+    assert study.network("nano").dcls is None
+    assert study.network("convnext_nano_dcls").dcls.kernel_count == 34
+
+
+def test_any_network_of_timm_needs_no_record(study_of, schema, configs):
+    config = copy.deepcopy(configs["paper"])
+    entry = {"source": "published", "timm": "efficientnet_b0", "feature_layer": "conv_head"}
+    entry |= {"checkpoint": {"url": "https://example.org/b0.pth"}}
+    config["models"]["mine"] = entry | {"dcls": {"kernel_size": 17, "kernel_count": 34}}
+    check_config(config, schema)
+    found = Study(config).network("mine")
+    assert found.family == "timm"
+    assert found.arguments == {"name": "efficientnet_b0", "feature_layer": "conv_head"}
+    assert found.dcls.kernel_size == 17
+
+
+def test_files_by_stage(study_of):
+    study = study_of(models=PAIR)
+    base = "results/demo/scores/convnext_tiny"
+    assert study.score_files() == [
+        f"{base}/seed0.csv",
+        f"{base}_dcls/seed0.csv",
+        f"{base}/seed0.attributions.csv",
+        f"{base}_dcls/seed0.attributions.csv",
+    ]
+    heatmaps = [file.replace("scores", "heatmaps") for file in study.score_files(".h5")]
+    assert study.scored_heatmaps() == heatmaps
+    assert study.accuracies()[0] == "results/demo/weights/convnext_tiny/seed0.top1.json"
+    assert study.dcls_weights() == ["results/demo/weights/convnext_tiny_dcls/seed0.safetensors"]
+    assert len(study.curves()) == 2 and study_of("paper").curves() == []
+    assert study_of("paper").accuracies() == []  # no images to measure top-1 on
+
+
+def test_a_partial_study_has_the_files_that_exist(study_of, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = study_of(models=PAIR, partial=True, note="A note.")
+    scores = Run("convnext_tiny", "seed0").file("demo", "scores", ".csv")
+    assert study.score_files() == []
+    (tmp_path / scores).parent.mkdir(parents=True)
+    (tmp_path / scores).write_text("")
+    assert study.score_files() == [scores]
+    assert study.scored_heatmaps() == [scores.replace("scores", "heatmaps")[:-3] + "h5"]
+    assert study.note == "A note. Without scores: convnext_tiny_dcls/seed0."
+
+
+@pytest.mark.parametrize(
+    "protocol, wanted",
+    [
+        ({}, [".h5", ".full.h5"]),
+        ({"preset": "paper"}, [".crop.h5", ".h5"]),
+        ({"geometry": "full"}, [".h5"]),
+        ({"geometry": "crop"}, [".h5"]),
+        ({"geometry": "released"}, [".h5"]),
+    ],
+)
+def test_heatmaps_that_the_sensitivity_needs(study_of, protocol, wanted):
+    run = Run("resnet50", "seed0")
+    found = study_of(protocol=protocol).sensitivity_heatmaps(run)
+    assert found == [f"results/demo/heatmaps/resnet50/seed0{ending}" for ending in wanted]
+
+
+def test_without_the_second_geometry_no_second_extraction(study_of):
+    study = study_of(sensitivity={"geometry": False})
+    assert len(study.sensitivity_heatmaps(Run("resnet50", "seed0"))) == 1
+    assert study.paper_protocol_scores() == []
+
+
+def test_the_order_of_explainers_means_nothing(study_of):
+    names = ["threshold_grad_cam", "layer_cam", "grad_cam"]
+    one, other = (study_of(extract={"explainers": order}) for order in (names, names[::-1]))
+    assert one.explainers == other.explainers == sorted(names)
+    assert one.extraction_flags("", None) == other.extraction_flags("", None)
+
+
+def test_figure1_shows_the_papers_explainer_or_the_first_there_is(study_of):
+    assert study_of().figure1_explainer == "threshold_grad_cam"
+    study = study_of(extract={"explainers": ["layer_cam", "grad_cam"]})
+    assert study.figure1_explainer == "grad_cam" and not study.is_swept
+
+
+def test_flags_of_an_extraction(study_of):
+    found = shlex.split(
+        study_of(extract={"shards": 4, "compile": True}).extraction_flags(".full", "3")
+    )
+    assert found == [
+        *("--batch-size", "50", "--compile", "--explainers", "grad_cam", "threshold_grad_cam"),
+        *("--geometry", "full", "--precision", "float32", "--shard", "3/4", "--target", "label"),
+    ]
+
+
+def test_flags_are_quoted_and_say_nothing_of_what_is_off():
+    assert flags(
+        {"b_c": "it's {here}", "a": [1, 2.5], "off": False, "none": None, "empty": []}
+    ) == ("--a 1 2.5 --b-c 'it'\"'\"'s {here}'")
+
+
+def test_methods_figures_are_numbered_from_five(study_of):
+    study = study_of(figures={"methods_models": ["resnet50", "caformer_s18", "convnext_tiny"]})
+    assert study.methods_numbers == [5, 6, 7]
+    assert study.methods_model("6") == "caformer_s18"
+    assert study.methods_heatmaps("resnet50") == ["results/demo/heatmaps/resnet50/seed0.h5"]
+    assert study.methods_heatmaps("no_such_model") == []
+
+
+def test_own_pictures_have_heatmaps_of_their_own(study_of, tmp_path):
+    (tmp_path / "b.PNG").write_bytes(b"")
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "notes.txt").write_bytes(b"")
+    study = study_of(figures={"pictures": str(tmp_path)})
+    assert study.pictures == [str(tmp_path / "a.jpg"), str(tmp_path / "b.PNG")]
+    assert study.methods_images == "results/demo/data/pictures.h5"
+    assert study.methods_heatmaps("resnet50") == ["results/demo/pictures/resnet50/seed0.h5"]
+
+
+def test_the_record_of_a_network_travels_as_json(study_of):
+    text = study_of().network("convnext_tiny_dcls").as_json()
+    assert json.loads(text)["dcls"]["kernel_size"] == 9
+    assert text == json.dumps(json.loads(text), sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    "section, values, message",
+    [
+        ("imagenet", {"val": "/no/such/folder"}, "imagenet.val: /no/such/folder does not exist"),
+        ("figures", {"pictures": "/no/such"}, "figures.pictures: /no/such does not exist"),
+        ("partial", True, "no run of the study has scores yet"),
+    ],
+)
+def test_paths_are_checked_before_any_job(
+    configs, schema, tmp_path, monkeypatch, section, values, message
+):
+    monkeypatch.chdir(tmp_path)
+    config = copy.deepcopy(configs["demo"])
+    config[section] = config.get(section, {}) | values if isinstance(values, dict) else values
+    with pytest.raises(UserError, match=message):
+        checked_study(config, schema)

@@ -1,0 +1,259 @@
+"""What a study's config means: its networks, runs, data, protocol and files."""
+
+import json
+import shlex
+from pathlib import Path
+
+from ..common.paths import SUFFIX, Run
+from ..common.picture_files import find_pictures
+from ..networks import records
+from ..scores.protocol import Protocol
+from .closing import listed
+
+METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
+FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
+# A study of other data has no ClickMe shards; their rules stay idle.
+_NO_CLICKME = {"source": "", "split": "val", "shards": 0, "on_bad_record": "stop", "records": None}
+
+
+def as_json(value: object) -> str:
+    """One string with sorted keys: Snakemake compares parameters as a set without names."""
+    return json.dumps(value, sort_keys=True)
+
+
+def flags(settings: dict) -> str:
+    """Command-line flags in one fixed order, quoted for a shell; one parameter for many values.
+
+    `{"batch_size": 8, "compile": True}` is `--batch-size 8 --compile`. A list gives several words.
+    What is None, False or an empty list gives no flag.
+    """
+    words = []
+    for name, value in sorted(settings.items()):
+        if value is None or value is False or value == []:
+            continue
+        values = [] if value is True else value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return shlex.join(words)
+
+
+class Study:
+    """A study, from a config that `config.check_config` has checked and completed.
+
+    Methods that list files of runs return them in the config's order. In a study with `partial`
+    they leave out files that do not exist.
+    """
+
+    def __init__(self, config: dict):
+        self.config = config
+        self.name: str = config["study"]
+        settings = dict(config["protocol"])
+        self.protocol = Protocol.from_config(settings.pop("preset"), settings)
+
+    # Networks and runs
+
+    @property
+    def runs(self) -> list[Run]:
+        """A run for each published network, and for each seed of a trained one."""
+        return [run for model in self.config["models"] for run in self.runs_of(model)]
+
+    def runs_of(self, model: str) -> list[Run]:
+        """The runs of one model; none of a model that the study lacks."""
+        entry = self.config["models"].get(model)
+        if entry is None:
+            return []
+        if entry["source"] == "published":
+            return [Run(model, "published")]
+        return [Run(model, f"seed{seed}") for seed in entry["train"]["seeds"]]
+
+    def network(self, model: str) -> records.Network:
+        """The complete record of a model's network."""
+        entry = self.config["models"][model]
+        if "timm" in entry:
+            layer = entry.get("feature_layer")
+            name = f"timm:{entry['timm']}" + (f"@{layer}" if layer else "")
+        else:
+            plain = entry.get("architecture", model.removesuffix(SUFFIX))
+            name = plain + (SUFFIX if model.endswith(SUFFIX) else "")
+        return records.find(name, entry.get("dcls"), self.config["networks"])
+
+    def recipe(self, model: str) -> dict:
+        """Training settings of a model."""
+        return self.config["recipes"][self.config["models"][model]["train"]["recipe"]]
+
+    def checkpoint(self, model: str) -> dict:
+        """`url` and `sha256` of a model's published weights; the digest is empty if unknown."""
+        found = self.config["models"][model]["checkpoint"]
+        return {"url": found["url"], "sha256": found.get("sha256") or ""}
+
+    @property
+    def explainers(self) -> list[str]:
+        """Explainers of the last feature map; their order in the config means nothing."""
+        return sorted(self.config["extract"]["explainers"])
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether the study has the maps whose threshold is swept."""
+        return METHOD in self.explainers
+
+    @property
+    def score_label(self) -> str:
+        """What a score is, for an axis."""
+        ceiling = self.protocol.human_ceiling
+        return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
+
+    # Images
+
+    def data_file(self, kind: str = "") -> str:
+        """The data file of the study, or with `.train` the training file."""
+        return f"results/{self.name}/data/{self.config['data']}{kind}.h5"
+
+    def _own_images(self, kind: str = "") -> str | None:
+        """Labelled images that come with the study's data set."""
+        return self.data_file(kind) if self.config["data"] == "digits" else None
+
+    @property
+    def training_images(self) -> str | None:
+        """What networks are trained on: the folder in the config, or the data set's own images."""
+        return self.config["imagenet"]["train"] or self._own_images(".train")
+
+    @property
+    def top1_images(self) -> str | None:
+        """What top-1 is measured on: the folder in the config, or the data set's own images."""
+        return self.config["imagenet"]["val"] or self._own_images()
+
+    @property
+    def clickme(self) -> dict:
+        """Settings of the ClickMe shards."""
+        return self.config.get("clickme", _NO_CLICKME)
+
+    def shard_source(self, shard: int | str) -> str:
+        """URL or path of a ClickMe shard."""
+        source, split = self.clickme["source"], self.clickme["split"]
+        return f"{source}/{split}/{split}-{shard}.tfrecords"
+
+    @property
+    def pictures(self) -> list[str]:
+        """The user's own pictures for Figures 5, 6, ..., if the config names a folder."""
+        folder = self.config["figures"]["pictures"]
+        return list(map(str, find_pictures(folder))) if folder else []
+
+    # Files of runs
+
+    def available(self, files: list[str]) -> list[str]:
+        """All files; in a study with `partial` only those that exist."""
+        return [file for file in files if not self.config["partial"] or Path(file).exists()]
+
+    def files(self, stage: str, ending: str, model: str | None = None) -> list[str]:
+        """Files of all runs, or of the first run of one model."""
+        runs = self.runs if model is None else self.runs_of(model)[:1]
+        return self.available([run.file(self.name, stage, ending) for run in runs])
+
+    def heatmap_file(self, run: Run, geometry: str | None = None) -> str:
+        """Heatmaps of a run, in the protocol's geometry or in a named one."""
+        own = geometry in (None, self.protocol.geometry)
+        return Run(*run).file(self.name, "heatmaps", ".h5" if own else f".{geometry}.h5")
+
+    def sensitivity_heatmaps(self, run: Run) -> list[str]:
+        """Heatmap files of a run, by geometry, that the sensitivity to the protocol needs."""
+        fixed = "geometry" in self.config["protocol"]
+        both = self.config["sensitivity"]["geometry"] and not fixed
+        wanted = ["crop", "full"] if both else [self.protocol.geometry if fixed else "crop"]
+        return [self.heatmap_file(run, geometry) for geometry in wanted]
+
+    def extraction_flags(self, geometry: str, shard: str | None) -> str:
+        """Flags of a job that extracts heatmaps.
+
+        geometry: `.crop` or `.full`, empty for the protocol's own.  shard: its number, or None.
+        """
+        settings = dict(self.config["extract"])
+        shards = settings.pop("shards")
+        settings["explainers"] = self.explainers
+        settings["geometry"] = geometry.removeprefix(".") or self.protocol.geometry
+        settings["target"] = self.protocol.target
+        return flags(settings | {"shard": f"{shard or 0}/{shards}"})
+
+    @property
+    def attribution_flags(self) -> str:
+        """Flags of a job that explains a sample of the images by saliency or RISE."""
+        settings = dict(self.config["attributions"])
+        settings["explainers"] = sorted(settings["explainers"])
+        settings |= {"geometry": self.protocol.geometry, "target": self.protocol.target}
+        return flags(settings | {"batch_size": self.config["extract"]["batch_size"]})
+
+    @property
+    def parts(self) -> list[str]:
+        """What follows a run in the names of its score files: nothing, and a sample's name."""
+        return ["", ".attributions"] if self.config["attributions"]["explainers"] else [""]
+
+    def score_files(self, ending: str = ".csv") -> list[str]:
+        """Score files of all runs: those of all images, then those of the sampled explainers."""
+        return [file for part in self.parts for file in self.files("scores", part + ending)]
+
+    def scored_heatmaps(self) -> list[str]:
+        """The heatmap files behind `score_files`, in the same order."""
+        scored = map(Path, self.score_files())
+        return [f"results/{self.name}/heatmaps/{s.parent.name}/{s.stem}.h5" for s in scored]
+
+    def accuracies(self) -> list[str]:
+        """Top-1 files of all runs; none without images to measure top-1 on."""
+        return self.files("weights", ".top1.json") if self.top1_images else []
+
+    def paper_protocol_scores(self) -> list[str]:
+        """Scores under the protocol `paper`, if the study measures them."""
+        file = f"results/{self.name}/scores/paper_protocol.csv"
+        return [file] if self.config["sensitivity"]["geometry"] else []
+
+    def curves(self) -> list[str]:
+        """Learning curves of all trained runs."""
+        runs = [run for run in self.runs if run.run != "published"]
+        return self.available([run.file(self.name, "weights", ".curve.csv") for run in runs])
+
+    def dcls_weights(self) -> list[str]:
+        """Weights of the networks with DCLS, of the first run of each."""
+        models = [model for model in self.config["models"] if self.network(model).dcls]
+        return [file for model in models for file in self.files("weights", ".safetensors", model)]
+
+    # Figures
+
+    @property
+    def figure1_explainer(self) -> str:
+        """The paper's, or the first one that the study has."""
+        return METHOD if self.is_swept else self.explainers[0]
+
+    def figure1_files(self, stage: str, ending: str) -> list[str]:
+        """Files of the model of Figure 1: with DCLS, then plain, as the paper's rows are."""
+        name = self.config["figures"]["overlay_model"]
+        scored = [m for m in (name + SUFFIX, name) if self.files("scores", ".csv", m)]
+        return [file for model in scored for file in self.files(stage, ending, model)]
+
+    @property
+    def methods_numbers(self) -> list[int]:
+        """Numbers of the figures that show both explainers: 5, 6, ..."""
+        count = len(self.config["figures"]["methods_models"])
+        return [FIRST_METHODS_FIGURE + place for place in range(count)]
+
+    def methods_model(self, number: int | str) -> str:
+        """The network of Figure 5, 6, ..."""
+        return self.config["figures"]["methods_models"][int(number) - FIRST_METHODS_FIGURE]
+
+    @property
+    def methods_images(self) -> str:
+        """Data file of the images of Figures 5, 6, ..."""
+        own = f"results/{self.name}/data/pictures.h5"
+        return own if self.config["figures"]["pictures"] else self.data_file()
+
+    def methods_heatmaps(self, model: str) -> list[str]:
+        """Heatmaps of those images, of a model's first run; none if the study lacks the model."""
+        if not self.config["figures"]["pictures"]:
+            return self.files("heatmaps", ".h5", model)
+        weights = map(Run.of, self.files("weights", ".safetensors", model))
+        return [run.file(self.name, "pictures", ".h5") for run in weights]
+
+    @property
+    def note(self) -> str:
+        """The sentence under tables and figures; with `partial` it names runs without scores."""
+        scored = set(self.files("scores", ".csv"))
+        missing = [r for r in self.runs if r.file(self.name, "scores", ".csv") not in scored]
+        if not missing:
+            return self.config["note"]
+        return f"{self.config['note']} Without scores: {listed(list(map(str, missing)))}.".strip()
