@@ -48,6 +48,7 @@ from human_alignment.heatmaps.extraction import compile_body
 from human_alignment.heatmaps.features import differentiate_head
 from human_alignment.networks import zoo
 from human_alignment.networks.generic import channels_first
+from human_alignment.networks.records import Network
 from human_alignment.networks.weights import save_weights
 
 MODELS = ["resnet50", "convnext_tiny", "convnext_tiny_dcls", "caformer_s18_dcls",
@@ -64,7 +65,7 @@ def forward(model: nn.Module, inputs: torch.Tensor) -> Job:
     return lambda: torch.no_grad()(model)(inputs)
 
 
-def engine(model: nn.Module, spec: zoo.ModelSpec, inputs: torch.Tensor) -> Job:
+def engine(model: nn.Module, spec: Network, inputs: torch.Tensor) -> Job:
     """Ours: all explainers."""
     layer, arrange = zoo.feature_layer(model, spec), channels_first(model)
     target = torch.arange(len(inputs))

@@ -8,13 +8,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from human_alignment.data.images import InputTransform
+from human_alignment.data.input_transform import InputTransform
 from human_alignment.networks.checkpoints import convert
-from human_alignment.networks.dcls import Dcls
+from human_alignment.networks.records import Dcls, Network, load_networks
 from human_alignment.networks.weights import load_strictly
-from human_alignment.networks.zoo import ModelSpec, build
+from human_alignment.networks.zoo import build
 
 FAMILIES = ("resnet50", "convnext", "caformer", "convformer", "fastvit")
+REFERENCE = [name for name in load_networks() if not name.startswith("micro_")]
 TINY = [family + suffix for family in FAMILIES for suffix in ("", "_dcls")]
 RULES = {"resnet50": "3x3", "fastvit": "depthwise_7x7"}
 
@@ -23,7 +24,7 @@ RULES = {"resnet50": "3x3", "fastvit": "depthwise_7x7"}
 class Tiny:
     """A network of the public code: its record here, its state dict there, what it computes."""
 
-    spec: ModelSpec
+    spec: Network
     state: dict[str, torch.Tensor]
     arrays: dict[str, torch.Tensor]
 
@@ -58,13 +59,19 @@ def read_tiny(data_dir: Path, name: str) -> Tiny:
     if "former" in plain:  # the public code keeps channels last
         arrays |= {k: arrays[k].permute(0, 3, 1, 2) for k in ("A", "dA")}
     dcls = given and Dcls(
-        given["dilated_kernel_size"],
-        given["kernel_count"],
-        given["version"],
-        RULES.get(plain, "depthwise"),
+        kernel_size=given["dilated_kernel_size"],
+        kernel_count=given["kernel_count"],
+        version=given["version"],
+        replaces=RULES.get(plain, "depthwise"),
     )
-    family = plain.removesuffix("50")
-    return Tiny(ModelSpec(family, arguments, InputTransform(64, 64), dcls, 10), state, arrays)
+    network = Network(
+        family=plain.removesuffix("50"),
+        arguments=arguments,
+        transform=InputTransform(resize=64, crop=64),
+        dcls=dcls,
+        num_classes=10,
+    )
+    return Tiny(network, state, arrays)
 
 
 def read_layouts(data_dir: Path) -> dict[str, dict]:

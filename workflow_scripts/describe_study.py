@@ -16,6 +16,7 @@ from human_alignment.common.files import write_json, written_whole
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.outcome.pages import as_text, folded, paragraph, table, table_page
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 
 def described_data(path: Path) -> dict:
@@ -83,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--config", type=json_object, required=True, help="the config, as JSON")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--data", type=Path, required=True, help="data file")
     parser.add_argument("--heatmaps", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--output", required=True, help="page to write (.html)")
@@ -91,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     record = {
         "config": arguments.config,
-        "protocol": arguments.protocol,
+        "protocol": arguments.protocol.as_dict(),
         "data": described_data(arguments.data),
         "runs": [described_run(path) for path in arguments.heatmaps],
         "software": software(),

@@ -1,7 +1,7 @@
 """Say what a network sees in a picture, and draw where: top classes, and one overlay per explainer.
 
 The weights are a file of this pipeline, or a published checkpoint together with --model. Under
-protocol `released` the network sees the usual centre crop, and the rest of the picture is dimmed
+geometry `crop` the network sees the usual centre crop, and the rest of the picture is dimmed
 in the figure; under `paper` it sees all of the picture, squeezed to a square.
 """
 
@@ -15,11 +15,12 @@ from human_alignment.data.classes import class_names
 from human_alignment.data.pictures import read_picture, seen_part, shrunk
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
-from human_alignment.networks.zoo import ModelSpec, prepare_for_inference
+from human_alignment.networks.records import NETWORK_HELP, Network, network_argument
+from human_alignment.networks.zoo import prepare_for_inference
 from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
 from human_alignment.outcome.score_figures import save
 from human_alignment.scores.postprocess import postprocess
-from human_alignment.scores.protocol import PRESETS, Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, Protocol, protocol_argument
 from human_alignment.scores.summary import explainer_name
 
 LONGEST = 800  # pixels of a picture's long side in the figure
@@ -27,7 +28,7 @@ COLUMN = 2.2  # inches
 
 
 def overlays(
-    picture: np.ndarray, found: Explanation, spec: ModelSpec, protocol: Protocol
+    picture: np.ndarray, found: Explanation, spec: Network, protocol: Protocol
 ) -> list[np.ndarray]:
     """Each explainer's map over the part of the picture that the network saw; the rest dimmed."""
     rows, columns = seen_part(*picture.shape[:2], spec.transform, protocol.geometry)
@@ -51,7 +52,12 @@ def arguments_of(argv: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("picture", type=Path, help="any picture that Pillow reads")
-    parser.add_argument("--model", help="network, e.g. convnext_tiny_dcls; checkpoints need it")
+    parser.add_argument(
+        "--model",
+        type=network_argument,
+        metavar="NETWORK",
+        help=f"{NETWORK_HELP}; only a published checkpoint needs it",
+    )
     parser.add_argument("--weights", required=True, help="weights file or published checkpoint")
     parser.add_argument(
         "--explainers",
@@ -61,7 +67,9 @@ def arguments_of(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--class", type=int, dest="target", help="to explain; default: predicted")
     parser.add_argument("--top", type=int, default=5, help="how many classes to print")
-    parser.add_argument("--protocol", default="released", help=" or ".join(PRESETS))
+    parser.add_argument(
+        "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument(
         "--output", nargs="+", required=True, help="figure to write: .png, .pdf or .svg"
@@ -75,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.top < 1:
         raise UserError(f"--top: {arguments.top} is not positive")
     torch.set_num_threads(arguments.threads)
-    protocol = Protocol.from_config(arguments.protocol)
+    protocol = arguments.protocol
     picture = read_picture(arguments.picture)
     model, spec = load_network(arguments.weights, arguments.model)
     names = class_names(spec.num_classes)

@@ -8,10 +8,11 @@ OUTPUT.checkpoint.sha256.
 import argparse
 from pathlib import Path
 
-from human_alignment.common.cli import json_object, run
+from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.data.download import fetch
 from human_alignment.networks.checkpoints import convert, read_checkpoint
+from human_alignment.networks.records import NETWORK_HELP, network_argument
 from human_alignment.networks.weights import load_strictly, save_weights
 from human_alignment.networks.zoo import build, find
 
@@ -21,20 +22,21 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dcls", type=json_object, default={}, help="DCLS settings, as JSON")
-    parser.add_argument("--model", required=True, help="network, e.g. convnext_tiny_dcls")
+    parser.add_argument(
+        "--model", required=True, type=network_argument, metavar="NETWORK", help=NETWORK_HELP
+    )
     parser.add_argument("--source", required=True, help="URL or path of the checkpoint")
     parser.add_argument("--output", required=True, type=Path, help="weights file (.safetensors)")
     parser.add_argument("--sha256", default="", help="expected digest of the checkpoint, if known")
     arguments = parser.parse_args(argv)
-    spec, source, output = find(arguments.model, arguments.dcls), arguments.source, arguments.output
+    network, source, output = find(arguments.model), arguments.source, arguments.output
     checkpoint = output.with_name(f".{output.name}.checkpoint")
     try:
-        digest = fetch(source, checkpoint, arguments.sha256 or None, label=arguments.model)
-        model = build(spec)
+        digest = fetch(source, checkpoint, arguments.sha256 or None, label=Path(source).name)
+        model = build(network)
         state = read_checkpoint(checkpoint, source)
-        load_strictly(model, convert(state, model, spec, source), source)
-        save_weights(output, model, spec, source=source, sha256=digest)
+        load_strictly(model, convert(state, model, network, source), source)
+        save_weights(output, model, network, source=source, sha256=digest)
     finally:
         checkpoint.unlink(missing_ok=True)  # what is left of a broken download has another name
     with written_whole(f"{output}.checkpoint.sha256") as partial:

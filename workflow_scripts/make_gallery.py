@@ -8,12 +8,12 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import written_whole
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.outcome.gallery import Part, Sample, contents, page, sampled_rows
-from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 CROPPED = (
     "Each network saw the image as its own evaluation transform crops it; its map is laid over "
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="data file with human maps")
     parser.add_argument("--heatmaps", nargs="+", required=True, help="of all runs and parts")
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="in the same order")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--images", type=int, default=200, help="how many to show at most")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
     parser.add_argument("--study", default="study", help="its name, for the title")
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError("--heatmaps and --scores must name the same runs, in the same order")
     if arguments.images < 1:
         raise UserError(f"--images: {arguments.images} is not positive")
-    protocol = Protocol(**arguments.protocol)
+    protocol = arguments.protocol
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(DataFile(arguments.data))
         parts = [
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         ]
         sample = Sample.draw(len(data), arguments.images, arguments.seed, sampled_rows(parts))
         held = contents(data, parts, sample, protocol, arguments.study)
-    cropped = CROPPED if protocol.geometry == "released" else ""
+    cropped = CROPPED if protocol.geometry == "crop" else ""
     html = page(held, [sample.sentence, arguments.note, cropped])
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.cli import UserError, run
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.images import present
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
 from human_alignment.outcome.score_figures import save
 from human_alignment.scores.postprocess import postprocess
-from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
+from human_alignment.scores.score_file import read_scores
 from human_alignment.scores.summary import explainer_name
 
 WIDTH = 7.0  # inches: a page
@@ -30,9 +31,11 @@ def read_rho(paths: list[Path], explainer: str) -> pd.DataFrame:
     """Rho by image id, a column per network; images without a defined rho are dropped."""
     columns = []
     for path in paths:
-        table = pd.read_csv(path)
-        rows = table[table["explainer"] == explainer]
-        columns.append(rows.set_index("image_id")["rho"].rename(str(path)))
+        found = read_scores(path)
+        if explainer not in found.scores:
+            raise UserError(f"{path} has no {explainer!r} scores; it has {', '.join(found.scores)}")
+        rho = found.scores[explainer].rho
+        columns.append(pd.Series(rho, found.image_ids, name=str(path)))
     return pd.concat(columns, axis=1).dropna()
 
 
@@ -51,14 +54,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scores", nargs="*", type=Path, default=[], help="in the same order")
     parser.add_argument("--images", type=int, default=6, help="how many")
     parser.add_argument("--image-ids", nargs="+", help="these images instead of the rule's")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--explainer", default="threshold_grad_cam")
     parser.add_argument("--note", default="", help="a sentence under the figure")
     parser.add_argument("--output", nargs="+", required=True, help=".png, .pdf or .svg")
     arguments = parser.parse_args(argv)
     if len(arguments.heatmaps) != len(arguments.scores):
         raise UserError("--heatmaps and --scores must name the same networks, in the same order")
-    protocol = Protocol(**arguments.protocol)
     with DataFile(arguments.data) as data:
         rho = read_rho(arguments.scores, arguments.explainer) if arguments.scores else None
         if arguments.image_ids:
@@ -77,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         with HeatmapFile(path) as heatmaps:
             raw = np.concatenate([heatmaps.maps(arguments.explainer, i, i + 1) for i in index])
             titles.append(heatmaps.model)
-        maps = postprocess(protocol, arguments.explainer, raw, size)
+        maps = postprocess(arguments.protocol, arguments.explainer, raw, size)
         pictures.append([heatmap_overlay(*pair) for pair in zip(images, maps, strict=True)])
         known = rho[str(column)].reindex(ids)
         labels.append(["undefined" if np.isnan(v) else f"{v:.2f}" for v in known])

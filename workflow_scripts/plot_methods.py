@@ -7,7 +7,7 @@ picked by eye: they lie at even steps over the data file, unless their ids are g
 import argparse
 
 import numpy as np
-from human_alignment.common.cli import json_object, run
+from human_alignment.common.cli import run
 from human_alignment.data.classes import class_names
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.images import present
@@ -15,7 +15,7 @@ from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
 from human_alignment.outcome.score_figures import save
 from human_alignment.scores.postprocess import postprocess
-from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, Protocol, protocol_argument
 from human_alignment.scores.scoring import check_same_images
 
 PAGE, COLUMN = 7.0, 1.3  # inches: the figure's width, or less for few images
@@ -80,17 +80,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--network", required=True, help="its name, for the note")
     parser.add_argument("--images", type=int, default=10, help="how many")
     parser.add_argument("--image-ids", nargs="+", help="these images instead of the rule's")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--note", default="", help="a sentence under the figure")
     parser.add_argument("--output", nargs="+", required=True, help=".png, .pdf or .svg")
     arguments = parser.parse_args(argv)
-    protocol = Protocol(**arguments.protocol)
     with DataFile(arguments.data) as data:
         index = choose(data, arguments.image_ids, arguments.images)
         rows = [("image", pictures_of(data, index), [""] * len(index))]
         for kind, path in (("without DCLS", arguments.plain), ("with DCLS", arguments.dcls)):
             if path:
-                rows += network_rows(path, kind, data, index, protocol)
+                rows += network_rows(path, kind, data, index, arguments.protocol)
             else:
                 rows.append(absent(f"No maps of this network {kind}.", len(index)))
         about = f"{arguments.network}. Above its maps the class that they explain."

@@ -1,4 +1,4 @@
-"""Train one network of the zoo on a training file or an image folder; write weights and curve.
+"""Train one network on a training file or an image folder; write weights and curve.
 
 The same seed on the same machine gives the same weights. On several graphics cards the script
 starts torchrun (--gpus, --nodes), or torchrun starts it; the results differ by rounding only.
@@ -9,7 +9,6 @@ step and learning rate, and leaves no weights file behind.
 """
 
 import argparse
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from human_alignment.common.cli import UserError, json_object, run
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo
+from human_alignment.networks.records import NETWORK_HELP, network_argument
 from human_alignment.networks.weights import save_weights
 from human_alignment.training import processes as ranks
 from human_alignment.training.batches import FileBatches
@@ -34,8 +34,9 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data", required=True, type=Path, help="training file (.h5) or folder of class folders"
     )
-    parser.add_argument("--dcls", type=json_object, default={}, help="DCLS settings, as JSON")
-    parser.add_argument("--model", required=True, help="name in the zoo, e.g. micro_resnet50_dcls")
+    parser.add_argument(
+        "--model", required=True, type=network_argument, metavar="NETWORK", help=NETWORK_HELP
+    )
     parser.add_argument("--output", required=True, help="weights file to write (.safetensors)")
     parser.add_argument("--curve", required=True, help="learning curve to write (.csv)")
     parser.add_argument("--recipe", type=json_object, required=True, help="Recipe, as JSON")
@@ -68,18 +69,18 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> Non
     """Train on this rank; the first writes."""
     path = arguments.data
     data = ImageFolder(path) if path.is_dir() else DataFile(path)
-    spec = replace(zoo.find(arguments.model, arguments.dcls), num_classes=data.num_classes)
-    common = (data, recipe, spec.transform, arguments.seed)
+    network = zoo.find(arguments.model).changed(num_classes=data.num_classes)
+    common = (data, recipe, network.transform, arguments.seed)
     batches = (
         FolderBatches(*common, arguments.workers // ranks.on_this_node())
         if isinstance(data, ImageFolder)
         else FileBatches(*common)
     )
     torch.manual_seed(arguments.seed)
-    model = zoo.build(spec, recipe.drop_path, recipe.layer_scale)
-    trainer = Trainer(model, batches, recipe, spec.num_classes, arguments.seed, mine)
-    training = {"network": spec.as_dict(), "recipe": asdict(recipe), "seed": arguments.seed}
-    training["data"] = data.digest
+    model = zoo.build(network, recipe.drop_path, recipe.layer_scale)
+    trainer = Trainer(model, batches, recipe, network.num_classes, arguments.seed, mine)
+    training = {"network": network.as_dict(), "recipe": recipe.model_dump(mode="json")}
+    training |= {"data": data.digest, "seed": arguments.seed}
     checkpoint = Checkpoint(arguments.output, training, arguments.minutes)
     for path in checkpoint.others() if mine.first else ():
         print(f"note: {path} is of another recipe, data set, network or seed; left alone")
@@ -88,9 +89,9 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> Non
         curve.write(arguments.curve)
         notes = {"source": f"trained on {data.dataset}, seed {arguments.seed}"}
         notes |= {"classes": data.classes} if isinstance(data, ImageFolder) else {}
-        save_weights(arguments.output, trainer.result, spec, **notes)
+        save_weights(arguments.output, trainer.result, network, **notes)
         checkpoint.remove()
-        print(f"{arguments.model}: loss {curve.rows[-1]['loss']:.3f} after {trainer.steps} steps")
+        print(f"loss {curve.rows[-1]['loss']:.3f} after {trainer.steps} steps")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from human_alignment.common.cli import UserError
-from human_alignment.data.images import decode, present
+from human_alignment.data.images import decode, network_input, network_pixels, present
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.data.tfrecords import features, read_records
 from human_alignment.networks import zoo
@@ -46,20 +46,20 @@ def test_inputs_are_the_released_codes_pixel_by_pixel(data_dir, family, model):
     transform = zoo.find(model).transform
     for row, number in enumerate((0, 3)):
         shown = present(features(records[number])["image"], 224)
-        np.testing.assert_array_equal(transform.pixels(shown, "released"), expected[row])
+        np.testing.assert_array_equal(network_pixels(shown, transform, "crop"), expected[row])
 
 
 def test_full_geometry_shows_the_whole_image():
     image = np.zeros((224, 224, 3), np.uint8)
     image[:8] = 255  # a rim that the released crop of ConvNeXt cuts off
     transform = zoo.find("convnext_tiny").transform
-    assert transform.pixels(image, "released").max() == 0
-    assert transform.pixels(image, "full")[:7].min() == 255
+    assert network_pixels(image, transform, "crop").max() == 0
+    assert network_pixels(image, transform, "full")[:7].min() == 255
 
 
 def test_input_is_normalised():
     image = np.full((64, 64, 3), 255, np.uint8)
-    values = zoo.find("micro_resnet50").transform(image, "released")
+    values = network_input(image, zoo.find("micro_resnet50").transform, "crop")
     assert values.shape == (3, 64, 64) and values.dtype == np.float32
     np.testing.assert_allclose(values[0], (1 - 0.485) / 0.229, rtol=1e-6)
 

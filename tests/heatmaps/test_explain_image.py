@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from human_alignment.common.cli import UserError
-from human_alignment.data.images import InputTransform
+from human_alignment.data.input_transform import InputTransform
 from human_alignment.data.pictures import central_square, read_picture, seen_part, shrunk
 from human_alignment.heatmaps.one_picture import explain_picture, load_network, network_input
 from human_alignment.networks.weights import save_weights
@@ -111,10 +111,10 @@ def test_what_is_transparent_lies_on_white_and_deep_grey_keeps_its_range(tmp_pat
 
 
 def test_the_network_sees_what_the_figure_does_not_dim(gradient):
-    transform = InputTransform(32, 24, mean=(0, 0, 0), std=(1, 1, 1))
-    rows, columns = seen_part(40, 80, transform, "released")
+    transform = InputTransform(resize=32, crop=24, mean=(0, 0, 0), std=(1, 1, 1))
+    rows, columns = seen_part(40, 80, transform, "crop")
     assert (rows, columns) == (slice(5, 35), slice(25, 55))  # 30 = 40 * 24 / 32
-    seen = network_input(gradient, transform, "released") * 255
+    seen = network_input(gradient, transform, "crop") * 255
     part = gradient[rows, columns]
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         assert np.abs(seen[:2, *corner] - part[corner][:2]).max() < 6

@@ -9,7 +9,8 @@ import torch
 from evaluate_top1 import main
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
-from human_alignment.data.images import InputTransform
+from human_alignment.data.images import network_input
+from human_alignment.data.input_transform import InputTransform
 from human_alignment.networks import zoo
 from human_alignment.networks.accuracy import ImageFolder, _load_folder
 from human_alignment.networks.weights import load_weights, save_weights
@@ -39,7 +40,7 @@ def network(tmp_path_factory, pictures):
     spec = zoo.find(MODEL)
     torch.manual_seed(0)
     model = zoo.build(spec).eval()
-    inputs = np.stack([spec.transform(picture, "released") for picture in pictures])
+    inputs = np.stack([network_input(picture, spec.transform, "crop") for picture in pictures])
     with torch.no_grad():
         model.fc.bias -= model(torch.from_numpy(inputs)).mean(0)  # so that predictions differ
         logits = model(torch.from_numpy(inputs))
@@ -159,7 +160,11 @@ def test_a_folders_images_enter_as_timm_would_have_them(tmp_path, resize, percen
     dataset = create_dataset("", root=str(tmp_path), transform=transform)
     theirs = torch.stack([dataset[i][0] for i in range(len(dataset))])
     ((ours, labels, failed),) = _load_folder(
-        ImageFolder(tmp_path), InputTransform(resize, 224), size=8, workers=1, device="cpu"
+        ImageFolder(tmp_path),
+        InputTransform(resize=resize, crop=224),
+        size=8,
+        workers=1,
+        device="cpu",
     )
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=0)
     assert labels.tolist() == [0] * 4 and failed == []

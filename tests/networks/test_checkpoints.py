@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 from human_alignment.common.cli import UserError
+from human_alignment.common.paths import SUFFIX
 from human_alignment.networks import zoo
 from human_alignment.networks.checkpoints import convert, read_checkpoint
 from human_alignment.networks.weights import load_strictly
-from reference_models import TINY, read_layouts, read_tiny
+from reference_models import REFERENCE, TINY, read_layouts, read_tiny
 from safetensors.torch import save_file
 
-NAMES = [name + suffix for name in zoo.REFERENCE for suffix in ("", zoo.SUFFIX)]
+NAMES = [name + suffix for name in REFERENCE for suffix in ("", SUFFIX)]
 
 
 def published(layout):

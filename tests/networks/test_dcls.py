@@ -1,6 +1,7 @@
 """The kernels against those of the public package, and what surrounds the layer."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import torch
 from DCLS.construct.modules import Dcls2d
 from human_alignment.common.cli import UserError
 from human_alignment.networks import dcls, zoo
-from human_alignment.networks.dcls import Dcls
+from human_alignment.networks.records import Dcls
 from torch import nn
 
+VERSIONS = get_args(Dcls.model_fields["version"].annotation)
 CASES = ["dw17_v0", "dw17_v1", "dense7_v0_s2", "dense7_v0", "dw17_gauss"]
 
 
@@ -85,7 +87,7 @@ def test_position_outside_the_window(reference, case):
 
 
 @pytest.mark.parametrize("groups", [1, 6])
-@pytest.mark.parametrize("version", dcls.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_kernel_equals_the_installed_package(version, groups):
     found = layer(version, groups)
     expected = found.DCK(found.weight, found.P, found.SIG)
@@ -93,7 +95,7 @@ def test_kernel_equals_the_installed_package(version, groups):
 
 
 @pytest.mark.parametrize("groups", [1, 6])
-@pytest.mark.parametrize("version", dcls.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_gradients_equal_those_of_the_installed_package(version, groups):
     """Also for positions on grid points and on the window's edge, where clamping leaves them."""
     gradients = []
@@ -117,7 +119,7 @@ def test_gradients_equal_those_of_the_installed_package(version, groups):
 
 def test_the_networks_layers_build_their_kernels_so():
     net = small_net()
-    dcls.replace_convolutions(net, Dcls(9, 5, "v1"))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5, version="v1"))
     names = set(net.state_dict())
     for found in dcls.dcls_layers(net).values():
         assert isinstance(found.DCK, dcls.KernelConstruction)
@@ -141,11 +143,11 @@ def test_v0_and_v1_take_rows_and_columns_the_other_way_round():
     assert v1.nonzero().tolist() == [[2, 5]]
 
 
-@pytest.mark.parametrize("version", dcls.VERSIONS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_baked_network_equals_the_unbaked_one(version):
     torch.manual_seed(0)
     net = small_net()
-    dcls.replace_convolutions(net, Dcls(9, 5, version))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5, version=version))
     x = torch.randn(2, 4, 20, 23)
     with torch.no_grad():
         before = run(net, x)
@@ -158,7 +160,7 @@ def test_replacing_keeps_stride_groups_bias_and_output_size():
     net = small_net()
     x = torch.randn(1, 4, 21, 30)
     before = run(net, x).shape
-    dcls.replace_convolutions(net, Dcls(9, 5))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5))
     layers = dcls.dcls_layers(net)
     assert list(layers) == ["stage1.0", "stage1.1", "stage2.0"]
     assert [found.bias is not None for found in layers.values()] == [False, False, True]
@@ -169,7 +171,7 @@ def test_replacing_keeps_stride_groups_bias_and_output_size():
 @pytest.mark.parametrize("version", ["v1", "gauss"])
 def test_positions_are_shared_within_a_stage_only(version):
     net = small_net()
-    dcls.replace_convolutions(net, Dcls(9, 5, version))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5, version=version))
     one, two, other = dcls.dcls_layers(net).values()
     assert dcls.position_groups(net) == [["stage1.0", "stage1.1"], ["stage2.0"]]
     assert one.P is two.P and one.P is not other.P
@@ -184,13 +186,13 @@ def test_convolutions_of_different_width_in_a_stage_do_not_share():
         nn.Conv2d(4, 4, 3, padding=1, groups=4), nn.Conv2d(8, 8, 3, padding=1, groups=8)
     )
     stage = nn.ModuleDict({"layer1": net})
-    dcls.replace_convolutions(stage, Dcls(9, 5))
+    dcls.replace_convolutions(stage, Dcls(kernel_size=9, kernel_count=5))
     assert dcls.position_groups(stage) == [["layer1.0"], ["layer1.1"]]
 
 
 def test_clamp_brings_positions_back_into_the_window():
     net = small_net()
-    dcls.replace_convolutions(net, Dcls(9, 5))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5))
     for positions in dcls.position_parameters(net):
         positions.data.uniform_(-30, 30)
     dcls.clamp_positions(net)
@@ -213,7 +215,7 @@ def test_repulsion_of_known_positions():
 
 def test_repulsion_counts_shared_positions_once_and_pushes_apart():
     net = small_net()
-    dcls.replace_convolutions(net, Dcls(9, 2))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=2))
     one, other = dcls.position_parameters(net)
     with torch.no_grad():
         one.zero_()  # shared by two layers; every pair in one place: 1
@@ -232,7 +234,7 @@ def test_repulsion_of_nothing_is_zero():
 
 def test_gradients_reach_weights_and_positions():
     net = small_net()
-    dcls.replace_convolutions(net, Dcls(9, 5))
+    dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5))
     run(net, torch.randn(1, 4, 20, 20)).square().sum().backward()
     for found in dcls.dcls_layers(net).values():
         assert found.P.grad.abs().sum() > 0
@@ -254,22 +256,30 @@ def test_gradients_reach_weights_and_positions():
 )
 def test_nothing_to_replace_is_an_error(convolution, rule):
     with pytest.raises(UserError, match=f"has no {rule} convolution"):
-        dcls.replace_convolutions(nn.Sequential(convolution), Dcls(9, 5, replaces=rule))
+        dcls.replace_convolutions(
+            nn.Sequential(convolution), Dcls(kernel_size=9, kernel_count=5, replaces=rule)
+        )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(kernel_size=8, kernel_count=5), "dcls.kernel_size: 8 is not a positive odd"),
-        (dict(kernel_size=0, kernel_count=5), "dcls.kernel_size: 0 is not a positive odd"),
-        (dict(kernel_size=9, kernel_count=0), "dcls.kernel_count: 0 is not positive"),
-        (dict(kernel_size=9, kernel_count=5, version="v2"), "dcls.version: 'v2'.*v0, v1, max"),
-        (dict(kernel_size=9, kernel_count=5, replaces="all"), "dcls.replaces: 'all'.*depthwise"),
+        (dict(kernel_size=8, kernel_count=5), "kernel_size is 8; allowed: a positive odd"),
+        (dict(kernel_size=0, kernel_count=5), "kernel_size is 0; allowed: a positive odd"),
+        (dict(kernel_size=9, kernel_count=0), "kernel_count is 0; allowed: a positive"),
+        (
+            dict(kernel_size=9, kernel_count=5, version="v2"),
+            "is 'v2'; allowed: v0 or v1 or max",
+        ),
+        (
+            dict(kernel_size=9, kernel_count=5, replaces="all"),
+            "is 'all'; allowed: depthwise or",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
-        Dcls(**arguments)
+        Dcls.from_dict(arguments)
 
 
 def test_baking_the_largest_dense_layer_takes_little_memory():

@@ -194,6 +194,6 @@ def test_missing_local_file(tmp_path):
 
 def test_unknown_model_is_said_before_anything_is_fetched(tmp_path, checkpoint):
     with MisbehavingServer(Reply(checkpoint[0])) as server:
-        with pytest.raises(UserError, match="unknown model 'resnet51'"):
+        with pytest.raises(UserError, match="unknown network 'resnet51'"):
             fetch(server.url, tmp_path / "w", model="resnet51")
         assert not server.requests

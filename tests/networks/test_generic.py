@@ -9,6 +9,7 @@ from human_alignment.heatmaps.features import differentiate_head
 from human_alignment.networks import zoo
 from human_alignment.networks.dcls import dcls_layers
 from human_alignment.networks.generic import channels_first, find_feature_layer
+from human_alignment.networks.records import Network
 
 # One of each way to lay out and pool a last feature map: name, side of the input in pixels.
 CLASSIFIERS = [
@@ -68,7 +69,7 @@ def test_dcls_enters_where_there_are_depthwise_convolutions():
     inputs = torch.randn(1, 3, 64, 64)
     before = model(inputs)
     torch.testing.assert_close(zoo.prepare_for_inference(model)(inputs), before)
-    assert zoo.ModelSpec.from_dict(spec.as_dict()) == spec
+    assert Network.from_dict(spec.as_dict()) == spec
 
 
 def test_no_depthwise_convolution_is_said():

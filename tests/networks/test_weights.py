@@ -1,7 +1,5 @@
 """Weights files: what is written comes back, and nothing that does not fit is loaded."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from human_alignment.common.cli import UserError
@@ -101,7 +99,7 @@ def test_one_wrong_entry_is_enough(change, message):
 @pytest.mark.parametrize(("version", "name"), [("v1", "P"), ("gauss", "P"), ("gauss", "SIG")])
 def test_shared_positions_that_differ_are_refused(version, name):
     spec = zoo.find("micro_convnext_tiny_dcls")
-    model = zoo.build(replace(spec, dcls=replace(spec.dcls, version=version)))
+    model = zoo.build(spec.changed(dcls=spec.dcls.model_copy(update={"version": version})))
     first, second, *_ = max(position_groups(model), key=len)
     state = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     state[f"{second}.{name}"] += 1e-3

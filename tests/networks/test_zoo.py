@@ -1,20 +1,21 @@
 """The networks: the public code's numbers from our build of them, and the sixteen records."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
 from human_alignment.common.cli import UserError
+from human_alignment.common.paths import SUFFIX
 from human_alignment.heatmaps.explainers import explain
 from human_alignment.heatmaps.features import differentiate_head
 from human_alignment.networks import zoo
 from human_alignment.networks.dcls import dcls_layers, position_groups
+from human_alignment.networks.records import Network
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import RELEASED
-from reference_models import TINY, read_layouts, read_tiny
+from reference_models import REFERENCE, TINY, read_layouts, read_tiny
 
-NAMES = [name + suffix for name in zoo.REFERENCE for suffix in ("", zoo.SUFFIX)]
+NAMES = [name + suffix for name in REFERENCE for suffix in ("", SUFFIX)]
 TOLERANCE = 1e-4
 
 
@@ -40,7 +41,7 @@ def test_everything_equals_the_public_code(data_dir, name, prepared):
     channels = found.activation.shape[1]  # the public code takes the mean over them
     assert difference(maps["grad_cam"] / channels, expected["gradcam_low"]) < TOLERANCE
     for threshold, array in ((0.0, "thr_low_before_floor"), (0.3, "thr_low")):
-        protocol = replace(RELEASED, threshold=threshold)
+        protocol = RELEASED.changed(threshold=threshold)
         raw = maps["threshold_grad_cam"].numpy()
         scored = torch.from_numpy(postprocess(protocol, "threshold_grad_cam", raw, raw.shape[-1]))
         assert difference(scored, expected[array]) < TOLERANCE
@@ -51,7 +52,7 @@ def test_the_comparison_notices_exchanged_axes(data_dir, name):
     """`v0` weights read as `v1` (or the other way round) transpose every kernel."""
     tiny = read_tiny(data_dir, name)
     other = {"v0": "v1", "v1": "v0"}[tiny.spec.dcls.version]
-    tiny.spec = replace(tiny.spec, dcls=replace(tiny.spec.dcls, version=other))
+    tiny.spec = tiny.spec.changed(dcls=tiny.spec.dcls.model_copy(update={"version": other}))
     model = zoo.prepare_for_inference(tiny.load())
     assert difference(model(tiny.arrays["x"]), tiny.arrays["logits"]) > 100 * TOLERANCE
 
@@ -102,10 +103,12 @@ def test_preparing_leaves_one_convolution_per_branched_block(data_dir, name):
 def test_record_survives_json(name):
     spec = zoo.find(name)
     assert (spec.dcls is not None) == name.endswith("_dcls")
-    assert zoo.ModelSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
+    assert Network.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
 
 
 @pytest.mark.parametrize("name", ["resnet51", "micro_resnet51_dcls", "", "dcls_resnet50"])
 def test_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(UserError, match=f"unknown model {name!r}; known are resnet50, convnext_"):
+    with pytest.raises(
+        UserError, match=f"unknown network {name!r}.*; known are resnet50, convnext_"
+    ):
         zoo.find(name)

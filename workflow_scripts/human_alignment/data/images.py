@@ -1,17 +1,14 @@
 """From encoded bytes to a network's input, as the published loader does it."""
 
 import io
-from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
 from ..common.cli import UserError
+from .input_transform import InputTransform
 from .resize import lerp
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def decode(encoded: bytes) -> np.ndarray:
@@ -43,34 +40,27 @@ def present(encoded: bytes, image_size: int) -> np.ndarray:
     return rows.reshape(image_size, image_size, 3).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class InputTransform:
-    """A family's evaluation transform.
+def network_pixels(image: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
+    """An image (height, width, 3) at a network's input size, uint8 (crop, crop, 3).
 
-    resize: short side in pixels before the centre crop.  crop: side of the input.
+    geometry: `crop` resizes the short side and takes the centre, `full` keeps the whole image.
     """
+    picture = Image.fromarray(image)
+    side = transform.crop
+    if geometry == "full":
+        if picture.size == (side, side):
+            return image
+        return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+    short = min(picture.size)
+    size = tuple(int(transform.resize * length / short) for length in picture.size)
+    if size != picture.size:
+        picture = picture.resize(size, Image.Resampling.BICUBIC)
+    left, top = (round((length - side) / 2.0) for length in size)
+    return np.asarray(picture.crop((left, top, left + side, top + side)))
 
-    resize: int
-    crop: int
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
 
-    def pixels(self, image: np.ndarray, geometry: str) -> np.ndarray:
-        """uint8 (crop, crop, 3): `released` resizes and crops, `full` keeps the whole image."""
-        picture = Image.fromarray(image)
-        if geometry == "full":
-            if picture.size == (self.crop, self.crop):
-                return image
-            return np.asarray(picture.resize((self.crop, self.crop), Image.Resampling.BICUBIC))
-        short = min(picture.size)
-        size = tuple(int(self.resize * side / short) for side in picture.size)
-        if size != picture.size:
-            picture = picture.resize(size, Image.Resampling.BICUBIC)
-        left, top = (round((side - self.crop) / 2.0) for side in size)
-        return np.asarray(picture.crop((left, top, left + self.crop, top + self.crop)))
-
-    def __call__(self, image: np.ndarray, geometry: str) -> np.ndarray:
-        """float32 (3, crop, crop), normalised."""
-        pixels = self.pixels(image, geometry).astype(np.float32) / 255
-        mean, std = np.float32(self.mean), np.float32(self.std)
-        return ((pixels - mean) / std).transpose(2, 0, 1)
+def network_input(image: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
+    """A network's input of an image (height, width, 3): float32 (3, crop, crop), normalised."""
+    pixels = network_pixels(image, transform, geometry).astype(np.float32) / 255
+    mean, std = np.float32(transform.mean), np.float32(transform.std)
+    return ((pixels - mean) / std).transpose(2, 0, 1)

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from .data_file import DataFile
-from .images import InputTransform, present
+from .images import network_input, present
+from .input_transform import InputTransform
 
 AHEAD = 2  # batches decoded while a GPU works on one
 
@@ -46,7 +47,7 @@ def load_batches(
     """Yield (start, stop, inputs) for each range of images; inputs float32 (n, 3, h, w)."""
 
     def one(encoded: bytes) -> np.ndarray:
-        return transform(present(encoded, data.image_size), geometry)
+        return network_input(present(encoded, data.image_size), transform, geometry)
 
     batches = (data.images(start, stop) for start, stop in ranges)
     for (start, stop), inputs in zip(

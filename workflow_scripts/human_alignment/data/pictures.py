@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..common.cli import UserError
-from .images import InputTransform
+from .input_transform import InputTransform
 
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors
 
@@ -64,7 +64,7 @@ def seen_part(
 ) -> tuple[slice, slice]:
     """Rows and columns of a picture that its network sees.
 
-    With geometry `full` all of it; with `released` the centre crop that the family's evaluation
+    With geometry `full` all of it; with `crop` the centre crop that the family's evaluation
     transform takes, in the picture's own pixels.
     """
     if geometry == "full":

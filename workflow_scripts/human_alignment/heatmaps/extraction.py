@@ -7,15 +7,16 @@ import torch
 from torch import nn
 
 from ..common.cli import UserError, progress
+from ..common.geometry import GEOMETRIES
 from ..data.data_file import DataFile
 from ..data.loading import load_batches
 from ..networks.generic import channels_first
-from ..networks.zoo import ModelSpec, feature_layer, prepare_for_inference
+from ..networks.records import Network
+from ..networks.zoo import feature_layer, prepare_for_inference
 from .explainers import EXPLAINERS, explain
 from .features import differentiate_head
 from .heatmap_file import HeatmapWriter
 
-GEOMETRIES = ("released", "full")
 TARGETS = ("label", "prediction")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BATCHES_PER_CHUNK = 16
@@ -25,7 +26,7 @@ BATCHES_PER_CHUNK = 16
 class Extraction:
     """How maps are taken.
 
-    explainers: names in EXPLAINERS.  geometry: `released` (the authors' resize and centre crop)
+    explainers: names in EXPLAINERS.  geometry: `crop` (the authors' resize and centre crop)
     or `full` (the network sees the whole image).  target: class that is explained, the image's
     `label` or the network's `prediction`.  precision: of the body, the head is always float32.
     compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
@@ -33,7 +34,7 @@ class Extraction:
     """
 
     explainers: tuple[str, ...]
-    geometry: str = "released"
+    geometry: str = "crop"
     target: str = "label"
     precision: str = "float32"
     compiled: bool = False
@@ -124,7 +125,7 @@ def prediction_columns(logits: torch.Tensor, target: torch.Tensor) -> dict[str, 
     }
 
 
-def check_labels(data: DataFile, spec: ModelSpec, target: str) -> None:
+def check_labels(data: DataFile, spec: Network, target: str) -> None:
     """Refuse, before any work, images of classes that the network does not know."""
     if target == "label" and int(data.labels.max(initial=0)) >= spec.num_classes:
         raise UserError(
@@ -135,7 +136,7 @@ def check_labels(data: DataFile, spec: ModelSpec, target: str) -> None:
 
 
 def extract(
-    model: nn.Module, spec: ModelSpec, data: DataFile, writer: HeatmapWriter, how: Extraction
+    model: nn.Module, spec: Network, data: DataFile, writer: HeatmapWriter, how: Extraction
 ) -> list[str]:
     """Write the maps of every image that `writer` still misses; return ids with NaN maps.
 

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from ..common.cli import UserError
-from ..data.images import InputTransform
+from ..data.input_transform import InputTransform
 from ..data.pictures import central_square
 from ..networks.checkpoints import convert, read_checkpoint
 from ..networks.generic import channels_first
+from ..networks.records import Network
 from ..networks.weights import load_strictly, load_weights, read_spec
-from ..networks.zoo import ModelSpec, build, feature_layer, find
+from ..networks.zoo import build, feature_layer, find
 from .explainers import EXPLAINERS, explain
 from .features import differentiate_head
 
@@ -35,33 +36,33 @@ class Explanation:
         return np.argsort(-self.probabilities, kind="stable")[:count].tolist()
 
 
-def load_network(path: Path | str, name: str | None = None) -> tuple[nn.Module, ModelSpec]:
+def load_network(path: Path | str, network: Network | None = None) -> tuple[nn.Module, Network]:
     """A network in evaluation mode, from a weights file of the pipeline or a published checkpoint.
 
-    name: its name in the zoo; a checkpoint needs one, a weights file knows its network.
-    Raises UserError when the file is neither, or holds another network than `name`.
+    network: its record; a checkpoint needs one, a weights file knows its network.
+    Raises UserError when the file is neither, or holds another network than `network`.
     """
     if not Path(path).is_file():
         raise UserError(f"weights file {path} does not exist")
     try:
         spec, _ = read_spec(path)
     except UserError:
-        if name is None:
+        if network is None:
             raise
-        spec = find(name)
+        spec = find(network)
         model = build(spec)
         load_strictly(model, convert(read_checkpoint(path), model, spec, str(path)), str(path))
         return model.eval(), spec
-    if name is not None and _identity(find(name)) != _identity(spec):
+    if network is not None and _identity(find(network)) != _identity(spec):
         kind = f"{spec.family} {'with' if spec.dcls else 'without'} DCLS"
         raise UserError(
-            f"{path} does not hold {name} but another network ({kind}, "
+            f"{path} holds another network than --model says ({kind}, "
             f"{spec.num_classes} classes); leave out --model to take what it holds"
         )
     return load_weights(path)[:2]
 
 
-def _identity(spec: ModelSpec) -> tuple:
+def _identity(spec: Network) -> tuple:
     """What makes a network the one of a name: not its classes, nor the settings of its DCLS."""
     return spec.family, spec.arguments, spec.micro, spec.dcls is None
 
@@ -69,21 +70,21 @@ def _identity(spec: ModelSpec) -> tuple:
 def network_input(picture: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
     """float32 (3, crop, crop), normalised, of a picture (height, width, 3) of any shape.
 
-    `released`: the family's resize and centre crop, undistorted. `full`: all of the picture,
+    `crop`: the family's resize and centre crop, undistorted. `full`: all of the picture,
     squeezed to a square.
     """
     # The centre crop lies inside the square, and a very long picture need not be resized whole.
     seen = picture if geometry == "full" else central_square(picture)
-    return transform(seen, geometry)
+    return network_input(seen, transform, geometry)
 
 
 def explain_picture(
     model: nn.Module,
-    spec: ModelSpec,
+    spec: Network,
     picture: np.ndarray,
     explainers: list[str],
     target: int | None = None,
-    geometry: str = "released",
+    geometry: str = "crop",
 ) -> Explanation:
     """Run a network on one picture, uint8 (height, width, 3), and explain one class.
 

@@ -11,15 +11,17 @@ from torch import Tensor, nn
 from ..common.cli import UserError, progress
 from ..data.data_file import DataFile
 from ..data.folders import ImageFolder, read_pixels
-from ..data.images import InputTransform
+from ..data.images import network_input
+from ..data.input_transform import InputTransform
 from ..data.loading import load_batches, work_ahead
-from .zoo import ModelSpec, count_parameters, prepare_for_inference
+from .records import Network
+from .zoo import count_parameters, prepare_for_inference
 
 
 @torch.inference_mode()
 def evaluate(
     model: nn.Module,
-    spec: ModelSpec,
+    spec: Network,
     images: DataFile | ImageFolder,
     batch_size: int = 32,
     workers: int = 1,
@@ -65,7 +67,7 @@ def _load_file(
     data: DataFile, transform: InputTransform, size: int, workers: int, device: str
 ) -> Batches:
     ranges = [(start, min(start + size, len(data))) for start in range(0, len(data), size)]
-    for start, stop, inputs in load_batches(data, transform, "released", ranges, workers, device):
+    for start, stop, inputs in load_batches(data, transform, "crop", ranges, workers, device):
         yield inputs, torch.from_numpy(data.labels[start:stop]).long(), []
 
 
@@ -74,7 +76,7 @@ def _load_folder(
 ) -> Batches:
     def one(sample: tuple[str, int]) -> np.ndarray | None:
         pixels = read_pixels(sample[0])
-        return None if pixels is None else transform(pixels, "released")
+        return None if pixels is None else network_input(pixels, transform, "crop")
 
     parts = [folder.samples[start : start + size] for start in range(0, len(folder), size)]
     for part, found in zip(parts, work_ahead(one, parts, workers, device), strict=True):

@@ -21,7 +21,7 @@ from timm.models import convnext, fastvit, metaformer
 from torch import Tensor, nn
 
 from ..common.cli import UserError
-from .zoo import ModelSpec
+from .records import Network
 
 # What a training run leaves in a checkpoint beside tensors: its arguments (timm, ConvNeXt), with
 # paths among them (submitit), and learning rates taken from a numpy array (ConvNeXt's schedule).
@@ -141,7 +141,7 @@ def _pickled(path: Path) -> bytes:
 
 
 def convert(
-    state: dict[str, Tensor], model: nn.Module, spec: ModelSpec, source: str
+    state: dict[str, Tensor], model: nn.Module, spec: Network, source: str
 ) -> dict[str, Tensor]:
     """A published state dict under timm's names and in timm's shapes, every entry kept.
 

@@ -11,15 +11,13 @@ row, in the others the column (dcls >= 0.0.6, which is what the published weight
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 
 import torch
 from DCLS.construct.modules import Dcls2d
 from torch import nn
 
 from ..common.cli import UserError
-
-VERSIONS = ("v0", "v1", "max", "gauss")
+from .records import Dcls
 
 # Which convolutions DCLS replaces: the rules found in the authors' code (paper, section 4.2).
 RULES = {
@@ -29,36 +27,6 @@ RULES = {
     ),
     "3x3": lambda c: c.kernel_size == (3, 3),
 }
-
-
-@dataclass(frozen=True)
-class Dcls:
-    """How DCLS enters a network.
-
-    kernel_size: side of the dilated window in pixels; odd.
-    kernel_count: weights per channel pair.
-    version: interpolation, one of VERSIONS (`v0`, `v1` bilinear, `max` triangle, `gauss`).
-    replaces: which convolutions, a key of RULES.
-    """
-
-    kernel_size: int
-    kernel_count: int
-    version: str = "v1"
-    replaces: str = "depthwise"
-
-    def __post_init__(self):
-        for field, allowed in (("version", VERSIONS), ("replaces", tuple(RULES))):
-            if getattr(self, field) not in allowed:
-                given = getattr(self, field)
-                raise UserError(f"dcls.{field}: {given!r} is not one of {', '.join(allowed)}")
-        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
-            raise UserError(f"dcls.kernel_size: {self.kernel_size} is not a positive odd number")
-        if self.kernel_count < 1:
-            raise UserError(f"dcls.kernel_count: {self.kernel_count} is not positive")
-
-    def as_dict(self) -> dict:
-        """Plain values, for JSON."""
-        return asdict(self)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from timm.data import resolve_data_config
 from torch import Tensor, nn
 
 from ..common.cli import UserError
-from ..data.images import InputTransform
+from ..data.input_transform import InputTransform
 
 
 def check_name(name: str) -> None:
@@ -26,7 +26,10 @@ def input_transform(name: str) -> InputTransform:
     config = resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
     size = config["input_size"][-1]
     return InputTransform(
-        int(size / config["crop_pct"]), size, tuple(config["mean"]), tuple(config["std"])
+        resize=int(size / config["crop_pct"]),
+        crop=size,
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
     )
 
 
@@ -36,7 +39,7 @@ def find_feature_layer(model: nn.Module, size: int) -> str:
 
     It is the module that returns what timm's `forward_features` returns. A network that classifies
     from its class token alone has no gradient behind that: there it is the norm before the last
-    attention, the last place where the patches still speak.
+    attention, the last place where patch tokens still affect the logit.
 
     Raises UserError that says how to name the layer when there is no such module.
     """

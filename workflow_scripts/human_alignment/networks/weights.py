@@ -12,12 +12,13 @@ from torch import nn
 from ..common.cli import UserError
 from ..common.files import written_whole
 from .dcls import position_groups
-from .zoo import ModelSpec, build
+from .records import Network
+from .zoo import build
 
 RECORD = "human_alignment"  # the metadata entry that holds the network's record and the notes
 
 
-def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes) -> None:
+def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> None:
     """Write a model's state and record. DCLS positions are kept, under every sharer's name.
 
     `notes` are further metadata that JSON can hold, e.g. where the weights come from.
@@ -31,22 +32,22 @@ def save_weights(path: Path | str, model: nn.Module, spec: ModelSpec, **notes) -
         save_file(state, partial, metadata)
 
 
-def read_spec(path: Path | str) -> tuple[ModelSpec, dict]:
+def read_spec(path: Path | str) -> tuple[Network, dict]:
     """The network's record and the notes of a weights file, without reading its tensors."""
     try:
         with safe_open(path, "pt") as stream:
             notes = json.loads((stream.metadata() or {})[RECORD])
-        return ModelSpec.from_dict(notes.pop("spec")), notes
+        return Network.from_dict(notes.pop("spec")), notes
     except FileNotFoundError as error:
         raise UserError(f"weights file {path} does not exist") from error
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(
             f"{path} is not a weights file of this pipeline ({error}); "
             "fetch_checkpoint.py or train_model.py makes one"
         ) from error
 
 
-def load_weights(path: Path | str) -> tuple[nn.Module, ModelSpec, dict]:
+def load_weights(path: Path | str) -> tuple[nn.Module, Network, dict]:
     """Build the network a weights file holds and load it, strictly. Evaluation mode.
 
     Returns the model, its record and the file's notes.

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from ..common.cli import UserError
 from ..data.data_file import DataFile
-from ..data.images import InputTransform, decode
+from ..data.images import decode
+from ..data.input_transform import InputTransform
 from .recipe import Recipe
 
 EPOCH, STEP, POSITION, PIECE = range(4)  # what a random stream is for; part of its key

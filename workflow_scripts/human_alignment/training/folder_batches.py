@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..common.cli import UserError
 from ..data.folders import ImageFolder, read_image
-from ..data.images import InputTransform
+from ..data.input_transform import InputTransform
 from .batches import POSITION, Order, Share, seed_all
 from .recipe import Recipe
 

@@ -1,26 +1,38 @@
 """How a network is trained: a closed, checked record, read from the config's `recipes` section."""
 
-import difflib
-from dataclasses import dataclass, fields
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
 
 from ..common.cli import UserError
-
-_CHOICES = {
-    "optimizer": ("adamw", "lamb", "sgd"),
-    "loss": ("ce", "bce"),
-    "interpolation": ("bicubic", "bilinear", "random"),
-    "amp": ("none", "bfloat16", "float16"),
-}
-_POSITIVE = ("epochs", "steps", "batch_size", "device_batch", "learning_rate", "repeats")
-_BELOW_ONE = (
-    "label_smoothing", "random_erasing", "drop_path", "ema", "momentum", "bce_threshold",
-    "max_unreadable",
-)  # fmt: skip
-_LISTS = ("betas", "crop_scale", "windows")
+from ..common.records import Record, checked
 
 
-@dataclass(frozen=True)
-class Recipe:
+def _as_tuples(value: object) -> object:
+    """Lists within lists as tuples, so that the record cannot change."""
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
+
+
+Length = Annotated[float, Field(ge=0, description="a number, at least 0")]
+Positive = Annotated[float, Field(gt=0, description="a positive number")]
+Count = Annotated[int, Field(gt=0, description="a positive whole number")]
+Fraction = Annotated[float, Field(ge=0, lt=1, description="a number, at least 0 and below 1")]
+Pair = Annotated[
+    tuple[Fraction, Fraction], BeforeValidator(_as_tuples), Field(description="two numbers below 1")
+]
+Scale = Annotated[
+    tuple[Positive, Positive],
+    BeforeValidator(_as_tuples),
+    Field(description="two positive numbers"),
+]
+Windows = Annotated[
+    tuple[tuple[Count, tuple[Count, ...]], ...],
+    BeforeValidator(_as_tuples),
+    Field(description="a list of [last step, [window sides]]"),
+]
+
+
+class Recipe(Record):
     """Settings of one training. What is not set is off.
 
     epochs or steps: how long, without `cooldown`; one of the two. It is the unit of `warmup` and
@@ -61,44 +73,44 @@ class Recipe:
     repulsion_from: epochs before it begins.
     """
 
-    epochs: float | None = None
-    steps: int | None = None
-    batch_size: int = 64
-    device_batch: int | None = None
-    repeats: int = 1
-    optimizer: str = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    betas: tuple = (0.9, 0.999)
-    momentum: float = 0.9
-    clip_norm: float = 0.0
-    warmup: float = 0.0
-    warmup_lr: float = 0.0
+    epochs: Positive | None = Field(None, description="a positive number or null")
+    steps: Count | None = Field(None, description="a positive whole number or null")
+    batch_size: Count = 64
+    device_batch: Count | None = Field(None, description="a positive whole number or null")
+    repeats: Count = 1
+    optimizer: Literal["adamw", "lamb", "sgd"] = "adamw"
+    learning_rate: Positive = 1e-3
+    weight_decay: Length = 0.0
+    betas: Pair = (0.9, 0.999)
+    momentum: Fraction = 0.9
+    clip_norm: Length = 0.0
+    warmup: Length = 0.0
+    warmup_lr: Length = 0.0
     warmup_prefix: bool = False
-    min_lr: float = 0.0
-    cooldown: float = 0.0
-    loss: str = "ce"
-    bce_threshold: float = 0.0
-    label_smoothing: float = 0.0
-    drop_path: float = 0.0
-    layer_scale: float | None = None
-    ema: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    auto_augment: str = ""
-    color_jitter: float = 0.0
-    random_erasing: float = 0.0
-    interpolation: str = "bicubic"
-    crop_scale: tuple = (0.08, 1.0)
-    max_unreadable: float = 0.01
-    shift: int = 0
-    windows: tuple = ()
-    amp: str = "none"
+    min_lr: Length = 0.0
+    cooldown: Length = 0.0
+    loss: Literal["ce", "bce"] = "ce"
+    bce_threshold: Fraction = 0.0
+    label_smoothing: Fraction = 0.0
+    drop_path: Fraction = 0.0
+    layer_scale: Positive | None = Field(None, description="a positive number or null")
+    ema: Fraction = 0.0
+    mixup: Length = 0.0
+    cutmix: Length = 0.0
+    auto_augment: str = Field("", description="timm's string, e.g. rand-m9-mstd0.5-inc1")
+    color_jitter: Length = 0.0
+    random_erasing: Fraction = 0.0
+    interpolation: Literal["bicubic", "bilinear", "random"] = "bicubic"
+    crop_scale: Scale = (0.08, 1.0)
+    max_unreadable: Fraction = 0.01
+    shift: int = Field(0, ge=0, description="a whole number of pixels, at least 0")
+    windows: Windows = ()
+    amp: Literal["none", "bfloat16", "float16"] = "none"
     channels_last: bool = True
     compile: bool = False
-    position_rate: float = 1.0
-    repulsion: float = 0.0
-    repulsion_from: float = 0.0
+    position_rate: Length = 1.0
+    repulsion: Length = 0.0
+    repulsion_from: Length = 0.0
 
     @classmethod
     def from_dict(cls, values: dict) -> "Recipe":
@@ -106,34 +118,10 @@ class Recipe:
 
         Raises UserError naming the setting and what is allowed.
         """
-        kinds = {f.name: f.type for f in fields(cls)}
-        for name, value in values.items():
-            if name not in kinds:
-                close = difflib.get_close_matches(name, kinds, 1)
-                hint = f" (did you mean {close[0]!r}?)" if close else ""
-                raise UserError(
-                    f"unknown training setting {name!r}{hint}; known are {', '.join(sorted(kinds))}"
-                )
-            _check_type(name, value, kinds[name])
-        lists = {name: _tuple(values[name]) for name in _LISTS if name in values}
-        recipe = cls(**{**values, **lists})
-        recipe._check_ranges()
+        recipe = checked(cls, "recipe", values)
+        if (recipe.epochs is None) == (recipe.steps is None):
+            raise UserError("recipe: it needs `epochs` or `steps`, and not both")
         return recipe
-
-    def _check_ranges(self) -> None:
-        if (self.epochs is None) == (self.steps is None):
-            raise UserError("a recipe needs `epochs` or `steps`, and not both")
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise _wrong(name, getattr(self, name), f"one of {', '.join(allowed)}")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in _POSITIVE and value is not None and value <= 0:
-                raise _wrong(field.name, value, "positive")
-            if field.name in _BELOW_ONE and not 0 <= value < 1:
-                raise _wrong(field.name, value, "at least 0 and below 1")
-            if isinstance(value, int | float) and value < 0:
-                raise _wrong(field.name, value, "at least 0")
 
     def in_steps(self, length: float, images: int) -> int:
         """Optimiser steps of a length in the recipe's unit, on a data set of so many images."""
@@ -150,30 +138,3 @@ class Recipe:
             if step < last:
                 return tuple(min(side, full) for side in sides)
         return (full,)
-
-
-def _wrong(name: str, value, allowed: str) -> UserError:
-    return UserError(f"training setting {name}: {value!r} is not {allowed}")
-
-
-def _tuple(value):
-    """Lists within lists as tuples, so that the record cannot change."""
-    return tuple(map(_tuple, value)) if isinstance(value, list | tuple) else value
-
-
-def _check_type(name: str, value, kind: type) -> None:
-    """Raises UserError unless a value of a config fits a field's type."""
-    if kind is tuple:
-        fits = isinstance(value, list | tuple)
-    elif isinstance(value, bool):  # which Python counts among the integers
-        fits = kind is bool
-    else:
-        fits = isinstance(value, kind | int if float in _members(kind) else kind)
-    if not fits:
-        names = " or ".join(member.__name__ for member in _members(kind))
-        hint = "; YAML reads 1e-3 as text, write 1.0e-3" if isinstance(value, str) else ""
-        raise _wrong(name, value, f"of type {names.replace('NoneType', 'null')}{hint}")
-
-
-def _members(kind) -> tuple[type, ...]:
-    return getattr(kind, "__args__", (kind,))

@@ -1,0 +1,85 @@
+"""Records with closed keys: pydantic models that refuse bad values in one sentence."""
+
+import difflib
+from collections.abc import Iterable
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from .cli import UserError
+
+
+class Record(BaseModel):
+    """A frozen record: unknown keys, values of another type, NaN and infinity are refused.
+
+    A field's `description` says which values are allowed; a `Literal` says it by itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+def checked(kind: type[Kind], what: str, values: dict) -> Kind:
+    """A record from a dict of its fields.
+
+    what: the name of the record for messages. Raises UserError that names the record, the first
+    wrong field, its value and what is allowed.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{what}: {_sentence(kind, values, first['loc'], first['msg'])}") from None
+
+
+def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> str:
+    """One of pydantic's errors in our words, for the outermost value that is not a record."""
+    path, field, value = [], None, values
+    for part in map(str, place):
+        path.append(part)
+        name, fields = ".".join(path), kind.model_fields
+        field = fields.get(part)
+        if field is None:
+            return f"unknown key {name!r}{close_name(part, fields)}; allowed: {', '.join(fields)}"
+        if part not in value:
+            required = [key for key, one in fields.items() if one.is_required()]
+            return f"the key {name!r} is missing; required: {', '.join(required)}"
+        value, inner = value[part], _record_in(field)
+        if inner is None or not isinstance(value, dict):
+            break
+        kind = inner
+    hint = "; YAML reads 1e-3 as text, write 1.0e-3" if isinstance(value, str) else ""
+    if field is None:
+        return message
+    return f"{'.'.join(path)} is {value!r}; allowed: {_allowed(field)}{hint * _is_number(field)}"
+
+
+def close_name(name: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` where a known name is close, else nothing."""
+    close = difflib.get_close_matches(name, known, 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _kinds(field: FieldInfo) -> tuple:
+    return (field.annotation, *get_args(field.annotation))
+
+
+def _record_in(field: FieldInfo) -> type[Record] | None:
+    """The kind of record that a field holds; None if it holds no record."""
+    kinds = (kind for kind in _kinds(field) if isinstance(kind, type))
+    return next((kind for kind in kinds if issubclass(kind, Record)), None)
+
+
+def _is_number(field: FieldInfo) -> bool:
+    return bool({int, float} & set(_kinds(field)))
+
+
+def _allowed(field: FieldInfo) -> str:
+    if field.description:
+        return field.description
+    if field.annotation is bool:
+        return "true or false"
+    return " or ".join(map(str, get_args(field.annotation) or [field.annotation.__name__]))

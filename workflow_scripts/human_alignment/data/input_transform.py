@@ -1,0 +1,30 @@
+"""The record of how an image becomes a network's input; `images.network_input` applies it."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from ..common.records import Record
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value  # YAML and JSON know no tuples
+
+
+Colour = Annotated[tuple[float, float, float], BeforeValidator(_as_tuple)]
+
+
+class InputTransform(Record):
+    """A network's evaluation transform.
+
+    resize: short side in pixels before the centre crop.  crop: side of the input in pixels.
+    mean, std: of each colour channel, for pixels from 0 to 1.
+    """
+
+    resize: int = Field(gt=0, description="a positive number of pixels")
+    crop: int = Field(gt=0, description="a positive number of pixels")
+    mean: Colour = Field(IMAGENET_MEAN, description="three numbers")
+    std: Colour = Field(IMAGENET_STD, description="three numbers")

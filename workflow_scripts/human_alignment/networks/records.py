@@ -1,0 +1,159 @@
+"""The records of networks: data, not code.
+
+`networks.yaml` holds the reference networks of the paper and the micro networks of the embedded
+study. A study's config may hold further ones. A record says how to build a network, which
+convolutions DCLS replaces and how images enter; `zoo.build` builds it.
+
+Names: a reference name (`convnext_tiny`), with `_dcls` for the network with DCLS; `micro_` stands
+before the small member of the same family; `timm:NAME` is any other classifier of timm, and
+`timm:NAME@LAYER` also names the module that gives its last feature map.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field, field_validator
+
+from ..common.cli import UserError
+from ..common.paths import SUFFIX
+from ..common.records import Record, checked, close_name
+from ..data.input_transform import InputTransform
+
+FILE = Path(__file__).with_name("networks.yaml")
+GENERIC = "timm:"  # begins the name of any classifier of timm
+_ODD = "a positive odd number of pixels"
+
+
+class Dcls(Record):
+    """How DCLS enters a network.
+
+    kernel_size: side of the dilated kernel in pixels.
+    kernel_count: weights per channel pair.
+    version: interpolation (`v0`, `v1` bilinear, `max` triangle, `gauss`).
+    replaces: which convolutions; `dcls.RULES` says what each word means.
+    """
+
+    kernel_size: int = Field(gt=0, description=_ODD)
+    kernel_count: int = Field(gt=0, description="a positive number")
+    version: Literal["v0", "v1", "max", "gauss"] = "v1"
+    replaces: Literal["depthwise", "depthwise_7x7", "3x3"] = "depthwise"
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Dcls":
+        """From a config's settings. Raises UserError with the wrong key and what is allowed."""
+        return checked(cls, "dcls", values)
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _odd(cls, size: int) -> int:
+        """An even kernel has no pixel in its centre."""
+        if size % 2 == 0:
+            raise ValueError(_ODD)
+        return size
+
+
+class Network(Record):
+    """One network.
+
+    family: how it is built, a key of `zoo.FAMILIES`; `timm` for any classifier of timm.
+    arguments: what the family's builder takes.
+    transform: how an image becomes the network's input; None for timm's own.
+    dcls: what replaces convolutions, or None for the plain network.
+    num_classes: width of the classifier.
+    micro: shrink as the embedded study needs (see micro.py).
+    """
+
+    family: Literal["resnet", "convnext", "convformer", "caformer", "fastvit", "timm"]
+    arguments: dict = Field(description="a mapping of what the family's builder takes")
+    transform: InputTransform | None = None
+    dcls: Dcls | None = None
+    num_classes: int = Field(1000, gt=0, description="a positive number")
+    micro: bool = False
+
+    def __hash__(self) -> int:
+        return hash(self.as_json())
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Network":
+        """From a config, a command line or a weights file.
+
+        Raises UserError with the wrong key, its value and what is allowed.
+        """
+        found = checked(cls, "network", values)
+        if found.transform is None and found.family != "timm":
+            raise UserError(f"network: a {found.family} needs a `transform`: resize and crop")
+        return found
+
+    def as_dict(self) -> dict:
+        """Plain values for JSON; `from_dict` is the way back."""
+        return self.model_dump(mode="json")
+
+    def as_json(self) -> str:
+        """The complete record as one string."""
+        return json.dumps(self.as_dict(), sort_keys=True)
+
+    def changed(self, **fields) -> "Network":
+        """The same record with some fields changed."""
+        return self.model_copy(update=fields)
+
+
+@functools.cache
+def load_networks() -> Mapping[str, Network]:
+    """The records of networks.yaml by name, each with the DCLS of its `_dcls` twin."""
+    held = yaml.safe_load(FILE.read_text())
+    return {
+        name: Network.from_dict(record) for name, record in held.items() if not name.startswith(".")
+    }
+
+
+def find(name: str, dcls: dict | None = None, more: Mapping[str, dict] | None = None) -> Network:
+    """The record of a name.
+
+    dcls: settings of `Dcls` in place of the record's own.  more: further records by name, as
+    plain values, which come before those of networks.yaml.
+    Raises UserError with close names when there is none.
+    """
+    own = Dcls.from_dict(dcls) if dcls else None
+    if name.startswith(GENERIC):
+        model, _, layer = name.removeprefix(GENERIC).partition("@")
+        arguments = {"name": model} | ({"feature_layer": layer} if layer else {})
+        return Network(family="timm", arguments=arguments, dcls=own)
+    plain = name.removesuffix(SUFFIX)
+    if more and plain in more:
+        record = Network.from_dict(more[plain])
+    elif plain in load_networks():
+        record = load_networks()[plain]
+    else:
+        known = [*(more or ()), *load_networks()]
+        raise UserError(
+            f"unknown network {name!r}{close_name(plain, known)}; known are {', '.join(known)}, "
+            f"each also with {SUFFIX} behind, and {GENERIC}NAME"
+        )
+    if name.endswith(SUFFIX):
+        if not (own or record.dcls):
+            raise UserError(f"network {plain!r} has no `dcls` settings, which {name!r} needs")
+        return record.changed(dcls=own or record.dcls)
+    return record.changed(dcls=own)
+
+
+def network_argument(text: str) -> Network:
+    """Parse a command-line value (an argparse `type`): a name, or a complete record as JSON.
+
+    Raises UserError as `find` and `Network.from_dict` do.
+    """
+    if not text.lstrip().startswith("{"):
+        return find(text)
+    try:
+        return Network.from_dict(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise UserError(f"the network's record is not valid JSON: {error}") from error
+
+
+NETWORK_HELP = (
+    "network: a name such as convnext_tiny_dcls, timm:NAME, or a complete record as JSON (as in "
+    "networks.yaml)"
+)
