@@ -17,7 +17,7 @@ from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
 from human_alignment.networks.zoo import ModelSpec, prepare_for_inference
 from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import PRESETS, Protocol
 from human_alignment.scores.summary import explainer_name

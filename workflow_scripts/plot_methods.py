@@ -13,7 +13,7 @@ from human_alignment.data.data_file import DataFile
 from human_alignment.data.images import present
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import Protocol
 from human_alignment.scores.scoring import check_same_images

@@ -7,7 +7,7 @@ from human_alignment.common.cli import UserError, run
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.images import present
 from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 
 BLOCK = 8  # samples side by side
 WIDTH = 7.0  # inches: a page

@@ -10,7 +10,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.common.paths import network_of
 from human_alignment.outcome.markup import Block, to_markdown
 from human_alignment.outcome.protocol_figures import threshold_sweep
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.outcome.table1 import FEW_IMAGES
 from human_alignment.scores.run_tables import gather
 from human_alignment.scores.summary import full_name

@@ -7,9 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..scores.summary import explainer_name, explainer_order, model_order, scores_of
+from ..scores.summary import explainer_name, explainer_order, human_ceiling, model_order, scores_of
 from .labels import place_labels
-from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead, score_label
+from .style import (
+    COLOURS,
+    GREY,
+    LEGEND,
+    STYLE,
+    WIDTH,
+    empty_figure,
+    new_figure,
+    say_instead,
+    score_label,
+)
 
 SIGNIFICANT = 0.05  # of the corrected p-value, two-sided
 EXPLAINER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito's
@@ -28,18 +38,14 @@ def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
     """
     kinds = [kind for kind in TITLES if kind in set(table["comparison"])]
     if not kinds:
-        figure = new_figure(1.5, [note])
-        say_instead(figure.subplots(), "No two networks or explainers can be compared.")
-        return figure
+        return empty_figure("No two networks or explainers can be compared.", note)
     sizes = {kind: _rows(table[table["comparison"] == kind]) for kind in kinds}
     heights = [max(3, sum(len(part) for _, part in rows)) for rows in sizes.values()]
     remark = "Filled: Wilcoxon signed-rank p < 0.05 after Holm. Right: share of images on which "
     remark += "the first is closer to the human map."
     figure = new_figure(0.6 + 0.16 * sum(heights) + 0.5 * len(kinds), [remark, note])
     panels = figure.subplots(len(kinds), squeeze=False, height_ratios=heights)[:, 0]
-    shown = dict.fromkeys(
-        name for name in explainer_order(table) if name in set(table["explainer"])
-    )
+    shown = [name for name in explainer_order(table) if name in set(table["explainer"])]
     colours = dict(zip(shown, EXPLAINER_COLOURS * len(shown), strict=False))
     for axes, kind in zip(panels, kinds, strict=True):
         axes.set_title(TITLES[kind])
@@ -102,7 +108,7 @@ def accuracy_against_score(
             say_instead(axes, "No network has both a measured top-1 and a score.")
             continue
         drawn.append((axes, _points(axes, part, summary)))
-        axes.set_ylabel(f"score\n({score_label(summary)})")
+        axes.set_ylabel(f"score\n({score_label(human_ceiling(summary))})")
         axes.set_xlabel("top-1 accuracy (%)")
     handles = [
         Line2D([], [], marker="o", linestyle="", ms=3.5, color=COLOURS[dcls], label=LEGEND[dcls])

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.resize import resize_bilinear
-from .score_figures import GREY, STYLE, new_figure, say_instead
+from .style import GREY, STYLE, new_figure, say_instead
 
 COLOUR_MAP = "inferno"  # perceptually uniform, read the same with any colour vision
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..scores.summary import explainer_name, explainer_order, model_order
-from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead
+from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 COLUMNS = 4  # panels of the sweep side by side
 
@@ -76,9 +76,7 @@ def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
     explainers = [name for name in explainer_order(table) if name in set(known["explainer"])]
     fields = list(dict.fromkeys(zip(table["field"], table["value"].astype(str), strict=True)))
     if not explainers:
-        figure = new_figure(1.5, [note])
-        say_instead(figure.subplots(), "No score changes: the two protocols are the same here.")
-        return figure
+        return empty_figure("No score changes: the two protocols are the same here.", note)
     height = 0.7 + len(explainers) * (0.35 + 0.24 * len(fields))
     figure = new_figure(height, [note])
     panels = figure.subplots(len(explainers), sharex=True, squeeze=False)[:, 0]

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
 from ..scores.summary import model_order
-from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead
+from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 CELLS = 8  # of the density, to a pixel
 LINES = ("--", "-")  # without, with DCLS: where they lie over each other both are seen
@@ -46,9 +46,7 @@ def learned_positions(
     """
     stages = sorted({stage for _, found in networks.values() for stage in found}, key=_order)
     if not stages:
-        figure = new_figure(1.5, [note])
-        say_instead(figure.subplots(), "No network of this study has DCLS.")
-        return figure
+        return empty_figure("No network of this study has DCLS.", note)
     labels = list(dict.fromkeys(map(_stage_name, stages)))
     remark = "Offsets from the kernel\u2019s centre in pixels (px) of the dilated kernel, rows "
     remark += "downwards, to the window\u2019s limits. Above each panel their number and standard "
