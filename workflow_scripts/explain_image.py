@@ -16,7 +16,7 @@ from human_alignment.data.pictures import read_picture, seen_part, shrunk
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
 from human_alignment.networks.zoo import ModelSpec, prepare_for_inference
-from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
+from human_alignment.outcome.overlays import Row, draw_grid, heatmap_overlay
 from human_alignment.outcome.style import save
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import PRESETS, Protocol
@@ -95,7 +95,8 @@ def main(argv: list[str] | None = None) -> None:
     labels = ["picture", *map(explainer_name, found.maps)]
     explained = f"Explained: {names[found.target]}, {found.probabilities[found.target]:.1%}."
     likeliest = "Most probable: " + "; ".join(" ".join(line.split()) for line in lines) + "."
-    figure = draw_grid([pictures], [""], [labels], [explained, likeliest], COLUMN * len(pictures))
+    row = Row("", pictures, labels)
+    figure = draw_grid([row], [explained, likeliest], COLUMN * len(pictures))
     save(figure, arguments.output)
 
 

@@ -9,6 +9,7 @@ import pytest
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
 from human_alignment.data.digits import encode
+from human_alignment.outcome.map_figures import by_agreement
 from human_alignment.outcome.overlays import heatmap_overlay
 from human_alignment.scores.protocol import RELEASED
 
@@ -40,8 +41,8 @@ def test_a_map_with_nothing_to_show_leaves_the_image(value):
 
 def test_images_are_chosen_at_even_steps_of_agreement():
     rho = pd.DataFrame({"a": [0.1, 0.9, 0.5, 0.3, 0.7]}, index=list("vwxyz"))
-    assert plot_figure1.choose(rho, 3) == ["w", "x", "v"]
-    assert plot_figure1.choose(rho, 9) == ["w", "z", "x", "y", "v"]
+    assert by_agreement(rho, 3) == ["w", "x", "v"]
+    assert by_agreement(rho, 9) == ["w", "z", "x", "y", "v"]
 
 
 def test_undefined_images_are_not_chosen(tmp_path):

@@ -1,8 +1,8 @@
 """The gallery page: a sample of a study's images, with the maps and scores of every run.
 
 The page holds raw maps at the resolution of the feature map, one byte a value, and the browser
-enlarges and colours them: 16 networks x 8 explainers cost an image 8 kB. Maps of the input's own
-size are averaged to 28 x 28. Scores are those of the score files, never computed again.
+enlarges and colours them: 16 networks x 8 explainers take 8 kB an image. Maps of the input's own
+size are averaged to 28 x 28. Scores are read from the score files and not computed again.
 """
 
 import base64
@@ -24,11 +24,15 @@ from ..heatmaps.heatmap_file import HeatmapFile
 from ..scores.protocol import THRESHOLDED, Protocol
 from ..scores.scoring import check_belong_together
 from ..scores.spearman import OK
-from ..scores.summary import explainer_name
+from ..scores.summary import explainer_name, explainer_order
 from .overlays import COLOUR_MAP
-from .pages import as_data, as_text, fill
+from .pages import GALLERY_PAGE, render
 
 PAGE_LIMIT = 25_000_000  # bytes: what phones open and mail servers still take
+CROPPED = (
+    "Each network sees the image as its own evaluation transform crops it. Its map is laid over "
+    "the whole image and scored that way, as in the authors' code."
+)
 NOT_SAMPLED = "not in the sample"  # in place of a status, where an explainer has no map
 _JPEG_QUALITY = 85
 _LARGEST = 28  # side of the maps held; those of the last feature map are smaller
@@ -196,15 +200,15 @@ def packed_images(data: DataFile, index: list[int]) -> list[dict]:
 
 
 def common_explainers(runs: list[list[Part]]) -> list[str]:
-    """Explainers that every run has, in the order of the first."""
-    names = [[name for part in parts for name in part.heatmaps.explainers] for parts in runs]
-    return [name for name in names[0] if all(name in others for others in names)]
+    """Explainers that every run has."""
+    names = [{name for part in parts for name in part.heatmaps.explainers} for parts in runs]
+    return explainer_order(set.intersection(*names))
 
 
-def contents(
+def page_contents(
     data: DataFile, parts: list[Part], sample: Sample, protocol: Protocol, study: str
 ) -> dict:
-    """All that the page shows. Runs stand in the order of their first part."""
+    """All that the page shows, as plain values. Runs are in the order of their first parts."""
     for part in parts:
         check_belong_together(data, part.heatmaps, protocol)
     runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
@@ -231,18 +235,21 @@ def contents(
     }
 
 
-def page(held: dict, sentences: list[str]) -> str:
-    """The whole page. sentences: what stands under the title, with how the sample was drawn.
+def sentences(sample: Sample, protocol: Protocol, note: str) -> list[str]:
+    """What stands under the title: how the images were drawn, the note, how maps are placed."""
+    found = [sample.sentence, note, CROPPED if protocol.geometry == "released" else ""]
+    return [sentence for sentence in found if sentence]
+
+
+def page(contents: dict, sentences: list[str]) -> str:
+    """The whole page. sentences: a paragraph each, under the title.
 
     Raises UserError when it would be larger than `PAGE_LIMIT`.
     """
-    html = fill(
-        "gallery.html",
-        study=as_text(held["study"]),
-        about="".join(f"<p>{as_text(sentence)}</p>" for sentence in sentences if sentence),
-        data=as_data(held),
-    )
-    size, count = len(html.encode()), len(held["images"])
+    study = contents["study"]
+    title = f"Gallery of the study {study}"
+    html = render(GALLERY_PAGE, title=title, study=study, about=sentences, data=contents)
+    size, count = len(html.encode()), len(contents["images"])
     if size > PAGE_LIMIT:
         raise UserError(
             f"the gallery of {count} images takes {size / 1e6:.0f} MB, over the limit of "

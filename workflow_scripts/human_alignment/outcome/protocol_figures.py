@@ -1,4 +1,4 @@
-"""What the conventions of the score do to it: threshold sweep and sensitivity to each field."""
+"""How the protocol changes scores: the threshold sweep and the sensitivity to each field."""
 
 import matplotlib as mpl
 import numpy as np
@@ -73,7 +73,7 @@ def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
     table: model, dcls, run, field, value, explainer, difference.
     """
     known = table.dropna(subset="difference")
-    explainers = [name for name in explainer_order(table) if name in set(known["explainer"])]
+    explainers = explainer_order(known["explainer"])
     fields = list(dict.fromkeys(zip(table["field"], table["value"].astype(str), strict=True)))
     if not explainers:
         return empty_figure("No score changes: the two protocols are the same here.", note)

@@ -45,7 +45,7 @@ def table1(summary: pd.DataFrame) -> pd.DataFrame:
     }
     later = {"runs": top1.size(), "top1_sd": top1.std(ddof=1)}
     whole = ["parameters", "n_images", "runs"]
-    for explainer in explainer_order(summary):
+    for explainer in explainer_order([*EXPLAINER_NAMES, *summary["explainer"]]):
         part = averaged[averaged["explainer"] == explainer]
         target = first if explainer in EXPLAINER_NAMES else later
         target.update({f"{explainer}{suffix}": part[name] for suffix, name in _INTERVAL.items()})
