@@ -19,7 +19,7 @@ include: "rules/common.smk"
 STUDY = checked_study(config)
 RUNS = runs(config)
 NOTE = whole_note(config)
-TABLES = {  # that are pages too: title, and where their values are
+TABLES = {  # shown as pages: title, and the folder of the CSV file
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
     "sensitivity": ("Sensitivity to the protocol", "tables"),
@@ -36,15 +36,16 @@ wildcard_constraints:
     part=r"|\.attributions",
     geometry=r"|\.released|\.full",
     number="[5-9]",
+    table="|".join(TABLES),
 
 
 include: "rules/data.smk"
 include: "rules/weights.smk"
 include: "rules/heatmaps.smk"
 include: "rules/scores.smk"
-include: "rules/outcome.smk"
+include: "rules/tables.smk"
 include: "rules/figures.smk"
-include: "rules/pages.smk"
+include: "rules/images.smk"
 
 
 rule all:
@@ -68,7 +69,7 @@ rule all:
         expand(rules.plot_methods.output, number=methods_numbers(config)),
         rules.make_gallery.output,
         rules.describe_study.output,
-        expand(f"results/{STUDY}/tables/{{table}}.html", table=TABLES),
+        expand(rules.show_table.output, table=TABLES),
 
 
 onsuccess:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import namedtuple
 from modulefinder import ModuleFinder
+from os.path import relpath
 from pathlib import Path
 
 import yaml
@@ -163,19 +164,6 @@ def ranks(config):
     each = 8000 if config["imagenet"]["train"] else 2000  # a folder has loader processes
     found = {"gpu": gpus * nodes, "nodes": nodes, "mem_mb": growing(each * max(1, gpus))}
     return found if nodes == 1 else found | {"mpi": "srun", "tasks": nodes, "tasks_per_gpu": 0}
-
-
-def paper_flag(config):
-    """The paper's numbers stand beside ours only where the networks are the paper's."""
-    if not config["tables"]["compare_paper"]:
-        return ""
-    return f"--paper {Path(workflow.basedir) / 'resources' / 'paper_table1.csv'}"
-
-
-def claims_flags(config):
-    """The paper's own numbers go through the check of its claims where they stand beside ours."""
-    flag, seeds = paper_flag(config), Path(workflow.basedir) / "resources" / "paper_seeds.csv"
-    return f"{flag} --paper-seeds {seeds}" if flag else ""
 
 
 def first_run(model):
@@ -366,3 +354,15 @@ def closing(state):
     """What the run made, where and how long, and what it left out: a few lines to print."""
     names = [f"{r.model}/{r.run}" for r in runs(config)]
     return "\n".join(closing_lines(config["study"], names, state, STARTED))
+
+
+# new in outcome
+
+
+def paper_numbers(config, name):
+    """A file of the paper's numbers; none where the networks are not the paper's.
+
+    The path is relative, so that a moved checkout makes no job run again.
+    """
+    file = Path(workflow.basedir) / "resources" / f"paper_{name}.csv"
+    return [relpath(file)] if config["tables"]["compare_paper"] else []
