@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         else:
             index = even_steps(len(data), arguments.images)
             if len(index) < len(data):
-                about += f" Images at even steps over the {len(data):,} of {data.dataset}."
+                about += f" Images at even steps over the {len(data):,} images of {data.dataset}."
         figure = methods_figure(data, heatmaps, index, protocol, [about, arguments.note])
     save(figure, arguments.output)
 

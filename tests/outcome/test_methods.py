@@ -70,7 +70,7 @@ def test_both_methods_of_both_networks_on_ten_images(study, tmp_path):
     assert text.count("<image") == 50
     assert text.count("<!-- without DCLS") == text.count("<!-- with DCLS") == 2
     assert text.count("Threshold-") == 2
-    assert "at even steps over the 12 of digits" in text
+    assert "at even steps over the 12 images of digits" in text
     with DataFile(study / "d.h5") as data:
         shown = even_steps(len(data), 10)
         assert (shown[0], shown[-1], len(shown)) == (0, 11, 10)
