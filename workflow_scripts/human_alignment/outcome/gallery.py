@@ -41,9 +41,9 @@ _LOOK = ("resize", "normalisation", "threshold", "below_threshold")  # fields th
 
 @dataclass(frozen=True)
 class Sample:
-    """Which images of a data file a page shows.
+    """The images of a data file that a page shows.
 
-    index: their rows in the file, rising.  sentence: how they were drawn, for readers.
+    index: their rows in the file, ascending.  sentence: how they were drawn, for readers.
     """
 
     index: list[int]
@@ -53,7 +53,7 @@ class Sample:
     def draw(cls, total: int, count: int, seed: int, first: Iterable[int] = ()) -> "Sample":
         """`count` of `total` rows at random without replacement; all where that is fewer.
 
-        first: rows to be drawn before any others; they must be a random sample themselves.
+        first: rows to draw before any others; they must be a random sample themselves.
         """
         if count >= total:
             return cls(list(range(total)), f"All {total:,} images of the study.")
@@ -64,13 +64,13 @@ class Sample:
         return cls(
             sorted(map(int, drawn)),
             f"{count:,} of the study's {total:,} images, drawn at random without replacement "
-            f"(seed {seed}), so that they stand for all of them.",
+            f"(seed {seed}).",
         )
 
 
 @dataclass(frozen=True)
 class Part:
-    """Heatmaps of one run and their scores. A run has several where some explainers are sampled.
+    """Heatmaps of one run and their scores; explainers run on a sample are a part of their own.
 
     The run's name is in the path of its scores: `<model>/<run>.csv`, `<model>/<run>.<part>.csv`.
     """
@@ -95,7 +95,7 @@ class Part:
 
 
 def sampled_rows(parts: list[Part]) -> set[int]:
-    """Rows that every part with a sample of the images has; none if no part is sampled."""
+    """Rows that all sampled parts have in common; none if no part is sampled."""
     samples = [set(part.heatmaps.rows.tolist()) for part in parts if part.heatmaps.sampled]
     return set.intersection(*samples) if samples else set()
 
@@ -118,9 +118,9 @@ def quantise(maps: np.ndarray) -> np.ndarray:
 
 
 def floors(maps: np.ndarray) -> list[float | None]:
-    """Minimum over maximum of each map: where level 0 lies once the maximum is one.
+    """Minimum over maximum of each map: the value of level 0 after division by the maximum.
 
-    None for a map without a positive value: divided by its maximum, nothing is left of it.
+    None for a map without a positive value: such a map cannot be divided by its maximum.
     """
     tops, lows = maps.max(axis=(1, 2)), maps.min(axis=(1, 2))
     return [
