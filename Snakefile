@@ -34,7 +34,7 @@ wildcard_constraints:
     seed="[0-9]+",
     shard="[0-9]+",
     part=r"|\.attributions",
-    geometry=r"|\.released|\.full",
+    geometry=r"|\.crop|\.full",
     number="[5-9]",
     table="|".join(TABLES),
 

@@ -32,7 +32,7 @@ from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 
 EXPLAINERS = ["grad_cam", "threshold_grad_cam"]
-GEOMETRY = {"released": "released", "paper": "full"}  # of each protocol
+GEOMETRY = {"released": "crop", "paper": "full"}  # of each protocol
 
 
 def make_data(path: Path, images: int, random: np.random.Generator) -> None:
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
         for images in (500, 2000):
             make_data(folder / f"{images}.data.h5", images, random)
             with DataFile(folder / f"{images}.data.h5") as data:
-                make_heatmaps(folder / f"{images}.h5", data, "released", random)
+                make_heatmaps(folder / f"{images}.h5", data, "crop", random)
             peak = score(folder / f"{images}.data.h5", folder / f"{images}.h5", "released")
             found[f"peak_mib_{images}_images"] = peak
     row = {"models": arguments.models, "images": arguments.images, "jobs": arguments.jobs, **found}

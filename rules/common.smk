@@ -17,6 +17,7 @@ STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.common.cli import UserError
+from human_alignment.common.geometry import canonical
 from human_alignment.study.closing import closing_lines, listed
 from human_alignment.study.config import check_config, check_folders
 from human_alignment.common.picture_files import find_pictures
@@ -227,11 +228,6 @@ def parts(config):
     return ["", ".attributions"] if config["attributions"]["explainers"] else [""]
 
 
-def overrides(config):
-    """Protocol fields that the config changes, as JSON."""
-    return as_json({k: v for k, v in config["protocol"].items() if k != "preset"})
-
-
 def score_label(config):
     """What a score is, for an axis."""
     ceiling = protocol(config).human_ceiling
@@ -251,7 +247,7 @@ def figure1_explainer(config):
 def sensitivity_heatmaps(config, run):
     """Heatmap files of a run that its sensitivity to the protocol needs, by geometry."""
     fixed = config["protocol"].get("geometry")
-    wanted = [fixed or "released"]
+    wanted = [canonical(fixed or "crop")]
     if config["sensitivity"]["geometry"] and not fixed:
         wanted.append("full")
     return [heatmap_file(run, geometry) for geometry in wanted]
@@ -366,3 +362,13 @@ def paper_numbers(config, name):
     """
     file = Path(workflow.basedir) / "resources" / f"paper_{name}.csv"
     return [relpath(file)] if config["tables"]["compare_paper"] else []
+
+
+# new in scores
+
+
+def protocol_json(config, preset=None):
+    """All fields of the study's protocol, or of a preset with what the config changes, as JSON."""
+    preset = preset or config["protocol"]["preset"]
+    changes = {key: value for key, value in config["protocol"].items() if key != "preset"}
+    return as_json(Protocol.from_config(preset, changes).as_dict())

@@ -52,12 +52,10 @@ use rule plot_figure2 as plot_figure4 with:
 
 rule plot_threshold_sweep:
     input:
-        sweeps=run_files("scores", ".sweep.csv"),
-        choices=run_files("scores", ".sweep.json"),
+        curves=rules.collect_sweeps.output.curves,
+        best=rules.collect_sweeps.output.table,
     output:
-        figure=figure("threshold_sweep", "Threshold sweep"),
-        table=f"results/{STUDY}/tables/threshold_sweep.csv",
-        markdown=f"results/{STUDY}/tables/threshold_sweep.md",
+        figure("threshold_sweep", "Threshold sweep"),
     log:
         f"logs/{STUDY}/plot_threshold_sweep.log",
     benchmark:
@@ -76,20 +74,16 @@ rule plot_threshold_sweep:
         label=score_label(config),
         note=NOTE,
     shell:
-        "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
+        "python {params.script:q} --curves {input.curves:q} --best {input.best:q} "
         "--threshold {params.threshold} --label {params.label:q} --note={params.note:q} "
-        "--output {output.figure:q} --table {output.table:q} --markdown {output.markdown:q} "
-        "2> {log:q}"
+        "--output {output:q} 2> {log:q}"
 
 
 rule plot_sensitivity:
     input:
-        run_files("scores", ".sensitivity.csv"),
+        rules.collect_sensitivity.output.table,
     output:
-        figure=figure("sensitivity", "Sensitivity to the protocol"),
-        table=f"results/{STUDY}/tables/sensitivity.csv",
-        markdown=f"results/{STUDY}/tables/sensitivity.md",
-        paper=f"results/{STUDY}/scores/paper_protocol.csv",
+        figure("sensitivity", "Sensitivity to the protocol"),
     log:
         f"logs/{STUDY}/plot_sensitivity.log",
     benchmark:
@@ -107,9 +101,8 @@ rule plot_sensitivity:
         label=score_label(config),
         note=NOTE,
     shell:
-        "python {params.script:q} {input:q} --label {params.label:q} --note={params.note:q} --output {output.figure:q} "
-        "--table {output.table:q} --markdown {output.markdown:q} "
-        "--paper-protocol {output.paper:q} 2> {log:q}"
+        "python {params.script:q} {input:q} --label {params.label:q} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule plot_comparisons:

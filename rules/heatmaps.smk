@@ -1,5 +1,5 @@
 # Raw heatmaps of every explainer, from one forward pass per image. The file `<run>.h5` holds the
-# protocol's own geometry, `<run>.full.h5` or `<run>.released.h5` a named one. With more than one
+# protocol's own geometry, `<run>.full.h5` or `<run>.crop.h5` a named one. With more than one
 # shard a job does a part of the images and join_heatmaps makes the file that one job would write.
 
 HEATMAPS = f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{geometry}}"

@@ -27,7 +27,7 @@ rule plot_figure1:
         explainer=figure1_explainer(config),
         images=config["figures"]["overlay_images"],
         note=NOTE,
-        protocol=as_json(protocol(config).as_dict()),
+        protocol=protocol_json(config),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--scores {input.scores:q} --explainer {params.explainer} --images {params.images} "
@@ -109,7 +109,7 @@ rule plot_methods:
         network=lambda wildcards: methods_model(wildcards.number),
         images=config["figures"]["methods_images"],
         note=NOTE,
-        protocol=as_json(protocol(config).as_dict()),
+        protocol=protocol_json(config),
     shell:
         "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
         "--dcls {input.dcls:q} --network {params.network:q} --images {params.images} "
@@ -146,7 +146,7 @@ rule make_gallery:
         sample=f"--images {config['gallery']['images']} --seed {config['gallery']['seed']}",
         study=config["study"],
         note=NOTE,
-        protocol=as_json(protocol(config).as_dict()),
+        protocol=protocol_json(config),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--scores {input.scores:q} {params.sample} "

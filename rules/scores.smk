@@ -1,4 +1,6 @@
 # Spearman correlation of heatmaps with human maps: per image, per network, for the study.
+# The correlating rules store every image's rho. Resamples and intervals are made from these files
+# by the summarise rules, so that other `statistics` correlate nothing again.
 
 
 rule score_alignment:
@@ -7,7 +9,7 @@ rule score_alignment:
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{part}}.h5",
     output:
         scores=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.csv",
-        summary=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.json",
+        source=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.source.json",
     log:
         f"logs/{STUDY}/score_alignment/{{model}}.{{run}}{{part}}.log",
     benchmark:
@@ -21,16 +23,35 @@ rule score_alignment:
     params:
         script=script("score_alignment.py"),
         code=code_digest("score_alignment.py"),
-        preset=config["protocol"]["preset"],
-        override=overrides(config),
-        statistics=as_json(config["statistics"]),
-        resamples=config["statistics"]["resamples"],
-        seed=config["statistics"]["seed"],
+        protocol=protocol_json(config),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--protocol {params.preset} --override {params.override:q} "
-        "--resamples {params.resamples} --seed {params.seed} "
-        "--output {output.scores:q} --summary {output.summary:q} 2> {log:q}"
+        "--protocol {params.protocol:q} --output {output.scores:q} 2> {log:q}"
+
+
+rule summarise_scores:
+    input:
+        scores=rules.score_alignment.output.scores,
+        source=rules.score_alignment.output.source,
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.json",
+    log:
+        f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.log",
+    benchmark:
+        f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        script=script("summarise_scores.py"),
+        code=code_digest("summarise_scores.py"),
+        statistics=as_json(config["statistics"]),
+    shell:
+        "python {params.script:q} {input.scores:q} --statistics {params.statistics:q} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule sweep_threshold:
@@ -38,8 +59,7 @@ rule sweep_threshold:
         data=data_file(),
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
     output:
-        scores=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.csv",
-        choice=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.json",
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.h5",
     log:
         f"logs/{STUDY}/sweep_threshold/{{model}}.{{run}}.log",
     benchmark:
@@ -53,18 +73,38 @@ rule sweep_threshold:
     params:
         script=script("sweep_threshold.py"),
         code=code_digest("sweep_threshold.py"),
-        preset=config["protocol"]["preset"],
-        override=overrides(config),
-        thresholds=" ".join(map(str, config["sweep"]["thresholds"])),
-        folds=config["sweep"]["folds"],
-        resamples=config["statistics"]["resamples"],
-        seed=config["statistics"]["seed"],
+        protocol=protocol_json(config),
+        thresholds=as_json(sorted(config["sweep"]["thresholds"])),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--protocol {params.preset} --override {params.override:q} "
-        "--thresholds {params.thresholds} --folds {params.folds} "
-        "--resamples {params.resamples} --seed {params.seed} "
-        "--output {output.scores:q} --choice {output.choice:q} 2> {log:q}"
+        "--protocol {params.protocol:q} --thresholds {params.thresholds:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule summarise_sweep:
+    input:
+        rules.sweep_threshold.output,
+    output:
+        curve=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.csv",
+        choice=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.json",
+    log:
+        f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        script=script("summarise_sweep.py"),
+        code=code_digest("summarise_sweep.py"),
+        statistics=as_json(config["statistics"]),
+        folds=config["sweep"]["folds"],
+    shell:
+        "python {params.script:q} {input:q} --folds {params.folds} --statistics {params.statistics:q} "
+        "--output {output.curve:q} --choice {output.choice:q} 2> {log:q}"
 
 
 rule protocol_sensitivity:
@@ -72,7 +112,7 @@ rule protocol_sensitivity:
         data=data_file(),
         heatmaps=lambda wildcards: sensitivity_heatmaps(config, wildcards),
     output:
-        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.csv",
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.h5",
     log:
         f"logs/{STUDY}/protocol_sensitivity/{{model}}.{{run}}.log",
     benchmark:
@@ -86,12 +126,34 @@ rule protocol_sensitivity:
     params:
         script=script("protocol_sensitivity.py"),
         code=code_digest("protocol_sensitivity.py"),
-        override=overrides(config),
-        resamples=config["statistics"]["resamples"],
-        seed=config["statistics"]["seed"],
+        protocol=protocol_json(config, "released"),
+        other=protocol_json(config, "paper"),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--override {params.override:q} --resamples {params.resamples} --seed {params.seed} "
+        "--protocol {params.protocol:q} --other {params.other:q} --output {output:q} 2> {log:q}"
+
+
+rule summarise_sensitivity:
+    input:
+        rules.protocol_sensitivity.output,
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.csv",
+    log:
+        f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        script=script("summarise_sensitivity.py"),
+        code=code_digest("summarise_sensitivity.py"),
+        statistics=as_json(config["statistics"]),
+    shell:
+        "python {params.script:q} {input:q} --statistics {params.statistics:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -120,6 +182,61 @@ rule collect_scores:
         "--output {output:q} 2> {log:q}"
 
 
+rule collect_sweeps:
+    input:
+        sweeps=run_files("scores", ".sweep.csv"),
+        choices=run_files("scores", ".sweep.json"),
+    output:
+        curves=f"results/{STUDY}/scores/sweeps.csv",
+        table=f"results/{STUDY}/tables/threshold_sweep.csv",
+        markdown=f"results/{STUDY}/tables/threshold_sweep.md",
+    log:
+        f"logs/{STUDY}/collect_sweeps.log",
+    benchmark:
+        f"logs/{STUDY}/collect_sweeps.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("collect_sweeps.py"),
+        code=code_digest("collect_sweeps.py"),
+        threshold=protocol(config).threshold,
+    shell:
+        "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
+        "--threshold {params.threshold} --curves {output.curves:q} --output {output.table:q} "
+        "--markdown {output.markdown:q} 2> {log:q}"
+
+
+rule collect_sensitivity:
+    input:
+        run_files("scores", ".sensitivity.csv"),
+    output:
+        table=f"results/{STUDY}/tables/sensitivity.csv",
+        markdown=f"results/{STUDY}/tables/sensitivity.md",
+        paper=f"results/{STUDY}/scores/paper_protocol.csv",
+    log:
+        f"logs/{STUDY}/collect_sensitivity.log",
+    benchmark:
+        f"logs/{STUDY}/collect_sensitivity.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("collect_sensitivity.py"),
+        code=code_digest("collect_sensitivity.py"),
+    shell:
+        "python {params.script:q} {input:q} --output {output.table:q} "
+        "--markdown {output.markdown:q} --paper-protocol {output.paper:q} 2> {log:q}"
+
+
 rule compare_models:
     input:
         scores=score_files(config),
@@ -140,12 +257,10 @@ rule compare_models:
     params:
         script=script("compare_models.py"),
         code=code_digest("compare_models.py"),
-        settings=as_json(config["statistics"]),
-        resamples=config["statistics"]["resamples"],
-        seed=config["statistics"]["seed"],
+        statistics=as_json(config["statistics"]),
     shell:
         "python {params.script:q} --scores {input.scores:q} --summary {input.summary:q} "
-        "--resamples {params.resamples} --seed {params.seed} "
+        "--statistics {params.statistics:q} "
         "--output {output.pairs:q} --correlations {output.correlations:q} 2> {log:q}"
 
 
@@ -168,13 +283,11 @@ rule evaluate_measures:
     params:
         script=script("evaluate_measures.py"),
         code=code_digest("evaluate_measures.py"),
-        measures=" ".join(config["measures"]),
-        preset=config["protocol"]["preset"],
-        override=overrides(config),
+        measures=" ".join(sorted(config["measures"])),
+        protocol=protocol_json(config),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--measures {params.measures} --protocol {params.preset} "
-        "--override {params.override:q} --output {output:q} 2> {log:q}"
+        "--measures {params.measures} --protocol {params.protocol:q} --output {output:q} 2> {log:q}"
 
 
 rule collect_measures:
@@ -197,8 +310,7 @@ rule collect_measures:
     params:
         script=script("collect_measures.py"),
         code=code_digest("collect_measures.py"),
-        resamples=config["statistics"]["resamples"],
-        seed=config["statistics"]["seed"],
+        statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} {input:q} --resamples {params.resamples} "
-        "--seed {params.seed} --output {output.csv:q} --markdown {output.markdown:q} 2> {log:q}"
+        "python {params.script:q} {input:q} --statistics {params.statistics:q} "
+        "--output {output.csv:q} --markdown {output.markdown:q} 2> {log:q}"

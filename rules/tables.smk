@@ -145,7 +145,7 @@ rule describe_study:
         script=script("describe_study.py"),
         code=code_digest("describe_study.py", STUDY_PAGE),
         config=as_json(config),
-        protocol=as_json(protocol(config).as_dict()),
+        protocol=protocol_json(config),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
         "--data {input.data:q} --heatmaps {input.heatmaps:q} --output {output.page:q} "

@@ -11,6 +11,8 @@ from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.scores.protocol import PRESETS
+from human_alignment.scores.score_file import Scores, ScoreSource, write_scores
+from human_alignment.scores.spearman import CONSTANT_HUMAN_MAP, OK
 
 SIDE = 32  # pixels of an image
 CONSTANT_HUMAN, CONSTANT_MAP, NONFINITE = 4, 5, 6  # images of which a score is undefined
@@ -99,6 +101,28 @@ def write_heatmaps(path: Path, data: DataFile, model: str, preset: str) -> None:
     columns |= {"image_id": np.char.encode(data.image_ids, "utf-8"), "predicted": data.labels}
     writer.put(0, columns | {"nonfinite": ~np.isfinite(maps).all(axis=(1, 2))})
     writer.finish()
+
+
+def write_score_file(path: Path, ids: list[str], rho: dict[str, list[float]], **source) -> None:
+    """A score file by hand: rho by explainer; NaN stands for a constant human map."""
+    made_from = {
+        "model": path.parent.name,
+        "parameters": 7,
+        "weights_digest": "w" * 64,
+        "data_digest": "d" * 64,
+        "explainers": list(rho),
+        "images": len(ids),
+        "data_images": len(ids),
+        "sampled": False,
+        "protocol": PRESETS["released"],
+        **source,
+    }
+    scores = {
+        name: Scores(np.array(values), np.where(np.isnan(values), CONSTANT_HUMAN_MAP, OK))
+        for name, values in rho.items()
+    }
+    labels = np.zeros(len(ids), np.int32)
+    write_scores(path, ScoreSource(**made_from), ids, labels, scores)
 
 
 def make(folder: Path, count: int = 40, preset: str = "released") -> SmallStudy:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
+from human_alignment.scores.bootstrap import STATISTICS_FLAG
 from human_alignment.scores.comparisons import (
     compare_dcls,
     compare_explainers,
@@ -26,10 +27,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--summary", type=Path, required=True, help="scores/summary.csv")
     parser.add_argument("--output", required=True, help="paired comparisons to write (.csv)")
     parser.add_argument("--correlations", required=True, help="over networks, to write (.csv)")
-    parser.add_argument("--resamples", type=int, default=2000, help="of the bootstraps")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstraps")
+    parser.add_argument("--statistics", **STATISTICS_FLAG)
     arguments = parser.parse_args(argv)
-    settings = dict(resamples=arguments.resamples, seed=arguments.seed)
+    settings = arguments.statistics
     rho = read_rho(arguments.scores)
     compared = {
         "dcls - plain": compare_dcls(rho, **settings),

@@ -9,13 +9,14 @@ from pathlib import Path
 from human_alignment.common.cli import json_object, run
 from human_alignment.common.files import write_json, written_whole
 from human_alignment.outcome.study_record import study_page, study_record
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--config", type=json_object, required=True, help="the config, as JSON")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--data", type=Path, required=True, help="data file")
     parser.add_argument("--heatmaps", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--output", required=True, help="page to write (.html)")

@@ -19,7 +19,7 @@ from human_alignment.networks.zoo import ModelSpec, prepare_for_inference
 from human_alignment.outcome.overlays import Row, draw_grid, heatmap_overlay
 from human_alignment.outcome.style import save
 from human_alignment.scores.postprocess import postprocess
-from human_alignment.scores.protocol import PRESETS, Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, Protocol, protocol_argument
 from human_alignment.scores.summary import explainer_name
 
 LONGEST = 800  # pixels of a picture's long side in the figure
@@ -61,7 +61,9 @@ def arguments_of(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--class", type=int, dest="target", help="to explain; default: predicted")
     parser.add_argument("--top", type=int, default=5, help="how many classes to print")
-    parser.add_argument("--protocol", default="released", help=" or ".join(PRESETS))
+    parser.add_argument(
+        "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument(
         "--output", nargs="+", required=True, help="figure to write: .png, .pdf or .svg"
@@ -75,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.top < 1:
         raise UserError(f"--top: {arguments.top} is not positive")
     torch.set_num_threads(arguments.threads)
-    protocol = Protocol.from_config(arguments.protocol)
+    protocol = arguments.protocol
     picture = read_picture(arguments.picture)
     model, spec = load_network(arguments.weights, arguments.model)
     names = class_names(spec.num_classes)

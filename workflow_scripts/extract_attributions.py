@@ -13,11 +13,11 @@ import timm
 import torch
 from human_alignment.common.cli import UserError, progress, run
 from human_alignment.common.files import sha256
+from human_alignment.common.geometry import GEOMETRIES, canonical
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.loading import load_batches
 from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking
 from human_alignment.heatmaps.extraction import (
-    GEOMETRIES,
     TARGETS,
     check_labels,
     prediction_columns,
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=100, help="how many; all if there are fewer")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of RISE's masks")
     parser.add_argument("--masks", type=int, default=4000, help="of RISE, per image")
-    parser.add_argument("--geometry", default="released", choices=GEOMETRIES)
+    parser.add_argument("--geometry", type=canonical, default="crop", choices=GEOMETRIES)
     parser.add_argument("--target", default="label", choices=TARGETS)
     parser.add_argument("--model", help="name to record; default: the weights file's name")
     parser.add_argument("--batch-size", type=int, default=32, help="masked copies a forward pass")

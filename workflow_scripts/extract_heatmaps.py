@@ -14,11 +14,11 @@ import timm
 import torch
 from human_alignment.common.cli import run
 from human_alignment.common.files import sha256
+from human_alignment.common.geometry import GEOMETRIES, canonical
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.extraction import (
     BATCHES_PER_CHUNK,
-    GEOMETRIES,
     PRECISIONS,
     TARGETS,
     Extraction,
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         default=["grad_cam", "threshold_grad_cam"],
         help=f"any of: {' '.join(EXPLAINERS)}",
     )
-    parser.add_argument("--geometry", default="released", help=" or ".join(GEOMETRIES))
+    parser.add_argument("--geometry", type=canonical, default="crop", help=" or ".join(GEOMETRIES))
     parser.add_argument("--target", default="label", help=" or ".join(TARGETS))
     parser.add_argument("--model", help="name to record; default: the weights file's name")
     parser.add_argument("--precision", default="float32", help=" or ".join(PRECISIONS))

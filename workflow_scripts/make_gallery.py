@@ -8,7 +8,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import written_whole
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
@@ -20,7 +20,7 @@ from human_alignment.outcome.gallery import (
     sampled_rows,
     sentences,
 )
-from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="data file with human maps")
     parser.add_argument("--heatmaps", nargs="+", required=True, help="of all runs and parts")
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="in the same order")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--images", type=int, default=200, help="how many to show at most")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
     parser.add_argument("--study", default="study", help="its name, for the title")
@@ -40,7 +40,6 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError("--heatmaps and --scores must name the same runs, in the same order")
     if arguments.images < 1:
         raise UserError(f"--images: {arguments.images} is not positive")
-    protocol = Protocol(**arguments.protocol)
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(DataFile(arguments.data))
         parts = [
@@ -48,8 +47,8 @@ def main(argv: list[str] | None = None) -> None:
             for path, scores in zip(arguments.heatmaps, arguments.scores, strict=True)
         ]
         sample = Sample.draw(len(data), arguments.images, arguments.seed, sampled_rows(parts))
-        contents = page_contents(data, parts, sample, protocol, arguments.study)
-    html = page(contents, sentences(sample, protocol, arguments.note))
+        contents = page_contents(data, parts, sample, arguments.protocol, arguments.study)
+    html = page(contents, sentences(sample, arguments.protocol, arguments.note))
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")
 

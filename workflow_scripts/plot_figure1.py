@@ -7,22 +7,11 @@ agreement to the worst, among images with a defined rho.
 import argparse
 from pathlib import Path
 
-import pandas as pd
-from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.cli import UserError, run
 from human_alignment.data.data_file import DataFile
-from human_alignment.outcome.map_figures import AGREEMENT, by_agreement, figure1
+from human_alignment.outcome.map_figures import AGREEMENT, by_agreement, figure1, read_rho
 from human_alignment.outcome.style import save
-from human_alignment.scores.protocol import Protocol
-
-
-def read_rho(paths: list[Path], explainer: str) -> pd.DataFrame:
-    """Rho by image id, a column per network; images without a defined rho are dropped."""
-    columns = []
-    for path in paths:
-        table = pd.read_csv(path)
-        rows = table[table["explainer"] == explainer]
-        columns.append(rows.set_index("image_id")["rho"].rename(str(path)))
-    return pd.concat(columns, axis=1).dropna()
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -33,14 +22,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scores", nargs="*", type=Path, default=[], help="in the same order")
     parser.add_argument("--images", type=int, default=6, help="how many")
     parser.add_argument("--image-ids", nargs="+", help="these images instead of the rule's")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--explainer", default="threshold_grad_cam")
     parser.add_argument("--note", default="", help="a sentence under the figure")
     parser.add_argument("--output", nargs="+", required=True, help=".png, .pdf or .svg")
     arguments = parser.parse_args(argv)
     if len(arguments.heatmaps) != len(arguments.scores):
         raise UserError("--heatmaps and --scores must name the same networks, in the same order")
-    rho = read_rho(arguments.scores, arguments.explainer) if arguments.scores else pd.DataFrame()
+    rho = read_rho(arguments.scores, arguments.explainer)
     notes = [arguments.note]
     with DataFile(arguments.data) as data:
         if arguments.image_ids:
@@ -50,8 +39,15 @@ def main(argv: list[str] | None = None) -> None:
             notes = [AGREEMENT, *notes]
         else:
             ids = data.image_ids[: arguments.images]
-        protocol = Protocol(**arguments.protocol)
-        figure = figure1(data, arguments.heatmaps, rho, ids, arguments.explainer, protocol, notes)
+        figure = figure1(
+            data,
+            arguments.heatmaps,
+            rho,
+            ids,
+            arguments.explainer,
+            arguments.protocol,
+            notes,
+        )
     save(figure, arguments.output)
 
 

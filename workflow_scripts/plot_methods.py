@@ -6,11 +6,11 @@ even steps over the data file, unless their ids are given.
 
 import argparse
 
-from human_alignment.common.cli import json_object, run
+from human_alignment.common.cli import run
 from human_alignment.data.data_file import DataFile
 from human_alignment.outcome.map_figures import even_steps, methods_figure
 from human_alignment.outcome.style import save
-from human_alignment.scores.protocol import Protocol
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -22,11 +22,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--network", required=True, help="its name, for the note")
     parser.add_argument("--images", type=int, default=10, help="how many")
     parser.add_argument("--image-ids", nargs="+", help="these images instead of the rule's")
-    parser.add_argument("--protocol", type=json_object, required=True, help="all fields, as JSON")
+    parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--note", default="", help="a sentence under the figure")
     parser.add_argument("--output", nargs="+", required=True, help=".png, .pdf or .svg")
     arguments = parser.parse_args(argv)
-    heatmaps, protocol = (arguments.plain, arguments.dcls), Protocol(**arguments.protocol)
     about = f"{arguments.network}. The class that the maps explain is above them."
     with DataFile(arguments.data) as data:
         if arguments.image_ids:
@@ -35,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
             index = even_steps(len(data), arguments.images)
             if len(index) < len(data):
                 about += f" Images at even steps over the {len(data):,} images of {data.dataset}."
-        figure = methods_figure(data, heatmaps, index, protocol, [about, arguments.note])
+        heatmaps, notes = (arguments.plain, arguments.dcls), [about, arguments.note]
+        figure = methods_figure(data, heatmaps, index, arguments.protocol, notes)
     save(figure, arguments.output)
 
 

@@ -40,7 +40,7 @@ def test_everything_equals_the_public_code(data_dir, name, prepared):
     channels = found.activation.shape[1]  # the public code takes the mean over them
     assert difference(maps["grad_cam"] / channels, expected["gradcam_low"]) < TOLERANCE
     for threshold, array in ((0.0, "thr_low_before_floor"), (0.3, "thr_low")):
-        protocol = replace(RELEASED, threshold=threshold)
+        protocol = RELEASED.changed(threshold=threshold)
         raw = maps["threshold_grad_cam"].numpy()
         scored = torch.from_numpy(postprocess(protocol, "threshold_grad_cam", raw, raw.shape[-1]))
         assert difference(scored, expected[array]) < TOLERANCE

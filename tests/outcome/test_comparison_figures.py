@@ -2,6 +2,8 @@
 
 import json
 
+import collect_sensitivity
+import collect_sweeps
 import numpy as np
 import pandas as pd
 import plot_accuracy
@@ -57,6 +59,7 @@ def summary(top1=(80.0, 82.0)):
                 {"model": "resnet50", "dcls": dcls, "run": "seed0", "parameters": 1e6}
                 | {"top1": accuracy, "explainer": explainer, "n": 600, "n_images": 600}
                 | {"mean_rho": score, "score": score, "low": score - 0.1, "high": score + 0.1}
+                | {"human_ceiling": np.nan}
             )
     return pd.DataFrame(rows)
 
@@ -101,15 +104,20 @@ def write_run(folder, model, offset, n=600):
     (folder / "seed0.sweep.json").write_text(json.dumps(choice if offset else None))
 
 
-def test_sweep_script_gathers_draws_and_marks_few_images(tmp_path):
+def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path):
     write_run(tmp_path, "resnet50", 0.0)
     write_run(tmp_path, "resnet50_dcls", 0.1, n=40)
     runs = [str(tmp_path / model / "seed0.sweep") for model in ("resnet50", "resnet50_dcls")]
-    plot_threshold_sweep.main(
+    collect_sweeps.main(
         ["--sweeps", *(f"{one}.csv" for one in runs), "--choices", *(f"{one}.json" for one in runs)]
-        + ["--threshold", "0.3", "--output", str(tmp_path / "a.png")]
-        + ["--table", str(tmp_path / "t.csv"), "--markdown", str(tmp_path / "t.md")]
+        + ["--threshold", "0.3", "--curves", str(tmp_path / "c.csv")]
+        + ["--output", str(tmp_path / "t.csv"), "--markdown", str(tmp_path / "t.md")]
     )
+    plot_threshold_sweep.main(
+        ["--curves", str(tmp_path / "c.csv"), "--best", str(tmp_path / "t.csv")]
+        + ["--threshold", "0.3", "--output", str(tmp_path / "a.png")]
+    )
+    assert (tmp_path / "a.png").stat().st_size > 1000
     table = pd.read_csv(tmp_path / "t.csv").set_index("dcls")
     assert table.loc[1, "best"] == 0.6 and table.loc[1, "usual_score"] == pytest.approx(0.6)
     assert np.isnan(table.loc[0, "best"])
@@ -130,7 +138,7 @@ def test_sweep_without_any_score_says_so():
     assert "no score" in texts(threshold_sweep(table, choices, "score", 0.3))
 
 
-def test_sensitivity_script_writes_table_and_scores_under_paper(tmp_path):
+def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path):
     paths = []
     for model, gap in (("resnet50", 0.1), ("resnet50_dcls", -0.2)):
         (tmp_path / model).mkdir()
@@ -140,10 +148,12 @@ def test_sensitivity_script_writes_table_and_scores_under_paper(tmp_path):
         ]
         paths.append(tmp_path / model / "seed0.sensitivity.csv")
         pd.DataFrame(rows, columns=COLUMNS).to_csv(paths[-1], index=False)
-    plot_sensitivity.main(
-        [*map(str, paths), "--output", str(tmp_path / "a.png"), "--table", str(tmp_path / "t.csv")]
+    collect_sensitivity.main(
+        [*map(str, paths), "--output", str(tmp_path / "t.csv")]
         + ["--markdown", str(tmp_path / "t.md"), "--paper-protocol", str(tmp_path / "p.csv")]
     )
+    plot_sensitivity.main([str(tmp_path / "t.csv"), "--output", str(tmp_path / "a.png")])
+    assert (tmp_path / "a.png").stat().st_size > 1000
     table = pd.read_csv(tmp_path / "t.csv")
     assert table["sign_changes"].tolist() == [True] * 4  # 0.7 - 0.4 before, 0.5 - 0.5 after
     paper = pd.read_csv(tmp_path / "p.csv")

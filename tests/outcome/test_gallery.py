@@ -97,9 +97,9 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
         header = {
             "model": "near",
             "parameters": 7,
-            "weights_digest": "w",
+            "weights_digest": "w" * 64,
             "data_digest": data.digest,
-            "geometry": "released",
+            "geometry": "crop",
             "target": "label",
             "explainers": ["saliency"],
             "versions": "x",
@@ -114,9 +114,9 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
     writer.put(0, columns | {"nonfinite": np.zeros(2, bool)})
     writer.finish()
     scores = path.with_suffix(".csv")
-    scores.write_text(
-        "image_id,label,explainer,rho,status\n"
-        "image-002,2,saliency,0.25,ok\nimage-030,2,saliency,,constant_human_map\n"
+    ids, sample = ["image-002", "image-030"], {"data_images": len(data), "sampled": True}
+    small_study.write_score_file(
+        scores, ids, {"saliency": [0.25, np.nan]}, data_digest=data.digest, **sample
     )
     one = small_study.SmallStudy(
         study.data, [study.heatmaps[0], path], [study.scores[0], scores], "released"
@@ -136,15 +136,23 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
 
 def test_scores_that_lack_an_image_are_refused(study, tmp_path):
     short = tmp_path / "near" / "seed0.csv"
-    short.parent.mkdir()
+    shutil.copytree(study.scores[0].parent, short.parent)
     lines = study.scores[0].read_text().splitlines(keepends=True)
     short.write_text("".join(line for line in lines if "image-007" not in line))
     one = small_study.SmallStudy(study.data, study.heatmaps[:1], [short], "released")
     with pytest.raises(
-        UserError, match="seed0.csv has no grad_cam score of image image-007 .and of 0 more"
+        UserError, match="seed0.csv: it has 39 images, not 40 as seed0.source.json says"
     ):
         one.gallery(tmp_path / "g.html")
     assert not (tmp_path / "g.html").exists()
+
+
+def test_scores_of_another_network_are_refused(study, tmp_path):
+    path = tmp_path / "far" / "seed0.csv"
+    shutil.copytree(study.scores[0].parent, path.parent)
+    one = small_study.SmallStudy(study.data, study.heatmaps[1:2], [path], "released")
+    with pytest.raises(UserError, match="other heatmaps: model was near and is far; score the"):
+        one.gallery(tmp_path / "g.html")
 
 
 def test_heatmaps_of_other_data_are_refused(study, tmp_path):

@@ -6,10 +6,11 @@ import plot_figure1
 import plot_samples
 import prepare_digits
 import pytest
+import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
 from human_alignment.data.digits import encode
-from human_alignment.outcome.map_figures import by_agreement
+from human_alignment.outcome.map_figures import by_agreement, read_rho
 from human_alignment.outcome.overlays import heatmap_overlay
 from human_alignment.scores.protocol import RELEASED
 
@@ -46,11 +47,11 @@ def test_images_are_chosen_at_even_steps_of_agreement():
 
 
 def test_undefined_images_are_not_chosen(tmp_path):
-    text = "image_id,label,explainer,rho,status\n"
-    for name, rho in (("a", "0.5"), ("b", "")):
-        text += f"{name},0,threshold_grad_cam,{rho},ok\n{name},0,grad_cam,0.1,ok\n"
-    (tmp_path / "s.csv").write_text(text)
-    assert list(plot_figure1.read_rho([tmp_path / "s.csv"], "threshold_grad_cam").index) == ["a"]
+    rho = {"grad_cam": [0.1, 0.1], "threshold_grad_cam": [0.5, np.nan]}
+    small_study.write_score_file(tmp_path / "s.csv", ["a", "b"], rho)
+    assert list(read_rho([tmp_path / "s.csv"], "threshold_grad_cam").index) == ["a"]
+    with pytest.raises(UserError, match="s.csv has no 'rise' scores; it has grad_cam, threshold"):
+        read_rho([tmp_path / "s.csv"], "rise")
 
 
 def test_sample_sheet_of_any_number(data, tmp_path):

@@ -139,7 +139,7 @@ def of_size(sizes, values):
             "model": [f"net{number}" for number in range(len(sizes))], "dcls": 0, "run": "seed0",
             "parameters": sizes, "top1": 80, "explainer": "threshold_grad_cam", "n": 500,
             "n_images": 500, "mean_rho": values, "score": values,
-            "low": np.subtract(values, 0.01), "high": np.add(values, 0.01),
+            "low": np.subtract(values, 0.01), "high": np.add(values, 0.01), "human_ceiling": np.nan,
         }
     )  # fmt: skip
 

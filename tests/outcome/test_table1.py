@@ -49,7 +49,8 @@ def row_of(model, **values):
     """One row of a summary, the rest plausible."""
     base = dict(
         model=model, dcls=0, run="seed0", parameters=1e5, top1=80.0, explainer="grad_cam", n=500.0,
-        n_images=500.0, mean_rho=0.5, score=0.5, low=0.48, high=0.52, n_constant_heatmap=0.0,
+        n_images=500.0, mean_rho=0.5, score=0.5, low=0.48, high=0.52, human_ceiling=np.nan,
+        n_constant_heatmap=0.0,
     )  # fmt: skip
     return {**base, **values}
 
@@ -259,8 +260,11 @@ def test_the_papers_numbers_never_stand_beside_micro_models(summary, paper):
 
 def test_ceiling_is_read_from_the_scores(summary):
     assert human_ceiling(summary) == 0.65753
-    assert human_ceiling(summary.assign(mean_rho=summary.score)) is None
+    assert human_ceiling(summary.assign(human_ceiling=np.nan)) is None
     assert human_ceiling(summary[:0]) is None
+    several = summary.assign(human_ceiling=[0.5, np.nan] * (len(summary) // 2))
+    with pytest.raises(UserError, match="several human ceilings: 0.5, none; score all runs"):
+        human_ceiling(several)
     assert "human ceiling 0.65753" in notes(summary, table1(summary))[0]
 
 

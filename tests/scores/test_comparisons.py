@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import small_study
 from human_alignment.scores import comparisons
 
 
@@ -12,16 +13,12 @@ def files(tmp_path):
     paths = []
     for name, gain, seeds in (("net", 0, [0]), ("net_dcls", 0.1, [0, 1]), ("alone", 0, [0])):
         for seed in seeds:
-            rows = []
-            for explainer, shift in (("grad_cam", 0), ("threshold_grad_cam", 0.2)):
-                for i, value in enumerate(base):
-                    rho = value + gain + shift + (0.02 if seed else 0)
-                    undefined = name == "net" and explainer == "grad_cam" and i == 7
-                    rows.append((f"i{i}", explainer, np.nan if undefined else rho))
-            path = tmp_path / name / f"seed{seed}.csv"
-            path.parent.mkdir(exist_ok=True)
-            pd.DataFrame(rows, columns=["image_id", "explainer", "rho"]).to_csv(path, index=False)
-            paths.append(path)
+            plain = base + gain + (0.02 if seed else 0)
+            rho = {"grad_cam": plain.copy(), "threshold_grad_cam": plain + 0.2}
+            if name == "net":
+                rho["grad_cam"][7] = np.nan
+            paths.append(tmp_path / name / f"seed{seed}.csv")
+            small_study.write_score_file(paths[-1], [f"i{i}" for i in range(30)], rho)
     return paths
 
 
@@ -38,6 +35,14 @@ def test_explainers_are_compared_network_by_network(files):
     table = comparisons.compare_explainers(comparisons.read_rho(files), resamples=200)
     assert list(table["model"]) == ["net", "net_dcls", "alone"]
     np.testing.assert_allclose(table["difference"], 0.2)
+
+
+def test_an_image_undefined_in_one_run_is_undefined(tmp_path):
+    paths = [tmp_path / "net" / f"seed{seed}.csv" for seed in (0, 1)]
+    small_study.write_score_file(paths[0], ["a", "b"], {"grad_cam": [0.25, np.nan]})
+    small_study.write_score_file(paths[1], ["a", "b"], {"grad_cam": [0.75, 0.5]})
+    rho = comparisons.read_rho(paths).set_index("image_id")["rho"]
+    assert rho["a"] == 0.5 and np.isnan(rho["b"])
 
 
 def test_no_pair_gives_an_empty_table(files):

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import numpy as np
@@ -6,8 +5,9 @@ import pytest
 from human_alignment.common.cli import UserError
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.scores.postprocess import counted, cut, normalised, postprocess
-from human_alignment.scores.protocol import PAPER, RELEASED, Protocol
+from human_alignment.scores.protocol import PAPER, RELEASED, Protocol, protocol_argument
 from human_alignment.scores.spearman import correlate, rank
+from pydantic import ValidationError
 
 THRESHOLD = "threshold_grad_cam"
 
@@ -48,14 +48,14 @@ def test_each_field_acts_on_the_map_as_it_says():
         ("max", "zero"): [1 / 3, 0.5, 2 / 3, 1],
     }
     for (normalisation, below), expected in cases.items():
-        protocol = dataclasses.replace(RELEASED, normalisation=normalisation, below_threshold=below)
+        protocol = RELEASED.changed(normalisation=normalisation, below_threshold=below)
         np.testing.assert_allclose(
             postprocess(protocol, THRESHOLD, raw, 2).ravel(), expected, rtol=1e-6
         )
 
 
 def test_threshold_keeps_values_that_equal_it():
-    protocol = dataclasses.replace(PAPER, threshold=0.5)
+    protocol = PAPER.changed(threshold=0.5)
     made = postprocess(protocol, THRESHOLD, maps([4, 2, 1.9, 0]), 2)
     np.testing.assert_array_equal(made.ravel(), [1, 0.5, 0, 0])
 
@@ -64,7 +64,7 @@ def test_order_of_resize_and_threshold():
     raw = maps([0, 1, 0, 1])
     last = postprocess(RELEASED, THRESHOLD, raw, 4)
     np.testing.assert_allclose(last[0, 0], [0.3, 0.475, 0.825, 1], rtol=1e-6)
-    first = postprocess(dataclasses.replace(RELEASED, resize="first"), THRESHOLD, raw, 4)
+    first = postprocess(RELEASED.changed(resize="first"), THRESHOLD, raw, 4)
     np.testing.assert_allclose(first[0, 0], [0.3, 0.3, 0.75, 1], rtol=1e-6)
 
 
@@ -81,9 +81,7 @@ def test_other_explainers_are_resized_only(protocol):
 @pytest.mark.parametrize("normalisation", ["minmax", "max"])
 @pytest.mark.parametrize("below", ["floor", "zero"])
 def test_empty_and_broken_maps_are_counted_and_never_divide_by_zero(resize, normalisation, below):
-    protocol = dataclasses.replace(
-        RELEASED, resize=resize, normalisation=normalisation, below_threshold=below
-    )
+    protocol = RELEASED.changed(resize=resize, normalisation=normalisation, below_threshold=below)
     inf, nan = np.inf, np.nan
     raw = maps(
         [0, 0, 0, 0], [2, 2, 2, 2], [-1, -1, -1, -1], [nan, 0, 1, 2], [-inf, 0, 1, 2], [inf] * 4
@@ -125,7 +123,7 @@ def test_ceiling_scales_the_score_and_null_does_not():
 
 def test_overrides_change_a_preset_and_all_fields_are_written_out():
     protocol = Protocol.from_config("paper", {"threshold": 0, "human_ceiling": 0.7})
-    assert protocol == dataclasses.replace(PAPER, threshold=0, human_ceiling=0.7)
+    assert protocol == PAPER.changed(threshold=0, human_ceiling=0.7)
     assert Protocol(**json.loads(json.dumps(protocol.as_dict()))) == protocol
     assert Protocol.from_config("released") is not PAPER
     assert Protocol.from_config("released") == RELEASED
@@ -152,5 +150,38 @@ def test_wrong_words_in_the_config_are_named_with_what_is_allowed(preset, overri
 
 
 def test_a_protocol_does_not_change():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(ValidationError, match="frozen"):
         RELEASED.threshold = 0.5
+
+
+def test_the_old_word_for_crop_is_read():
+    assert RELEASED.changed(geometry="released") == RELEASED and RELEASED.geometry == "crop"
+    assert Protocol.from_fields({**PAPER.as_dict(), "geometry": "released"}).geometry == "crop"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("paper", PAPER),
+        ('{"preset": "paper"}', PAPER),
+        ('{"preset": "released", "threshold": 0.2}', RELEASED.changed(threshold=0.2)),
+        (json.dumps(PAPER.changed(human_ceiling=0.5).as_dict()), PAPER.changed(human_ceiling=0.5)),
+    ],
+)
+def test_the_flag_takes_a_preset_or_json(text, expected):
+    assert protocol_argument(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("published", "unknown preset 'published'; allowed: released, paper"),
+        ('{"preset": ["paper"]}', "unknown preset .'paper'.; allowed: released, paper"),
+        ('{"threshold": 0.2}', "the field 'target' is missing; give all of: target, geometry"),
+        ('{"preset": "paper", "geometry": "wide"}', "geometry is 'wide'; allowed: crop or full"),
+    ],
+)
+def test_a_wrong_flag_is_refused_in_one_line(text, message):
+    with pytest.raises(UserError, match=message) as caught:
+        protocol_argument(text)
+    assert "\n" not in str(caught.value)

@@ -10,6 +10,9 @@ import pandas as pd
 import protocol_sensitivity
 import pytest
 import score_alignment
+import summarise_scores
+import summarise_sensitivity
+import summarise_sweep
 import sweep_threshold
 import torch
 from human_alignment.common.cli import UserError
@@ -19,6 +22,13 @@ from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.networks import zoo
 from human_alignment.networks.weights import save_weights
 from scipy.stats import spearmanr
+
+STATISTICS = ["--statistics", '{"resamples": 200}']
+
+
+def preset(name, **changes):
+    """A value of `--protocol`."""
+    return json.dumps({"preset": name, **changes})
 
 
 def make_data(path, seed=0, count=70):
@@ -56,7 +66,7 @@ def score(folder, *more, data="data.h5", heatmaps="heatmaps.h5"):
     score_alignment.main(
         ["--data", str(folder / data), "--heatmaps", str(folder / heatmaps)]
         + ["--output", str(folder / "scores.csv"), "--summary", str(folder / "summary.json")]
-        + ["--override", '{"human_ceiling": 0.5}', "--resamples", "200", *more]
+        + ["--protocol", preset("released", human_ceiling=0.5), *STATISTICS, *more]
     )
 
 
@@ -106,6 +116,18 @@ def test_summary_agrees_with_the_rows(chain):
         assert found["protocol"]["human_ceiling"] == 0.5
 
 
+def test_the_summary_is_the_same_from_the_score_file_alone(chain, tmp_path):
+    again = tmp_path / "summary.json"
+    summarise_scores.main([str(chain / "scores.csv"), *STATISTICS, "--output", str(again)])
+    assert again.read_bytes() == (chain / "summary.json").read_bytes()
+
+
+def test_the_order_of_explainers_means_nothing(chain):
+    before = (chain / "scores.csv").read_bytes()
+    score(chain, "--explainers", "threshold_grad_cam", "grad_cam")
+    assert (chain / "scores.csv").read_bytes() == before
+
+
 def test_same_seed_gives_the_same_scores(chain):
     before = (chain / "summary.json").read_bytes(), (chain / "scores.csv").read_bytes()
     score(chain)
@@ -119,7 +141,7 @@ def test_heatmaps_of_other_data_are_refused(chain):
 
 
 def test_heatmaps_of_another_geometry_are_refused(chain):
-    with pytest.raises(UserError, match="geometry 'released', the protocol asks for 'full'"):
+    with pytest.raises(UserError, match="geometry 'crop', the protocol asks for 'full'"):
         score(chain, "--protocol", "paper")
 
 
@@ -146,12 +168,13 @@ def test_a_sample_of_attributions_is_scored_row_by_row(chain):
 
 
 def test_sweep_and_scores_agree_at_the_same_threshold(chain):
-    out, choice = chain / "sweep.csv", chain / "sweep.json"
+    scores, out, choice = chain / "sweep.h5", chain / "sweep.csv", chain / "sweep.json"
     sweep_threshold.main(
         ["--data", str(chain / "data.h5"), "--heatmaps", str(chain / "heatmaps.h5")]
-        + ["--thresholds", "0.6", "0.3", "0", "--override", '{"human_ceiling": 0.5}']
-        + ["--resamples", "200", "--output", str(out), "--choice", str(choice)]
+        + ["--thresholds", "[0.6, 0.3, 0]", "--protocol", preset("released", human_ceiling=0.5)]
+        + ["--output", str(scores)]
     )
+    summarise_sweep.main([str(scores), *STATISTICS, "--output", str(out), "--choice", str(choice)])
     table = pd.read_csv(out).set_index("threshold")
     assert table.index.tolist() == [0, 0.3, 0.6]
     score(chain)
@@ -165,15 +188,16 @@ def test_sweep_and_scores_agree_at_the_same_threshold(chain):
 
 def test_sensitivity_ends_at_the_papers_protocol(chain):
     extract(chain, "full.h5", "--geometry", "full")
+    scores, out = chain / "sensitivity.h5", chain / "sensitivity.csv"
     protocol_sensitivity.main(
-        ["--data", str(chain / "data.h5"), "--resamples", "200"]
+        ["--data", str(chain / "data.h5"), "--output", str(scores)]
         + ["--heatmaps", str(chain / "heatmaps.h5"), str(chain / "full.h5")]
-        + ["--output", str(chain / "sensitivity.csv")]
     )
-    table = pd.read_csv(chain / "sensitivity.csv").set_index(["field", "explainer"])
-    score(chain, "--protocol", "paper", "--override", "{}", heatmaps="full.h5")
+    summarise_sensitivity.main([str(scores), *STATISTICS, "--output", str(out)])
+    table = pd.read_csv(out).set_index(["field", "explainer"])
+    score(chain, "--protocol", "paper", heatmaps="full.h5")
     paper = json.loads((chain / "summary.json").read_text())
-    score(chain, "--override", "{}")
+    score(chain, "--protocol", "released")
     released = json.loads((chain / "summary.json").read_text())
     score(chain)
     for name in ("grad_cam", "threshold_grad_cam"):
@@ -187,10 +211,10 @@ def test_sensitivity_ends_at_the_papers_protocol(chain):
     only_ceiling = table.loc["human_ceiling", "grad_cam"]
     assert only_ceiling["score"] == pytest.approx(released["grad_cam"]["mean_rho"])
     assert table.loc["normalisation", "grad_cam"]["difference"] == 0
-    with pytest.raises(UserError, match="no heatmap file has the geometry 'released'"):
+    with pytest.raises(UserError, match="no heatmap file has the geometry 'crop'"):
         protocol_sensitivity.main(
             ["--data", str(chain / "data.h5"), "--heatmaps", str(chain / "full.h5")]
-            + ["--output", str(chain / "none.csv")]
+            + ["--output", str(chain / "none.h5")]
         )
 
 
@@ -218,7 +242,7 @@ def test_activations_that_are_not_finite_are_named_and_counted(chain, capsys):
     "flags, message",
     [
         (["--explainers", "grad_kam"], "unknown explainer 'grad_kam'; known are grad_cam"),
-        (["--geometry", "wide"], "geometry: 'wide' is not one of released, full"),
+        (["--geometry", "wide"], "geometry: 'wide' is not one of crop, full"),
         (["--target", "truth"], "target: 'truth' is not one of label, prediction"),
     ],
 )
@@ -245,3 +269,4 @@ def test_collect_scores_has_a_row_per_run_and_explainer(chain, tmp_path):
     assert table["dcls"].tolist() == [0, 0, 1, 1]
     assert table["top1"].isna().tolist() == [True, True, False, False]
     assert table["n_constant_human_map"].tolist() == [1] * 4
+    assert table["human_ceiling"].tolist() == [0.5] * 4

@@ -1,36 +1,19 @@
-"""One field of the protocol at a time: differences, their intervals, turned signs."""
-
-from dataclasses import replace
+"""One field of the protocol at a time: differences, and their intervals."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from human_alignment.scores.protocol import PAPER, RELEASED
-from human_alignment.scores.scoring import Scores
-from human_alignment.scores.sensitivity import ALL, difference, turned, variants
+from human_alignment.scores.protocol_variants import ALL, BASE, changed_protocols
+from human_alignment.scores.score_file import Scores
+from human_alignment.scores.sensitivity import (
+    COLUMNS,
+    difference,
+    sensitivity_rows,
+)
 from human_alignment.scores.spearman import CONSTANT_HEATMAP, OK
 from human_alignment.scores.statistics import compare_paired
 
 SETTINGS = {"resamples": 500, "seed": 0}
-
-
-def test_each_variant_differs_in_one_field():
-    found = variants(RELEASED, PAPER, geometry=True)
-    assert set(found) == {
-        "geometry", "resize", "normalisation", "below_threshold", "constant_maps",
-        "human_ceiling", ALL,
-    }  # fmt: skip
-    for name, protocol in found.items():
-        mine, base = protocol.as_dict(), RELEASED.as_dict()
-        changed = {field for field in mine if mine[field] != base[field]}
-        assert changed == (set(found) - {ALL} if name == ALL else {name})
-
-
-def test_without_the_other_geometry_neither_it_nor_all_fields_is_claimed():
-    assert {"geometry", ALL}.isdisjoint(variants(RELEASED, PAPER, geometry=False))
-    same = replace(PAPER, geometry="released")
-    assert ALL in variants(RELEASED, same, geometry=False)
-    assert variants(PAPER, PAPER, geometry=True) == {}
 
 
 def test_difference_of_the_same_images_is_the_paired_difference():
@@ -49,7 +32,7 @@ def test_difference_where_the_protocols_leave_out_different_images():
     """Eight images at 0.5 and two constant maps: zero under one protocol, absent in the other."""
     rho = np.array([0.5] * 8 + [np.nan] * 2)
     scores = Scores(rho, np.array([OK] * 8 + [CONSTANT_HEATMAP] * 2))
-    skip = replace(PAPER, constant_maps="skip")
+    skip = PAPER.changed(constant_maps="skip")
     found = difference(scores, PAPER, scores, skip, **SETTINGS)
     assert found["score"] == pytest.approx(0.4) and found["n"] == 10
     assert found["difference"] == pytest.approx(-0.1)
@@ -62,17 +45,11 @@ def test_nothing_scored_is_no_number():
     assert found["n"] == 0 and found["score"] is None and found["low"] is None
 
 
-def test_a_sign_that_turns_is_said():
-    rows = [  # model, dcls, score under the changed protocol, its difference from before
-        ("a", 0, 0.5, 0.0), ("a", 1, 0.6, 0.2),  # before 0.4 - 0.5, after 0.6 - 0.5
-        ("b", 0, 0.5, 0.1), ("b", 1, 0.6, 0.1),
-        ("alone", 0, 0.5, 0.1),
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["model", "dcls", "score", "difference"])
-    table = table.assign(run="seed0", explainer="grad_cam", field="resize")
-    found = turned(table).set_index("model")
-    assert list(found.index) == ["a", "b"]
-    assert found["sign_changes"].tolist() == [True, False]
-    assert found.loc["a", "dcls_difference_before"] == pytest.approx(-0.1)
-    assert found.loc["a", "dcls_difference"] == pytest.approx(0.1)
-    assert turned(table[table["dcls"] == 0]).empty
+def test_rows_name_each_field_and_its_value():
+    protocols = {BASE: RELEASED, **changed_protocols(RELEASED, PAPER, geometry=True)}
+    scores = Scores(np.linspace(0.1, 0.9, 9), np.array([OK] * 9))
+    rows = sensitivity_rows({"rise": dict.fromkeys(protocols, scores)}, protocols, **SETTINGS)
+    assert [list(row) for row in rows] == [COLUMNS] * 7
+    values = {row["field"]: row["value"] for row in rows}
+    assert values["human_ceiling"] == "none" and values[ALL] == "paper"
+    assert values["geometry"] == "full" and BASE not in values

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from human_alignment.scores.protocol import PAPER, RELEASED
-from human_alignment.scores.scoring import Scores
+from human_alignment.scores.score_file import Scores
 from human_alignment.scores.spearman import CONSTANT_HEATMAP, CONSTANT_HUMAN_MAP, OK
-from human_alignment.scores.sweeps import cross_validate, table_of
+from human_alignment.scores.sweeps import cross_validate, sweep_rows
 
 SETTINGS = {"resamples": 200, "seed": 0}
 
@@ -27,9 +27,9 @@ def test_choosing_among_noise_is_worth_nothing():
     """The best of twenty on the same images looks good; judged on other images it is not."""
     random = np.random.default_rng(0)
     noise = {i / 20: scores(random.normal(size=400)) for i in range(20)}
-    table = table_of(noise, PAPER, **SETTINGS)
+    rows = sweep_rows(noise, PAPER, **SETTINGS)
     found = cross_validate(noise, PAPER, 5, **SETTINGS)
-    assert table["score"].max() > 0.05
+    assert max(row["score"] for row in rows) > 0.05
     assert found.low < 0 < found.high
 
 
@@ -47,4 +47,5 @@ def test_too_few_images_give_no_choice():
     assert cross_validate({0.1: scores([0.5]), 0.2: scores([0.4])}, PAPER, 5, **SETTINGS) is None
     nothing = Scores(np.full(9, np.nan), np.array([CONSTANT_HUMAN_MAP] * 9))
     assert cross_validate({0.1: nothing, 0.2: nothing}, PAPER, 3, **SETTINGS) is None
-    assert table_of({0.1: nothing}, PAPER, **SETTINGS)["score"].isna().all()
+    (row,) = sweep_rows({0.1: nothing}, PAPER, **SETTINGS)
+    assert row["score"] is None and row["n"] == 0

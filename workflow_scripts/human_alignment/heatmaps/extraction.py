@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ..common.cli import UserError, progress
+from ..common.geometry import GEOMETRIES
 from ..data.data_file import DataFile
 from ..data.loading import load_batches
 from ..networks.generic import channels_first
@@ -15,7 +16,6 @@ from .explainers import EXPLAINERS, explain
 from .features import differentiate_head
 from .heatmap_file import HeatmapWriter
 
-GEOMETRIES = ("released", "full")
 TARGETS = ("label", "prediction")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 BATCHES_PER_CHUNK = 16
@@ -25,7 +25,7 @@ BATCHES_PER_CHUNK = 16
 class Extraction:
     """How maps are taken.
 
-    explainers: names in EXPLAINERS.  geometry: `released` (the authors' resize and centre crop)
+    explainers: names in EXPLAINERS.  geometry: `crop` (the authors' resize and centre crop)
     or `full` (the network sees the whole image).  target: class that is explained, the image's
     `label` or the network's `prediction`.  precision: of the body, the head is always float32.
     compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
@@ -33,7 +33,7 @@ class Extraction:
     """
 
     explainers: tuple[str, ...]
-    geometry: str = "released"
+    geometry: str = "crop"
     target: str = "label"
     precision: str = "float32"
     compiled: bool = False

@@ -30,6 +30,7 @@ import numpy as np
 
 from ..common.cli import UserError
 from ..common.files import new_hdf5, write_json
+from ..common.geometry import canonical
 
 
 class HeatmapWriter:
@@ -136,7 +137,7 @@ class HeatmapFile:
             self.data_digest = str(attributes["data_digest"])
             self.weights_digest = str(attributes["weights_digest"])
             self.versions = str(attributes["versions"])
-            self.geometry = str(attributes["geometry"])
+            self.geometry = canonical(str(attributes["geometry"]))
             self.target = str(attributes["target"])
             self.parameters = int(attributes["parameters"])
             self.first, self.images = int(attributes["first"]), int(attributes["images"])

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import simplejpeg
 from PIL import Image
 
@@ -22,7 +21,8 @@ from ..data.data_file import DataFile
 from ..data.images import present
 from ..heatmaps.heatmap_file import HeatmapFile
 from ..scores.protocol import THRESHOLDED, Protocol
-from ..scores.scoring import check_belong_together
+from ..scores.score_file import read_scores
+from ..scores.scoring import check_belong_together, check_scores_of
 from ..scores.spearman import OK
 from ..scores.summary import explainer_name, explainer_order
 from .overlays import COLOUR_MAP
@@ -149,24 +149,22 @@ def packed_maps(maps: np.ndarray, explainer: str, protocol: Protocol) -> dict:
 def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[str, list]:
     """By explainer, of each image: rho to four digits, or a status word where it is undefined.
 
-    Raises UserError when the scores lack an explainer, or an image that has a heatmap.
+    Raises UserError when the scores lack an explainer or were made from other heatmaps.
     """
-    columns = ["image_id", "explainer", "rho", "status"]
-    table = pd.read_csv(part.scores, usecols=columns, dtype={"image_id": str})
-    expected = set(image_ids).intersection(part.heatmaps.image_ids)
+    scores = read_scores(part.scores)
+    check_scores_of(part.heatmaps, scores.source)
+    place = {image_id: row for row, image_id in enumerate(scores.image_ids.tolist())}
     found = {}
     for explainer in explainers:
-        rows = table[table["explainer"] == explainer].set_index("image_id")
-        missing = expected.difference(rows.index)
-        if missing:
-            raise UserError(
-                f"{part.scores} has no {explainer} score of image {min(missing)} (and of "
-                f"{len(missing) - 1} more); score the heatmaps again"
-            )
-        rows = rows.reindex(image_ids).fillna({"status": NOT_SAMPLED})
+        if explainer not in scores.scores:
+            raise UserError(f"{part.scores} has no {explainer} scores; score the heatmaps again")
+        rho, status = scores.scores[explainer].rho, scores.scores[explainer].status
+        rows = [place.get(image_id) for image_id in image_ids]
         found[explainer] = [
-            round(float(rho), 4) if status == OK else str(status)
-            for rho, status in zip(rows["rho"], rows["status"], strict=True)
+            NOT_SAMPLED
+            if row is None
+            else (round(float(rho[row]), 4) if status[row] == OK else str(status[row]))
+            for row in rows
         ]
     return found
 
@@ -237,7 +235,7 @@ def page_contents(
 
 def sentences(sample: Sample, protocol: Protocol, note: str) -> list[str]:
     """What stands under the title: how the images were drawn, the note, how maps are placed."""
-    found = [sample.sentence, note, CROPPED if protocol.geometry == "released" else ""]
+    found = [sample.sentence, note, CROPPED if protocol.geometry == "crop" else ""]
     return [sentence for sentence in found if sentence]
 
 

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..common.cli import UserError
 from ..data.classes import class_names
 from ..data.data_file import DataFile
 from ..data.images import present
 from ..heatmaps.heatmap_file import HeatmapFile
 from ..scores.postprocess import postprocess
 from ..scores.protocol import Protocol
+from ..scores.score_file import read_scores
 from ..scores.scoring import check_same_images
 from ..scores.summary import EXPLAINER_NAMES, explainer_name
 from .overlays import Row, draw_grid, heatmap_overlay
@@ -32,6 +34,18 @@ AGREEMENT = (
 def even_steps(total: int, count: int) -> list[int]:
     """`count` of the positions 0 to `total` - 1 at even steps; all where `total` is smaller."""
     return np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
+
+
+def read_rho(paths: list[Path], explainer: str) -> pd.DataFrame:
+    """Rho by image id, a column per network; images without a defined rho are dropped."""
+    columns = []
+    for path in paths:
+        found = read_scores(path)
+        if explainer not in found.scores:
+            raise UserError(f"{path} has no {explainer!r} scores; it has {', '.join(found.scores)}")
+        rho = found.scores[explainer].rho
+        columns.append(pd.Series(rho, found.image_ids, name=str(path)))
+    return pd.concat(columns, axis=1).dropna() if columns else pd.DataFrame()
 
 
 def by_agreement(rho: pd.DataFrame, count: int) -> list[str]:

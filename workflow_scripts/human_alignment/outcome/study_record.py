@@ -10,15 +10,16 @@ import yaml
 
 from ..data.data_file import DataFile
 from ..heatmaps.heatmap_file import HeatmapFile
+from ..scores.protocol import Protocol
 from .page_tables import Table
 from .pages import STUDY_PAGE, render
 
 
-def study_record(config: dict, protocol: dict, data: Path, heatmaps: list[Path]) -> dict:
-    """All of it as plain values, to be written as JSON. config, protocol: all their fields."""
+def study_record(config: dict, protocol: Protocol, data: Path, heatmaps: list[Path]) -> dict:
+    """All of it as plain values, to be written as JSON. config: with its defaults."""
     return {
         "config": config,
-        "protocol": protocol,
+        "protocol": protocol.as_dict(),
         "data": described_data(data),
         "runs": [described_run(path) for path in heatmaps],
         "software": software(),

@@ -6,9 +6,35 @@ Apart from the tests, whose `scipy.stats` takes longer to import than a small st
 from collections.abc import Iterator
 
 import numpy as np
+from pydantic import Field
 from scipy import special
 
+from ..common.cli import json_object
+from .records import Record, checked
+
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
+
+
+class Settings(Record):
+    """Settings of every bootstrap of a study."""
+
+    resamples: int = Field(2000, ge=1, description="a whole number above 0")
+    seed: int = Field(0, ge=0, description="a whole number, 0 or above")
+
+
+def statistics_argument(text: str) -> dict[str, int]:
+    """Parse a command-line value (an argparse `type`): `resamples` and `seed` as a JSON object.
+
+    A key that is left out has its default. Raises UserError on unknown keys and values.
+    """
+    return checked(Settings, "statistics", json_object(text)).model_dump()
+
+
+STATISTICS_FLAG = {  # the flag `--statistics` of every script that draws
+    "type": statistics_argument,
+    "default": "{}",
+    "help": f"settings of the bootstrap as JSON; default: {Settings().model_dump_json()}",
+}
 
 
 def draws(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..common.paths import SUFFIX, network_of
+from .score_file import read_scores
 from .statistics import compare_paired, correlate_models, holm
+from .summary import full_name
 
-SUFFIX = "_dcls"
 QUANTITIES = ("top1", "parameters")
 
 
@@ -16,13 +18,17 @@ def read_rho(paths: list[Path]) -> pd.DataFrame:
     paths: `<folder>/<model>/<run>.csv`.  Returns columns model, explainer, image_id, rho; an
     image that is undefined in any run stays undefined (NaN).
     """
-    tables = [
-        pd.read_csv(path, usecols=["image_id", "explainer", "rho"]).assign(model=path.parent.name)
-        for path in paths
-    ]
+    tables = []
+    for path in paths:
+        name = network_of(path)
+        found = read_scores(path)
+        for explainer, scores in found.scores.items():
+            columns = {"image_id": found.image_ids, "rho": scores.rho}
+            names = {"model": full_name(name["model"], name["dcls"]), "explainer": explainer}
+            tables.append(pd.DataFrame(columns).assign(**names))
     together = pd.concat(tables, ignore_index=True)
     groups = together.groupby(["model", "explainer", "image_id"], sort=False)["rho"]
-    return groups.agg(lambda values: values.mean(skipna=False)).reset_index()
+    return groups.mean().where(groups.count() == groups.size()).reset_index()
 
 
 def _compared(rows: pd.DataFrame, column: str, first: str, second: str, **settings) -> dict | None:

@@ -2,32 +2,27 @@
 
 `RELEASED` is what the authors' public code does (their Table 1 was made with it), `PAPER` what
 the paper's text says. They differ in fields only, so that the effect of each can be measured
-alone: `dataclasses.replace(RELEASED, normalisation=PAPER.normalisation)`.
+alone: `RELEASED.changed(normalisation=PAPER.normalisation)`.
 """
 
-import dataclasses
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from ..common.cli import UserError
+from pydantic import BeforeValidator, Field
 
-CHOICES = {
-    "target": ("label", "prediction"),
-    "geometry": ("released", "full"),
-    "normalisation": ("minmax", "max"),
-    "below_threshold": ("floor", "zero"),
-    "resize": ("last", "first"),
-    "constant_maps": ("skip", "zero"),
-}
+from ..common.cli import UserError, json_object
+from ..common.geometry import canonical
+from .records import Record, checked
+
 THRESHOLDED = frozenset({"threshold_grad_cam"})  # other explainers' maps are resized only
 
 
-@dataclass(frozen=True)
-class Protocol:
+class Protocol(Record):
     """Conventions of the score, in the order in which they act.
 
     target: class whose logit is explained, the record's `label` or the model's `prediction`.
-    geometry: `released` resizes and crops the image as the model's evaluation transform does
-        (human maps are never cropped), `full` shows the model the whole image.
+    geometry: `crop` resizes and crops the image as the network family's evaluation transform does
+        (human maps are never cropped), `full` shows the network the whole image. The old word
+        `released` is read as `crop`.
     resize: enlarge the map to the human map's size `last`, after normalisation and threshold
         have acted on the feature map's own resolution, or `first`.
     normalisation: `minmax` is (S - min) / (max - min), `max` is S / max; per image.
@@ -37,48 +32,40 @@ class Protocol:
         enters it with rho 0 (`zero`). Constant human maps and NaN heatmaps are always left out.
     human_ceiling: the score is the mean rho divided by it; null: the score is the mean rho.
 
-    `target` and `geometry` are settled when heatmaps are extracted; they stand here so that
-    scores can be checked against the heatmaps they come from.
+    `target` and `geometry` are settled when heatmaps are extracted; the protocol holds them so
+    that scores can be checked against the heatmaps they come from.
     """
 
-    target: str
-    geometry: str
-    resize: str
-    normalisation: str
-    threshold: float
-    below_threshold: str
-    constant_maps: str
-    human_ceiling: float | None
+    target: Literal["label", "prediction"]
+    geometry: Annotated[Literal["crop", "full"], BeforeValidator(canonical)]
+    resize: Literal["last", "first"]
+    normalisation: Literal["minmax", "max"]
+    threshold: float = Field(ge=0, le=1, description="a number from 0 to 1")
+    below_threshold: Literal["floor", "zero"]
+    constant_maps: Literal["skip", "zero"]
+    human_ceiling: float | None = Field(
+        gt=0, le=1, description="null, or a number above 0 and at most 1"
+    )
 
-    def __post_init__(self):
-        """Refuse values outside the allowed ones with a `UserError`."""
-        for field, allowed in CHOICES.items():
-            if getattr(self, field) not in allowed:
-                _refuse(field, getattr(self, field), " or ".join(allowed))
-        if not _number_between(self.threshold, 0, 1):
-            _refuse("threshold", self.threshold, "a number from 0 to 1")
-        ceiling = self.human_ceiling
-        if ceiling is not None and (not _number_between(ceiling, 0, 1) or ceiling == 0):
-            _refuse("human_ceiling", ceiling, "null, or a number above 0 and at most 1")
+    @classmethod
+    def from_fields(cls, fields: dict) -> "Protocol":
+        """A protocol from all of its fields; `UserError` on unknown or missing ones and values."""
+        return checked(cls, "protocol", fields)
 
     @classmethod
     def from_config(cls, preset: str, overrides: dict | None = None) -> "Protocol":
         """A preset with some fields changed; `UserError` on unknown names and values."""
-        if preset not in PRESETS:
+        if preset not in list(PRESETS):
             raise UserError(f"protocol: unknown preset {preset!r}; allowed: {', '.join(PRESETS)}")
-        overrides = overrides or {}
-        fields = [field.name for field in dataclasses.fields(cls)]
-        for name in overrides:
-            if name not in fields:
-                raise UserError(
-                    f"protocol: unknown field {name!r} in the overrides of preset {preset!r}; "
-                    f"allowed: {', '.join(fields)}"
-                )
-        return dataclasses.replace(PRESETS[preset], **overrides)
+        return PRESETS[preset].changed(**(overrides or {}))
+
+    def changed(self, **fields) -> "Protocol":
+        """The same protocol with some fields changed; `UserError` on unknown names and values."""
+        return self.from_fields({**self.as_dict(), **fields})
 
     def as_dict(self) -> dict:
         """All fields, as written into every summary."""
-        return dataclasses.asdict(self)
+        return self.model_dump()
 
     def map_settings(self, explainer: str) -> tuple:
         """The fields that change an explainer's maps; where they are equal, so are the maps."""
@@ -91,17 +78,9 @@ class Protocol:
         return rho if self.human_ceiling is None else rho / self.human_ceiling
 
 
-def _number_between(value, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _refuse(field: str, value, allowed: str) -> None:
-    raise UserError(f"protocol: {field} is {value!r}; allowed: {allowed}")
-
-
 RELEASED = Protocol(
     target="label",
-    geometry="released",
+    geometry="crop",
     resize="last",
     normalisation="minmax",
     threshold=0.3,
@@ -133,3 +112,20 @@ human_ceiling: the score is said to be the Spearman correlation, without a divis
 """
 
 PRESETS = {"released": RELEASED, "paper": PAPER}
+
+
+def protocol_argument(text: str) -> Protocol:
+    """Parse a command-line value (an argparse `type`): a preset's name or a JSON object.
+
+    The object holds all fields, or a preset and the fields to change:
+    `{"preset": "released", "threshold": 0.2}`. Raises UserError on unknown names and values.
+    """
+    if not text.lstrip().startswith("{"):
+        return Protocol.from_config(text)
+    fields = json_object(text)
+    if "preset" in fields:
+        return Protocol.from_config(fields.pop("preset"), fields)
+    return Protocol.from_fields(fields)
+
+
+PROTOCOL_HELP = f"{' or '.join(PRESETS)}, or JSON: all fields, or a preset and the fields to change"

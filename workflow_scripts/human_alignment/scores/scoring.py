@@ -1,30 +1,17 @@
 """Score one network: every explainer's maps against the human maps, image by image."""
 
-import csv
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
 from ..common.cli import UserError, progress
-from ..common.files import written_whole
 from ..data.data_file import DataFile
 from ..data.resize import resize_bilinear
 from ..heatmaps.heatmap_file import HeatmapFile
-from .bootstrap import bootstrap_interval
-from .postprocess import counted, postprocess
+from .postprocess import postprocess
 from .protocol import Protocol
-from .spearman import OK, correlate, rank
+from .score_file import Scores, Source
+from .spearman import correlate, rank
 
 _BATCH = 8  # images whose maps are held at once: few enough for the cache
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Per image of a heatmap file: rho float64 (n,), NaN unless its status (n,) is `ok`."""
-
-    rho: np.ndarray
-    status: np.ndarray
 
 
 def check_same_images(data: DataFile, heatmaps: HeatmapFile) -> None:
@@ -106,41 +93,55 @@ def score_under(
     }
 
 
-def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> dict:
-    """Mean, score, interval and counts of one explainer.
+def score_geometries(
+    data: DataFile, files: list[HeatmapFile], protocols: dict[str, Protocol]
+) -> dict[str, dict[str, Scores]]:
+    """Scores by explainer and by the protocol's name, each protocol on the maps of its geometry.
 
-    `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
-    when no image has a defined correlation, the interval also when only one has.
+    files: heatmaps of one network and its explainers, of another geometry each. Raises UserError
+    on files of several networks and when a protocol's geometry is in none of them.
     """
-    values = counted(protocol, scores.rho, scores.status)
-    names, counts = np.unique(scores.status, return_counts=True)
-    found = {
-        "n": len(values),
-        "n_images": len(scores.rho),
-        "mean_rho": None,
-        "score": None,
-        "low": None,
-        "high": None,
-        "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "protocol": protocol.as_dict(),
+    first = files[0]
+    names = sorted(first.explainers)
+    for other in files[1:]:
+        if (first.weights_digest, names) != (other.weights_digest, sorted(other.explainers)):
+            raise UserError(
+                f"{first.path} and {other.path} are not of one network and its explainers; "
+                "extract both again from the same weights"
+            )
+    scores: dict[str, dict[str, Scores]] = {name: {} for name in names}
+    by_geometry = {heatmaps.geometry: heatmaps for heatmaps in files}
+    for geometry in dict.fromkeys(protocol.geometry for protocol in protocols.values()):
+        if geometry not in by_geometry:
+            raise UserError(
+                f"no heatmap file has the geometry {geometry!r} of the protocol; make one with "
+                f"extract_heatmaps.py --geometry {geometry}"
+            )
+        same = {key: one for key, one in protocols.items() if one.geometry == geometry}
+        for name, found in score_under(data, by_geometry[geometry], names, same).items():
+            scores[name] |= found
+    return scores
+
+
+def source_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
+    """What scores of a heatmap file are made from: the fields of a `score_file.Source`."""
+    return {
+        "model": heatmaps.model,
+        "parameters": heatmaps.parameters,
+        "weights_digest": heatmaps.weights_digest,
+        "data_digest": heatmaps.data_digest,
+        "explainers": explainers,
+        "images": len(heatmaps),
+        "data_images": heatmaps.images,
+        "sampled": heatmaps.sampled,
     }
-    if len(values):
-        mean = float(np.mean(values))
-        found |= {"mean_rho": mean, "score": protocol.scaled(mean)}
-    if len(values) > 1:
-        low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
-        found |= {"low": protocol.scaled(low), "high": protocol.scaled(high)}
-    return found
 
 
-def write_scores(path: Path | str, heatmaps: HeatmapFile, scores: dict[str, Scores]) -> None:
-    """Write a row per image and explainer: image_id, label, explainer, rho, status."""
-    with written_whole(path) as partial, open(partial, "w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image_id", "label", "explainer", "rho", "status"])
-        for name, found in scores.items():
-            for image_id, label, rho, status in zip(
-                heatmaps.image_ids, heatmaps.labels, found.rho, found.status, strict=True
-            ):
-                shown = repr(float(rho)) if status == OK else ""
-                writer.writerow([image_id, label, name, shown, status])
+def check_scores_of(heatmaps: HeatmapFile, source: Source) -> None:
+    """Refuse scores that were made from another network, other weights or other images."""
+    for name, value in source_fields(heatmaps, source.explainers).items():
+        if getattr(source, name) != value:
+            raise UserError(
+                f"the scores of {heatmaps.path} were made from other heatmaps: {name} was "
+                f"{getattr(source, name)} and is {value}; score the heatmaps again"
+            )

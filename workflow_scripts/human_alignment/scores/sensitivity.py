@@ -1,34 +1,15 @@
-"""What each convention of the score is worth: one field of the protocol changed at a time."""
-
-from dataclasses import asdict, replace
+"""What each convention of the score changes: scores under a protocol with one field changed."""
 
 import numpy as np
-import pandas as pd
 
 from .bootstrap import bootstrap_interval
 from .postprocess import counted, entering
 from .protocol import Protocol
-from .scoring import Scores
+from .protocol_variants import ALL, BASE
+from .score_file import Scores
 
-ALL = "all fields"
 OUTCOME = ["n", "score", "score_low", "score_high", "difference", "low", "high"]
 COLUMNS = ["field", "value", "explainer", *OUTCOME]
-TURNED = ["dcls_difference_before", "dcls_difference", "sign_changes"]
-
-
-def variants(base: Protocol, other: Protocol, geometry: bool) -> dict[str, Protocol]:
-    """`base` with each field in turn as in `other`, by the field's name, then with all of them.
-
-    geometry: whether heatmaps of the other geometry are at hand. Without them the field is left
-    out, and so is "all fields" if the two protocols differ in it.
-    """
-    theirs = asdict(other)
-    changed = {name: theirs[name] for name, value in asdict(base).items() if value != theirs[name]}
-    if "geometry" in changed and not geometry:
-        del changed["geometry"]
-        return {name: replace(base, **{name: value}) for name, value in changed.items()}
-    found = {name: replace(base, **{name: value}) for name, value in changed.items()}
-    return found | ({ALL: other} if changed else {})
 
 
 def difference(
@@ -60,19 +41,22 @@ def difference(
     return dict(zip(OUTCOME, found, strict=True))
 
 
-def turned(table: pd.DataFrame) -> pd.DataFrame:
-    """Per model, run, explainer and field: DCLS minus plain before and after, and if it turned.
+def sensitivity_rows(
+    scores: dict[str, dict[str, Scores]], protocols: dict[str, Protocol], **settings
+) -> list[dict]:
+    """A row per changed field and explainer, with the keys COLUMNS.
 
-    table: rows of all runs with columns model, dcls, run and COLUMNS. Returns columns model,
-    run, explainer, field and TURNED; a model without its counterpart is left out.
+    scores: by explainer and by the protocol's name.  protocols: `BASE` and its variants by name.
+    settings: `resamples` and `seed` of the bootstrap.
     """
-    table = table.assign(before=table["score"] - table["difference"])
-    keys = ["model", "run", "explainer", "field"]
-    wide = table.pivot_table(index=keys, columns="dcls", values=["score", "before"], sort=False)
-    if not {("score", 0), ("score", 1)} <= set(wide.columns):
-        return pd.DataFrame(columns=[*keys, *TURNED])
-    gaps = [wide[when, 1] - wide[when, 0] for when in ("before", "score")]
-    found = pd.concat(gaps, axis=1, keys=TURNED[:2]).dropna()
-    signs = np.sign(found)
-    found[TURNED[2]] = signs[TURNED[0]] != signs[TURNED[1]]
-    return found.reset_index()
+    rows = []
+    for field, protocol in protocols.items():
+        if field == BASE:
+            continue
+        value = "paper" if field == ALL else getattr(protocol, field)
+        for explainer, found in scores.items():
+            before = found[BASE], protocols[BASE]
+            change = difference(found[field], protocol, *before, **settings)
+            shown = "none" if value is None else value
+            rows.append({"field": field, "value": shown, "explainer": explainer, **change})
+    return rows

@@ -1,5 +1,6 @@
 """The summary of all scores: what every table and figure reads, checked and averaged over runs."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..common.cli import UserError
+from ..common.paths import network_of
+from .spearman import CAUSES
 
 EXPLAINER_NAMES = {"grad_cam": "Grad-CAM", "threshold_grad_cam": "Threshold-Grad-CAM"}  # paper's
 FURTHER_NAMES = {
@@ -30,7 +33,34 @@ PAPER_ORDER = (  # of the rows of Table 1
     "resnet50",
 )
 NETWORK = ["model", "dcls"]  # the two columns that name a network
-_NUMBERS = ("dcls", "parameters", "top1", "n", "n_images", "mean_rho", "score", "low", "high")
+FIGURES = ("n", "n_images", "mean_rho", "score", "low", "high")  # of each run and explainer
+_NUMBERS = ("dcls", "parameters", "top1", *FIGURES, "human_ceiling")
+
+
+def collect(summaries: list[Path], accuracies: list[Path]) -> pd.DataFrame:
+    """The summary of a study: a row per run and explainer.
+
+    summaries: `<folder>/<model>/<run>.json` and `<run>.attributions.json`, as summarise_scores.py
+    writes them.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
+    """
+    top1 = {
+        tuple(network_of(path).values()): json.loads(path.read_text())["top1"]
+        for path in accuracies
+    }
+    rows = [
+        {
+            **network_of(path),
+            "parameters": found["parameters"],
+            "top1": top1.get(tuple(network_of(path).values())),
+            "explainer": explainer,
+            **{figure: found[figure] for figure in FIGURES},
+            "human_ceiling": found["protocol"]["human_ceiling"],
+            **{f"n_{cause}": found["status"].get(cause, 0) for cause in CAUSES},
+        }
+        for path in summaries
+        for explainer, found in json.loads(path.read_text()).items()
+    ]
+    return pd.DataFrame(rows)
 
 
 def read_checked(path: Path | str, text: list[str], numbers: list[str]) -> pd.DataFrame:
@@ -63,7 +93,7 @@ def read_checked(path: Path | str, text: list[str], numbers: list[str]) -> pd.Da
 def read_summary(path: Path | str) -> pd.DataFrame:
     """Read `scores/summary.csv`: one row per model, with or without DCLS, run and explainer.
 
-    Raises UserError as `read_checked` does, and when a row stands twice.
+    Raises UserError as `read_checked` does, and when two rows are of the same run and explainer.
     """
     frame = read_checked(path, ["model", "run", "explainer"], list(_NUMBERS))
     twice = frame.duplicated([*NETWORK, "run", "explainer"])
@@ -104,14 +134,18 @@ def causes(summary: pd.DataFrame) -> list[str]:
 
 
 def human_ceiling(summary: pd.DataFrame) -> float | None:
-    """What mean correlations were divided by to give the scores; None if by nothing.
+    """The human ceiling that mean correlations were divided by to give the scores; None if none.
 
-    Rounded to five digits: the summary's own rounding makes more of them meaningless.
+    Raises UserError when rows of the summary were divided by different ceilings.
     """
-    known = summary[summary["score"].abs() > 0.01]
-    ratio = (known["mean_rho"] / known["score"]).dropna()
-    ceiling = round(float(ratio.median()), 5) if len(ratio) else 1.0
-    return None if ceiling == 1.0 else ceiling
+    found = summary["human_ceiling"].unique()
+    if len(found) > 1:
+        values = ", ".join("none" if np.isnan(one) else f"{one:g}" for one in found)
+        raise UserError(
+            f"the scores of the study have several human ceilings: {values}; score all runs under "
+            "one protocol"
+        )
+    return None if not len(found) or np.isnan(found[0]) else float(found[0])
 
 
 def average_runs(summary: pd.DataFrame) -> pd.DataFrame:

@@ -3,24 +3,25 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from .bootstrap import bootstrap_interval
 from .postprocess import entering
 from .protocol import Protocol
-from .scoring import Scores, summarise
+from .run_summary import summarise
+from .score_file import Scores
+
+COLUMNS = ("threshold", "n", "mean_rho", "score", "low", "high")
 
 
-def table_of(
+def sweep_rows(
     scores: dict[float, Scores], protocol: Protocol, resamples: int, seed: int
-) -> pd.DataFrame:
+) -> list[dict]:
     """A row per threshold: threshold, n, mean_rho, score and its 95 % interval low to high."""
     rows = []
     for threshold, found in scores.items():
         summary = summarise(found, protocol, resamples, seed)
-        wanted = ("n", "mean_rho", "score", "low", "high")
-        rows.append({"threshold": threshold, **{name: summary[name] for name in wanted}})
-    return pd.DataFrame(rows)
+        rows.append({"threshold": threshold, **{name: summary[name] for name in COLUMNS[1:]}})
+    return rows
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""The summary of one run's scores: mean, score, interval and counts of each explainer."""
+
+import numpy as np
+
+from .bootstrap import bootstrap_interval
+from .postprocess import counted
+from .protocol import Protocol
+from .score_file import Scores
+
+
+def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> dict:
+    """Mean, score, interval and counts of one explainer.
+
+    `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
+    when no image has a defined correlation, the interval also when only one has.
+    """
+    values = counted(protocol, scores.rho, scores.status)
+    names, counts = np.unique(scores.status, return_counts=True)
+    found = {
+        "n": len(values),
+        "n_images": len(scores.rho),
+        "mean_rho": None,
+        "score": None,
+        "low": None,
+        "high": None,
+        "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "protocol": protocol.as_dict(),
+    }
+    if len(values):
+        mean = float(np.mean(values))
+        found |= {"mean_rho": mean, "score": protocol.scaled(mean)}
+    if len(values) > 1:
+        low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
+        found |= {"low": protocol.scaled(low), "high": protocol.scaled(high)}
+    return found
+
+
+def summarise_run(
+    parameters: int, scores: dict[str, Scores], protocol: Protocol, **settings
+) -> dict[str, dict]:
+    """A summary by explainer, each with the network's parameters.
+
+    settings: `resamples` and `seed` of the bootstrap.
+    """
+    return {
+        name: {"parameters": parameters, **summarise(found, protocol, **settings)}
+        for name, found in scores.items()
+    }

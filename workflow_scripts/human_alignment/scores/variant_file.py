@@ -1,0 +1,93 @@
+"""Scores of one run under several protocols: the file that sweeps and sensitivity are made from.
+
+Layout (HDF5), for e explainers, k named protocols and n images in the order of the data file:
+
+====== ================= =======================================================================
+rho    float64 (e, k, n) NaN unless the status is `ok`
+status uint8 (e, k, n)   place of the image's status in `score_file.STATUSES`
+====== ================= =======================================================================
+
+The attribute `source` is a `VariantSource` as JSON.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..common.cli import UserError
+from ..common.files import new_hdf5
+from .protocol import Protocol
+from .records import checked
+from .score_file import STATUSES, Scores, Source
+from .spearman import OK
+
+
+class VariantSource(Source):
+    """What the scores were made from, and the protocols by name."""
+
+    protocols: dict[str, Protocol]
+
+
+@dataclass(frozen=True)
+class Variants:
+    """A file as read. scores: by explainer, then by the protocol's name."""
+
+    source: VariantSource
+    scores: dict[str, dict[str, Scores]]
+
+
+def write_variants(
+    path: Path | str, source: VariantSource, scores: dict[str, dict[str, Scores]]
+) -> None:
+    """Write scores by explainer and by the protocol's name, as the source lists them."""
+    every = [
+        [scores[explainer][name] for name in source.protocols] for explainer in source.explainers
+    ]
+    words = np.array(STATUSES)
+    codes = [[np.argmax(one.status[:, None] == words, axis=1) for one in row] for row in every]
+    with new_hdf5(path) as file:
+        file.create_dataset("rho", data=np.array([[one.rho for one in row] for row in every]))
+        file.create_dataset("status", data=np.array(codes, np.uint8), compression="gzip")
+        file.attrs["source"] = source.model_dump_json()
+
+
+def read_variants(path: Path | str) -> Variants:
+    """Read and check a file of scores under several protocols.
+
+    Raises UserError that names the file when it is missing, cut short or inconsistent.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{path} does not exist")
+    try:
+        with h5py.File(path) as file:
+            source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
+            rho, codes = file["rho"][:], file["status"][:]
+        _check(source, rho, codes)
+    except (OSError, KeyError, ValueError, UserError) as error:
+        raise UserError(
+            f"{path} is not a complete file of scores under several protocols ({error}); delete "
+            "it and score again"
+        ) from error
+    status = np.array(STATUSES)[codes]
+    scores = {
+        explainer: {
+            name: Scores(rho[i, j], status[i, j]) for j, name in enumerate(source.protocols)
+        }
+        for i, explainer in enumerate(source.explainers)
+    }
+    return Variants(source, scores)
+
+
+def _check(source: VariantSource, rho: np.ndarray, codes: np.ndarray) -> None:
+    """Shapes as the source says, known statuses, rho from -1 to 1 exactly where it is defined."""
+    shape = len(source.explainers), len(source.protocols), source.images
+    if rho.shape != shape or codes.shape != shape:
+        raise UserError(f"arrays of shape {rho.shape} and {codes.shape}, not {shape}")
+    if codes.max(initial=0) >= len(STATUSES):
+        raise UserError(f"status {codes.max()}, where only {len(STATUSES)} are known")
+    ok = codes == STATUSES.index(OK)
+    if not np.where(ok, np.abs(rho) <= 1, np.isnan(rho)).all():
+        raise UserError("a rho does not agree with its status")
