@@ -16,16 +16,9 @@ report: "report/workflow.rst"
 include: "rules/common.smk"
 
 
-STUDY = checked_study(config)
-RUNS = runs(config)
-NOTE = whole_note(config)
-TABLES = {  # that are pages too: title, and where their values are
-    "comparisons": ("Differences on the same images", "scores"),
-    "correlations": ("Accuracy, size and score", "scores"),
-    "sensitivity": ("Sensitivity to the protocol", "tables"),
-    **({"threshold_sweep": ("Best thresholds", "tables")} if is_swept(config) else {}),
-    **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
-}
+study = loaded_study(config)
+STUDY = study.name
+NOTE = study.note
 
 
 wildcard_constraints:
@@ -42,9 +35,9 @@ include: "rules/data.smk"
 include: "rules/weights.smk"
 include: "rules/heatmaps.smk"
 include: "rules/scores.smk"
-include: "rules/outcome.smk"
+include: "rules/tables.smk"
 include: "rules/figures.smk"
-include: "rules/pages.smk"
+include: "rules/images.smk"
 
 
 rule all:
@@ -60,15 +53,15 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
         rules.plot_accuracy.output,
-        rules.plot_threshold_sweep.output if is_swept(config) else [],
+        rules.plot_threshold_sweep.output if study.is_swept else [],
         rules.plot_sensitivity.output,
         rules.plot_positions.output,
-        rules.plot_curves.output if curve_files(config) else [],
+        rules.plot_curves.output if study.curves() else [],
         rules.collect_measures.output if config["measures"] else [],
-        expand(rules.plot_methods.output, number=methods_numbers(config)),
+        expand(rules.plot_methods.output, number=study.methods_numbers),
         rules.make_gallery.output,
         rules.describe_study.output,
-        expand(f"results/{STUDY}/tables/{{table}}.html", table=TABLES),
+        expand(rules.show_table.output, table=TABLES),
 
 
 onsuccess:

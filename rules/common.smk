@@ -3,6 +3,7 @@
 
 import sys
 import time
+from os.path import relpath
 from pathlib import Path
 
 import yaml
@@ -34,9 +35,12 @@ def script(name):
     return SCRIPTS / name
 
 
-def code(name, templates=()):
-    """Digest of a script's code; as a parameter it makes a job run again after an edit."""
-    return code_digest(SCRIPTS, name, templates)
+def code(name, page=()):
+    """Digest of a script's code, and of the templates of the page that it writes.
+
+    As a parameter it makes a job run again after an edit.
+    """
+    return code_digest(SCRIPTS, name, [f"outcome/templates/{file}" for file in page])
 
 
 def growing(amount):
@@ -54,6 +58,15 @@ def ranks(config):
     each = 8000 if config["imagenet"]["train"] else 2000  # a folder has loader processes
     found = {"gpu": gpus * nodes, "nodes": nodes, "mem_mb": growing(each * max(1, gpus))}
     return found if nodes == 1 else found | {"mpi": "srun", "tasks": nodes, "tasks_per_gpu": 0}
+
+
+def paper_numbers(name):
+    """A file of the paper's numbers; none where the networks are not the paper's.
+
+    The path is relative, so that a moved checkout makes no job run again.
+    """
+    file = ROOT / "resources" / f"paper_{name}.csv"
+    return [relpath(file)] if config["tables"]["compare_paper"] else []
 
 
 def shown(file, category, title, kind, caption):

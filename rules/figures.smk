@@ -1,90 +1,164 @@
-# Figures beyond the scores: both methods on ten images (Figures 5 and 6), and what was learned.
+# Figures of scores, and of what the networks learned.
 
 
-rule prepare_pictures:
+rule plot_figure2:
     input:
-        study=data_file(),
-        pictures=picture_files(config),
+        rules.collect_scores.output,
     output:
-        f"results/{STUDY}/data/pictures.h5",
+        figure("figure2", "Figure 2: without and with DCLS"),
     log:
-        f"logs/{STUDY}/prepare_pictures.log",
+        f"logs/{STUDY}/plot_figure2.log",
     benchmark:
-        f"logs/{STUDY}/prepare_pictures.tsv"
-    conda:
-        "../envs/human_alignment.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        script=script("prepare_pictures.py"),
-        code=code_digest("prepare_pictures.py"),
-    shell:
-        "python {params.script:q} --study {input.study:q} --output {output:q} "
-        "{input.pictures:q} 2> {log:q}"
-
-
-# Pictures have no labels, and nothing of them is cut off: their maps explain the predicted class.
-rule explain_pictures:
-    input:
-        data=rules.prepare_pictures.output,
-        weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
-    output:
-        f"results/{STUDY}/pictures/{{model}}/{{run}}.h5",
-    log:
-        f"logs/{STUDY}/explain_pictures/{{model}}.{{run}}.log",
-    benchmark:
-        f"logs/{STUDY}/explain_pictures/{{model}}.{{run}}.tsv"
-    conda:
-        "../envs/human_alignment.yaml"
-    threads: config["threads"]
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(30),
-    params:
-        script=script("extract_heatmaps.py"),
-        code=code_digest("extract_heatmaps.py"),
-    shell:
-        "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
-        "--model {wildcards.model:q} --geometry full --target prediction "
-        "--threads {threads} --output {output:q} 2> {log:q}"
-
-
-rule plot_methods:
-    input:
-        data=methods_images(),
-        plain=lambda wildcards: methods_heatmaps(methods_model(wildcards.number)),
-        dcls=lambda wildcards: methods_heatmaps(methods_model(wildcards.number) + "_dcls"),
-    output:
-        figure("figure{number}", "Figure {number}: two explainers, ten images", "methods"),
-    log:
-        f"logs/{STUDY}/plot_methods/{{number}}.log",
-    benchmark:
-        f"logs/{STUDY}/plot_methods/{{number}}.tsv"
+        f"logs/{STUDY}/plot_figure2.tsv"
     localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=500,
         runtime=10,
     params:
-        script=script("plot_methods.py"),
-        code=code_digest("plot_methods.py"),
-        network=lambda wildcards: methods_model(wildcards.number),
-        images=config["figures"]["methods_images"],
+        script=script("plot_figure2.py"),
+        code=code("plot_figure2.py"),
         note=NOTE,
-        protocol=as_json(protocol(config).as_dict()),
     shell:
-        "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
-        "--dcls {input.dcls:q} --network {params.network:q} --images {params.images} "
-        "--protocol {params.protocol:q} --note={params.note:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} --summary {input:q} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+use rule plot_figure2 as plot_figure3 with:
+    output:
+        figure("figure3", "Figure 3: scores of all networks"),
+    log:
+        f"logs/{STUDY}/plot_figure3.log",
+    benchmark:
+        f"logs/{STUDY}/plot_figure3.tsv"
+    params:
+        script=script("plot_figure3.py"),
+        code=code("plot_figure3.py"),
+
+
+use rule plot_figure2 as plot_figure4 with:
+    output:
+        figure("figure4", "Figure 4: size and score"),
+    log:
+        f"logs/{STUDY}/plot_figure4.log",
+    benchmark:
+        f"logs/{STUDY}/plot_figure4.tsv"
+    params:
+        script=script("plot_figure4.py"),
+        code=code("plot_figure4.py"),
+
+
+rule plot_threshold_sweep:
+    input:
+        curves=rules.collect_sweeps.output.curves,
+        best=rules.collect_sweeps.output.table,
+    output:
+        figure("threshold_sweep", "Threshold sweep"),
+    log:
+        f"logs/{STUDY}/plot_threshold_sweep.log",
+    benchmark:
+        f"logs/{STUDY}/plot_threshold_sweep.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_threshold_sweep.py"),
+        code=code("plot_threshold_sweep.py"),
+        threshold=study.protocol.threshold,
+        label=study.score_label,
+        note=NOTE,
+    shell:
+        "python {params.script:q} --curves {input.curves:q} --best {input.best:q} "
+        "--threshold {params.threshold} --label {params.label:q} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule plot_sensitivity:
+    input:
+        rules.collect_sensitivity.output.table,
+    output:
+        figure("sensitivity", "Sensitivity to the protocol"),
+    log:
+        f"logs/{STUDY}/plot_sensitivity.log",
+    benchmark:
+        f"logs/{STUDY}/plot_sensitivity.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_sensitivity.py"),
+        code=code("plot_sensitivity.py"),
+        label=study.score_label,
+        note=NOTE,
+    shell:
+        "python {params.script:q} {input:q} --label {params.label:q} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule plot_comparisons:
+    input:
+        rules.compare_models.output.pairs,
+    output:
+        figure("comparisons", "Differences on the same images"),
+    log:
+        f"logs/{STUDY}/plot_comparisons.log",
+    benchmark:
+        f"logs/{STUDY}/plot_comparisons.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_comparisons.py"),
+        code=code("plot_comparisons.py"),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --comparisons {input:q} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
+
+
+rule plot_accuracy:
+    input:
+        summary=rules.collect_scores.output,
+        correlations=rules.compare_models.output.correlations,
+    output:
+        figure("accuracy", "Top-1 accuracy against score"),
+    log:
+        f"logs/{STUDY}/plot_accuracy.log",
+    benchmark:
+        f"logs/{STUDY}/plot_accuracy.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_accuracy.py"),
+        code=code("plot_accuracy.py"),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --summary {input.summary:q} --correlations {input.correlations:q} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_positions:
     input:
-        dcls_weights(config),
+        study.dcls_weights(),
     output:
         figure("positions", "Learned positions of DCLS"),
     log:
@@ -100,31 +174,21 @@ rule plot_positions:
         runtime=10,
     params:
         script=script("plot_positions.py"),
-        code=code_digest("plot_positions.py"),
+        code=code("plot_positions.py"),
         note=NOTE,
     shell:
         "python {params.script:q} {input:q} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
-rule plot_curves:
+use rule plot_positions as plot_curves with:
     input:
-        curve_files(config),
+        study.curves(),
     output:
         figure("curves", "Learning curves"),
     log:
         f"logs/{STUDY}/plot_curves.log",
     benchmark:
         f"logs/{STUDY}/plot_curves.tsv"
-    localrule: True
-    conda:
-        "../envs/human_alignment.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
     params:
         script=script("plot_curves.py"),
-        code=code_digest("plot_curves.py"),
-        note=NOTE,
-    shell:
-        "python {params.script:q} {input:q} --note={params.note:q} --output {output:q} 2> {log:q}"
+        code=code("plot_curves.py"),

@@ -5,7 +5,7 @@
 
 rule score_alignment:
     input:
-        data=data_file(),
+        data=study.data_file(),
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{part}}.h5",
     output:
         scores=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.csv",
@@ -22,8 +22,8 @@ rule score_alignment:
         runtime=growing(60),
     params:
         script=script("score_alignment.py"),
-        code=code_digest("score_alignment.py"),
-        protocol=protocol_json(config),
+        code=code("score_alignment.py"),
+        protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--protocol {params.protocol:q} --output {output.scores:q} 2> {log:q}"
@@ -47,7 +47,7 @@ rule summarise_scores:
         runtime=growing(30),
     params:
         script=script("summarise_scores.py"),
-        code=code_digest("summarise_scores.py"),
+        code=code("summarise_scores.py"),
         statistics=as_json(config["statistics"]),
     shell:
         "python {params.script:q} {input.scores:q} --statistics {params.statistics:q} "
@@ -56,7 +56,7 @@ rule summarise_scores:
 
 rule sweep_threshold:
     input:
-        data=data_file(),
+        data=study.data_file(),
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
     output:
         f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.h5",
@@ -72,8 +72,8 @@ rule sweep_threshold:
         runtime=growing(120),
     params:
         script=script("sweep_threshold.py"),
-        code=code_digest("sweep_threshold.py"),
-        protocol=protocol_json(config),
+        code=code("sweep_threshold.py"),
+        protocol=as_json(study.protocol.as_dict()),
         thresholds=as_json(sorted(config["sweep"]["thresholds"])),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
@@ -99,7 +99,7 @@ rule summarise_sweep:
         runtime=growing(30),
     params:
         script=script("summarise_sweep.py"),
-        code=code_digest("summarise_sweep.py"),
+        code=code("summarise_sweep.py"),
         statistics=as_json(config["statistics"]),
         folds=config["sweep"]["folds"],
     shell:
@@ -109,8 +109,8 @@ rule summarise_sweep:
 
 rule protocol_sensitivity:
     input:
-        data=data_file(),
-        heatmaps=lambda wildcards: sensitivity_heatmaps(config, wildcards),
+        data=study.data_file(),
+        heatmaps=lambda wildcards: study.sensitivity_heatmaps(wildcards),
     output:
         f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.h5",
     log:
@@ -125,9 +125,9 @@ rule protocol_sensitivity:
         runtime=growing(120),
     params:
         script=script("protocol_sensitivity.py"),
-        code=code_digest("protocol_sensitivity.py"),
-        protocol=protocol_json(config, "released"),
-        other=protocol_json(config, "paper"),
+        code=code("protocol_sensitivity.py"),
+        protocol=as_json(study.protocol_of("released").as_dict()),
+        other=as_json(study.protocol_of("paper").as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--protocol {params.protocol:q} --other {params.other:q} --output {output:q} 2> {log:q}"
@@ -150,7 +150,7 @@ rule summarise_sensitivity:
         runtime=growing(30),
     params:
         script=script("summarise_sensitivity.py"),
-        code=code_digest("summarise_sensitivity.py"),
+        code=code("summarise_sensitivity.py"),
         statistics=as_json(config["statistics"]),
     shell:
         "python {params.script:q} {input:q} --statistics {params.statistics:q} "
@@ -159,8 +159,8 @@ rule summarise_sensitivity:
 
 rule collect_scores:
     input:
-        summaries=summaries(config),
-        top1=accuracies(config),
+        summaries=study.score_files(".json"),
+        top1=study.accuracies(),
     output:
         f"results/{STUDY}/scores/summary.csv",
     log:
@@ -176,7 +176,7 @@ rule collect_scores:
         runtime=10,
     params:
         script=script("collect_scores.py"),
-        code=code_digest("collect_scores.py"),
+        code=code("collect_scores.py"),
     shell:
         "python {params.script:q} --summaries {input.summaries:q} --top1 {input.top1:q} "
         "--output {output:q} 2> {log:q}"
@@ -184,8 +184,8 @@ rule collect_scores:
 
 rule collect_sweeps:
     input:
-        sweeps=run_files("scores", ".sweep.csv"),
-        choices=run_files("scores", ".sweep.json"),
+        sweeps=study.files("scores", ".sweep.csv"),
+        choices=study.files("scores", ".sweep.json"),
     output:
         curves=f"results/{STUDY}/scores/sweeps.csv",
         table=f"results/{STUDY}/tables/threshold_sweep.csv",
@@ -203,8 +203,8 @@ rule collect_sweeps:
         runtime=10,
     params:
         script=script("collect_sweeps.py"),
-        code=code_digest("collect_sweeps.py"),
-        threshold=protocol(config).threshold,
+        code=code("collect_sweeps.py"),
+        threshold=study.protocol.threshold,
     shell:
         "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
         "--threshold {params.threshold} --curves {output.curves:q} --output {output.table:q} "
@@ -213,7 +213,7 @@ rule collect_sweeps:
 
 rule collect_sensitivity:
     input:
-        run_files("scores", ".sensitivity.csv"),
+        study.files("scores", ".sensitivity.csv"),
     output:
         table=f"results/{STUDY}/tables/sensitivity.csv",
         markdown=f"results/{STUDY}/tables/sensitivity.md",
@@ -231,7 +231,7 @@ rule collect_sensitivity:
         runtime=10,
     params:
         script=script("collect_sensitivity.py"),
-        code=code_digest("collect_sensitivity.py"),
+        code=code("collect_sensitivity.py"),
     shell:
         "python {params.script:q} {input:q} --output {output.table:q} "
         "--markdown {output.markdown:q} --paper-protocol {output.paper:q} 2> {log:q}"
@@ -239,7 +239,7 @@ rule collect_sensitivity:
 
 rule compare_models:
     input:
-        scores=score_files(config),
+        scores=study.score_files(),
         summary=rules.collect_scores.output,
     output:
         pairs=f"results/{STUDY}/scores/comparisons.csv",
@@ -256,7 +256,7 @@ rule compare_models:
         runtime=growing(30),
     params:
         script=script("compare_models.py"),
-        code=code_digest("compare_models.py"),
+        code=code("compare_models.py"),
         statistics=as_json(config["statistics"]),
     shell:
         "python {params.script:q} --scores {input.scores:q} --summary {input.summary:q} "
@@ -266,7 +266,7 @@ rule compare_models:
 
 rule evaluate_measures:
     input:
-        data=data_file(),
+        data=study.data_file(),
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
     output:
         f"results/{STUDY}/scores/{{model}}/{{run}}.measures.csv",
@@ -282,9 +282,9 @@ rule evaluate_measures:
         runtime=growing(120),
     params:
         script=script("evaluate_measures.py"),
-        code=code_digest("evaluate_measures.py"),
+        code=code("evaluate_measures.py"),
         measures=" ".join(sorted(config["measures"])),
-        protocol=protocol_json(config),
+        protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--measures {params.measures} --protocol {params.protocol:q} --output {output:q} 2> {log:q}"
@@ -292,7 +292,7 @@ rule evaluate_measures:
 
 rule collect_measures:
     input:
-        run_files("scores", ".measures.csv"),
+        study.files("scores", ".measures.csv"),
     output:
         csv=f"results/{STUDY}/tables/measures.csv",
         markdown=f"results/{STUDY}/tables/measures.md",
@@ -309,7 +309,7 @@ rule collect_measures:
         runtime=30,
     params:
         script=script("collect_measures.py"),
-        code=code_digest("collect_measures.py"),
+        code=code("collect_measures.py"),
         statistics=as_json(config["statistics"]),
     shell:
         "python {params.script:q} {input:q} --statistics {params.statistics:q} "

@@ -7,7 +7,7 @@ from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.measures_table import measures_markdown
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
-from human_alignment.scores.measuring import mean_measures
+from human_alignment.scores.measure_means import mean_measures
 from human_alignment.scores.run_tables import gather
 
 

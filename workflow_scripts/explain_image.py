@@ -17,8 +17,8 @@ from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
 from human_alignment.networks.records import NETWORK_HELP, Network, network_argument
 from human_alignment.networks.zoo import prepare_for_inference
-from human_alignment.outcome.overlays import draw_grid, heatmap_overlay
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.overlays import Row, draw_grid, heatmap_overlay
+from human_alignment.outcome.style import save
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import PROTOCOL_HELP, Protocol, protocol_argument
 from human_alignment.scores.summary import explainer_name
@@ -103,7 +103,8 @@ def main(argv: list[str] | None = None) -> None:
     labels = ["picture", *map(explainer_name, found.maps)]
     explained = f"Explained: {names[found.target]}, {found.probabilities[found.target]:.1%}."
     likeliest = "Most probable: " + "; ".join(" ".join(line.split()) for line in lines) + "."
-    figure = draw_grid([pictures], [""], [labels], [explained, likeliest], COLUMN * len(pictures))
+    row = Row("", pictures, labels)
+    figure = draw_grid([row], [explained, likeliest], COLUMN * len(pictures))
     save(figure, arguments.output)
 
 

@@ -12,13 +12,15 @@ from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import written_whole
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
-from human_alignment.outcome.gallery import Part, Sample, contents, page, sampled_rows
-from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
-
-CROPPED = (
-    "Each network saw the image as its own evaluation transform crops it; its map is laid over "
-    "the whole image, as in the authors' code, and scored so."
+from human_alignment.outcome.gallery import (
+    Part,
+    Sample,
+    page,
+    page_contents,
+    sampled_rows,
+    sentences,
 )
+from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -38,7 +40,6 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError("--heatmaps and --scores must name the same runs, in the same order")
     if arguments.images < 1:
         raise UserError(f"--images: {arguments.images} is not positive")
-    protocol = arguments.protocol
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(DataFile(arguments.data))
         parts = [
@@ -46,9 +47,8 @@ def main(argv: list[str] | None = None) -> None:
             for path, scores in zip(arguments.heatmaps, arguments.scores, strict=True)
         ]
         sample = Sample.draw(len(data), arguments.images, arguments.seed, sampled_rows(parts))
-        held = contents(data, parts, sample, protocol, arguments.study)
-    cropped = CROPPED if protocol.geometry == "crop" else ""
-    html = page(held, [sample.sentence, arguments.note, cropped])
+        contents = page_contents(data, parts, sample, arguments.protocol, arguments.study)
+    html = page(contents, sentences(sample, arguments.protocol, arguments.note))
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
-from human_alignment.outcome.markup import to_html, to_latex, to_markdown
+from human_alignment.outcome.markup import to_latex, to_markdown
+from human_alignment.outcome.page_tables import Table, tables_page
 from human_alignment.outcome.table1 import (
     add_paper,
     add_paper_protocol,
@@ -32,13 +33,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--html", type=Path, help="default: beside the CSV file, .html")
     parser.add_argument("--caption-note", default="", help="a sentence to put below the table")
     parser.add_argument(
-        "--paper", type=Path, help="CSV file of the paper's Table 1, to compare full-size models"
+        "--paper",
+        type=Path,
+        nargs="?",
+        help="CSV file of the paper's Table 1, to compare full-size models",
     )
     parser.add_argument(
         "--paper-protocol",
         type=Path,
         nargs="?",
-        help="CSV file of the study's scores under the protocol `paper`, to stand beside",
+        help="CSV file of the study's scores under the protocol `paper`, for a block of its own",
     )
     arguments = parser.parse_args(argv)
 
@@ -48,12 +52,14 @@ def main(argv: list[str] | None = None) -> None:
         table = add_paper(table, read_paper(arguments.paper))
     if arguments.paper_protocol:
         table = add_paper_protocol(table, read_protocol_scores(arguments.paper_protocol))
-    shown = blocks(table), notes(summary, table, arguments.caption_note)
+    parts, remarks = blocks(table), notes(summary, table, arguments.caption_note)
+    csv = table.to_csv(index=False, float_format="%.6g")
+    page = tables_page(TITLE, list(map(Table.of_block, parts)), remarks, arguments.output.name, csv)
     texts = {
-        arguments.output: table.to_csv(index=False, float_format="%.6g"),
-        arguments.markdown or arguments.output.with_suffix(".md"): to_markdown(*shown),
-        arguments.latex or arguments.output.with_suffix(".tex"): to_latex(*shown),
-        arguments.html or arguments.output.with_suffix(".html"): to_html(TITLE, *shown),
+        arguments.output: csv,
+        arguments.markdown or arguments.output.with_suffix(".md"): to_markdown(parts, remarks),
+        arguments.latex or arguments.output.with_suffix(".tex"): to_latex(parts, remarks),
+        arguments.html or arguments.output.with_suffix(".html"): page,
     }
     for path, text in texts.items():
         with written_whole(path) as partial:

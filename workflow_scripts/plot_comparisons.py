@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.outcome.comparison_figures import paired_differences
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.scores.run_tables import read_table
 
 

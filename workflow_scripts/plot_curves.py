@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.outcome.training_figures import learning_curves
 from human_alignment.scores.run_tables import gather
 

@@ -7,7 +7,7 @@ from human_alignment.common.cli import run
 from human_alignment.common.paths import network_of
 from human_alignment.networks.positions import read_positions
 from human_alignment.networks.weights import read_spec
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.outcome.training_figures import learned_positions
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.outcome.protocol_figures import sensitivity
-from human_alignment.outcome.score_figures import save
+from human_alignment.outcome.style import save
 from human_alignment.scores.run_tables import read_table
 
 

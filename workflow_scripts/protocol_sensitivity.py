@@ -12,8 +12,8 @@ from human_alignment.common.cli import run
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
+from human_alignment.scores.protocol_variants import BASE, changed_protocols
 from human_alignment.scores.scoring import score_geometries, source_fields
-from human_alignment.scores.sensitivity import BASE, variants
 from human_alignment.scores.variant_file import VariantSource, write_variants
 
 
@@ -38,10 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     with DataFile(arguments.data) as data, ExitStack() as stack:
         files = [stack.enter_context(HeatmapFile(path)) for path in arguments.heatmaps]
         geometries = [heatmaps.geometry for heatmaps in files]
-        changed = variants(
-            arguments.protocol, arguments.other, arguments.other.geometry in geometries
-        )
-        protocols = {BASE: arguments.protocol, **changed}
+        base, other = arguments.protocol, arguments.other
+        changed = changed_protocols(base, other, geometry=other.geometry in geometries)
+        protocols = {BASE: base, **changed}
         scores = score_geometries(data, files, protocols)
         source = VariantSource(**source_fields(files[0], list(scores)), protocols=protocols)
     write_variants(arguments.output, source, scores)

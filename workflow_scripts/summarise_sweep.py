@@ -10,8 +10,9 @@ from dataclasses import asdict
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import write_json
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
+from human_alignment.scores.protocol_variants import SWEPT
 from human_alignment.scores.score_file import write_rows
-from human_alignment.scores.sweeps import COLUMNS, EXPLAINER, cross_validate, sweep_rows
+from human_alignment.scores.sweeps import COLUMNS, cross_validate, sweep_rows
 from human_alignment.scores.variant_file import read_variants
 
 
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError(f"--folds {arguments.folds}: at least 2 are needed")
     found = read_variants(arguments.scores)
     protocols = found.source.protocols
-    scores = {protocols[name].threshold: one for name, one in found.scores[EXPLAINER].items()}
+    scores = {protocols[name].threshold: one for name, one in found.scores[SWEPT].items()}
     protocol = next(iter(protocols.values()))  # they differ in the threshold only
     rows = sweep_rows(scores, protocol, **arguments.statistics)
     choice = cross_validate(scores, protocol, arguments.folds, **arguments.statistics)

@@ -10,8 +10,8 @@ from human_alignment.common.cli import run
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
+from human_alignment.scores.protocol_variants import SWEPT, sweep_protocols, thresholds_argument
 from human_alignment.scores.scoring import score_under, source_fields
-from human_alignment.scores.sweeps import EXPLAINER, sweep_protocols, thresholds_argument
 from human_alignment.scores.variant_file import VariantSource, write_variants
 
 
@@ -30,8 +30,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     protocols = sweep_protocols(arguments.protocol, arguments.thresholds)
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
-        scores = score_under(data, heatmaps, [EXPLAINER], protocols)
-        source = VariantSource(**source_fields(heatmaps, [EXPLAINER]), protocols=protocols)
+        scores = score_under(data, heatmaps, [SWEPT], protocols)
+        source = VariantSource(**source_fields(heatmaps, [SWEPT]), protocols=protocols)
     write_variants(arguments.output, source, scores)
 
 

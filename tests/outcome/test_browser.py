@@ -344,6 +344,11 @@ def test_table_1_is_seen_in_the_report(report, open_page):
     rows = page.frame_locator("iframe").locator("tbody tr", has_text="convnext_tiny")
     expect(rows.first).to_be_visible()
     assert rows.count() >= 2
+    table = page.frame_locator("iframe").locator("table").first
+    scores = table.locator("tbody td:nth-child(4)")
+    table.get_by_role("button", name="Grad-CAM", exact=True).click()
+    texts = [float(cell.inner_text().split("\u2020")[0]) for cell in scores.all()]
+    assert texts == sorted(texts, reverse=True) and len(set(texts)) == 2
 
 
 def test_a_table_of_the_report_is_seen_and_sorted(report, open_page):

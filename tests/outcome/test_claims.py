@@ -1,3 +1,5 @@
+import html
+
 import check_claims
 import numpy as np
 import pandas as pd
@@ -6,14 +8,14 @@ from human_alignment.common.cli import UserError
 from human_alignment.outcome.claims import (
     FAILS,
     HOLDS,
-    OPEN,
+    UNDECIDED,
     Claim,
     Evidence,
     Finding,
-    as_table,
     check,
     read_differences,
 )
+from human_alignment.outcome.claims_table import as_table
 from human_alignment.outcome.table1 import read_paper, read_seeds
 from human_alignment.scores.statistics import fisher_interval
 from human_alignment.scores.summary import NETWORK, read_summary
@@ -57,17 +59,17 @@ def test_what_the_papers_numbers_say_of_the_papers_claims(paper):
         FAILS,  # random maps: CAFormer-S18 without DCLS scores 0.17
         HOLDS,  # Threshold-Grad-CAM helps the two
         HOLDS,  # and nearly all
-        OPEN,  # size: eight networks are too few for the trend
+        UNDECIDED,  # size: eight networks are too few for the trend
         HOLDS,  # no trade-off
         HOLDS,  # seeds
     ]
     seven = find(paper, "With DCLS, seven").evidence
-    assert seven.startswith("as claimed (7): convnext_tiny +0.0135")
-    assert "not so (1): fastvit_sa24 -0.0179" in seven
-    assert "not so (1): top-1 of caformer_s18 -0.10" in find(paper, "Outside").evidence
-    assert "not so (1): caformer_s18 0.1719" in find(paper, "Grad-CAM maps").evidence
+    assert seven.startswith("agree (7): convnext_tiny +0.0135")
+    assert "disagree (1): fastvit_sa24 -0.0179" in seven
+    assert "disagree (1): top-1 of caformer_s18 -0.10" in find(paper, "Outside").evidence
+    assert "disagree (1): caformer_s18 0.1719" in find(paper, "Grad-CAM maps").evidence
     nearly = find(paper, "Threshold-Grad-CAM raises the score of nearly")
-    assert "not so (3): convnext_tiny_dcls" in nearly.evidence
+    assert "disagree (3): convnext_tiny_dcls" in nearly.evidence
     assert "0.0040 over 3 trainings" in find(paper, "Training anew").evidence
 
 
@@ -77,10 +79,10 @@ def test_what_the_papers_numbers_say_of_the_papers_claims(paper):
         ([YES, YES], None, HOLDS),
         ([YES, NO], None, FAILS),
         ([YES, NO, UNSURE], None, FAILS),
-        ([YES, UNSURE], None, OPEN),
-        ([YES, ABSENT], None, OPEN),
+        ([YES, UNSURE], None, UNDECIDED),
+        ([YES, ABSENT], None, UNDECIDED),
         ([YES, NO, ABSENT], 1, HOLDS),
-        ([YES, NO, UNSURE], 2, OPEN),
+        ([YES, NO, UNSURE], 2, UNDECIDED),
         ([NO, NO, UNSURE], 2, FAILS),
     ],
 )
@@ -95,9 +97,7 @@ def test_the_contrary_of_an_open_finding_is_open():
 
 def test_evidence_is_listed_by_what_it_says():
     claim = Claim("", "", [NO, YES, ABSENT, UNSURE, YES])
-    assert claim.evidence == (
-        "as claimed (2): y, y; not so (1): n; interval holds zero (1): u; missing (1): a"
-    )
+    assert claim.evidence == ("agree (2): y, y; disagree (1): n; open (1): u; missing (1): a")
 
 
 def differences(low, high, model="fastvit_sa24"):
@@ -116,8 +116,8 @@ def test_an_interval_beside_zero_decides_in_units_of_the_score(summary, low, hig
 def test_an_interval_that_holds_zero_leaves_it_open(summary):
     evidence = Evidence.of_study(summary, differences(-0.1, 0.2), None)
     claim = find(evidence, "FastViT-SA24")
-    assert claim.verdict == OPEN
-    assert claim.evidence == "interval holds zero (1): fastvit_sa24 +0.0500"
+    assert claim.verdict == UNDECIDED
+    assert claim.evidence == "open (1): fastvit_sa24 +0.0500"
 
 
 def test_random_maps_are_those_whose_interval_reaches_zero(summary):
@@ -139,7 +139,10 @@ def test_three_trainings_decide_on_the_spread(summary):
     assert find(seeds(0.001), "Training anew").verdict == HOLDS
     assert find(seeds(0.05), "Training anew").verdict == FAILS
     once = find(Evidence.of_study(summary, NOTHING, None), "Training anew")
-    assert (once.verdict, once.evidence) == (OPEN, "missing (1): 3 trainings of convnext_tiny_dcls")
+    assert (once.verdict, once.evidence) == (
+        UNDECIDED,
+        "missing (1): 3 trainings of convnext_tiny_dcls",
+    )
 
 
 def test_trends_have_fishers_interval():
@@ -155,7 +158,7 @@ def test_a_steep_rise_and_a_fall_are_seen(summary):
     claim = find(Evidence.of_study(falling, NOTHING, None), "No trade-off")
     assert (claim.verdict, claim.evidence) == (
         FAILS,
-        "not so (1): r = -1.00 [-1.00, -1.00] over 16 networks",
+        "disagree (1): r = -1.00 [-1.00, -1.00] over 16 networks",
     )
 
 
@@ -174,17 +177,17 @@ STUDIES = {
 @pytest.mark.parametrize(
     ("study", "start", "verdict", "words"),
     [
-        ("one model", "With DCLS, seven", OPEN, "missing (8): convnext_tiny"),
-        ("one model", "Of the networks", OPEN, "missing (1): a trend over 1 networks"),
-        ("no DCLS", "With DCLS, seven", OPEN, "missing (8)"),
+        ("one model", "With DCLS, seven", UNDECIDED, "missing (8): convnext_tiny"),
+        ("one model", "Of the networks", UNDECIDED, "missing (1): a trend over 1 networks"),
+        ("no DCLS", "With DCLS, seven", UNDECIDED, "missing (8)"),
         ("no DCLS", "Grad-CAM maps", FAILS, "missing (2): caformer_s18_dcls"),
         ("a model missing", "CAFormer and ConvFormer", FAILS, "missing (1): caformer_s18"),
         ("a model missing", "With DCLS, seven", FAILS, "missing (1): caformer_s18"),
         ("a model without scores", "With DCLS, seven", FAILS, "missing (1): caformer_s18"),
-        ("a model missing", "DCLS makes", OPEN, "missing (1): top-1 of caformer_s18"),
-        ("no top-1", "DCLS makes", OPEN, "missing (8)"),
-        ("no top-1", "No trade-off", OPEN, "a trend over 0 networks"),
-        ("other networks", "With DCLS, seven", OPEN, "missing (8)"),
+        ("a model missing", "DCLS makes", UNDECIDED, "missing (1): top-1 of caformer_s18"),
+        ("no top-1", "DCLS makes", UNDECIDED, "missing (8)"),
+        ("no top-1", "No trade-off", UNDECIDED, "a trend over 0 networks"),
+        ("other networks", "With DCLS, seven", UNDECIDED, "missing (8)"),
     ],
 )
 def test_what_a_study_lacks_is_named(summary, study, start, verdict, words):
@@ -204,12 +207,13 @@ def run(data_dir, tmp_path, *more):
 
 
 def test_script_writes_the_checklist_three_times(data_dir, tmp_path):
-    run(data_dir, tmp_path, "--caption-note", "made up")
+    run(data_dir, tmp_path, "--caption-note", "made up", "--paper", "--paper-seeds")
     table = pd.read_csv(tmp_path / "claims.csv")
     assert list(table) == ["claim", "sections", "verdict", "evidence"]
-    assert set(table.verdict) == {HOLDS, FAILS, OPEN}
+    assert set(table.verdict) == {HOLDS, FAILS, UNDECIDED}
     for ending in ("md", "html"):
         text = (tmp_path / f"claims.{ending}").read_text()
+        text = html.unescape(text)
         assert table.claim[0] in text and table.evidence[0] in text and "made up" in text
         assert "own numbers" not in text
 
@@ -221,7 +225,8 @@ def test_script_sets_the_papers_numbers_beside(root, data_dir, tmp_path):
     table = pd.read_csv(tmp_path / "claims.csv")
     assert list(table.paper_verdict).count(HOLDS) == 9
     assert "own numbers: **holds**" in (tmp_path / "claims.md").read_text()
-    with pytest.raises(UserError, match="given both or not at all"):
+    assert "Verdict on the paper&#39;s numbers" in (tmp_path / "claims.html").read_text()
+    with pytest.raises(UserError, match="give both, or neither"):
         run(data_dir, tmp_path, *flags[:2])
 
 

@@ -195,7 +195,7 @@ def test_one_published_network_without_top1(incomplete, config, root, tmp_path):
     assert "The study has no pair of this network" in said["figure1"]
     assert "No maps of this network with DCLS." in said["figure5"]
     assert "No network of this study has DCLS" in said["positions"]
-    assert "not measured" in table("table1") and "cannot be said" in table("claims")
+    assert "not measured" in table("table1") and "undecided" in table("claims")
 
 
 def test_no_network_plain_and_with_dcls_and_one_that_is_missing(incomplete, config):
@@ -208,7 +208,7 @@ def test_no_network_plain_and_with_dcls_and_one_that_is_missing(incomplete, conf
     assert "Threshold-Grad-CAM minus Grad-CAM" in said["comparisons"]
     assert "with DCLS minus without" not in said["comparisons"]
     assert "stage 2" in said["positions"] and "epoch" in said["curves"]
-    assert "cannot be said" in table("claims")
+    assert "undecided" in table("claims")
     for folder in ("tables", "figures"):
         for path in Path("results/demo", folder).iterdir():
             path.unlink()

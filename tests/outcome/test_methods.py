@@ -16,6 +16,7 @@ from human_alignment.data.data_file import DataFile
 from human_alignment.data.images import decode
 from human_alignment.networks.weights import save_weights
 from human_alignment.networks.zoo import build, find
+from human_alignment.outcome.map_figures import even_steps, shortened
 from human_alignment.scores.protocol import RELEASED
 from PIL import Image
 
@@ -69,13 +70,19 @@ def test_both_methods_of_both_networks_on_ten_images(study, tmp_path):
     assert text.count("<image") == 50
     assert text.count("<!-- without DCLS") == text.count("<!-- with DCLS") == 2
     assert text.count("Threshold-") == 2
-    assert "at even steps over the 12 of digits" in text
+    assert "at even steps over the 12 images of digits" in text
     with DataFile(study / "d.h5") as data:
-        shown = plot_methods.choose(data, None, 10)
+        shown = even_steps(len(data), 10)
         assert (shown[0], shown[-1], len(shown)) == (0, 11, 10)
         labels = [data.labels[i] for i in shown]
-        assert plot_methods.choose(data, ["test-000004"], 10) == [4]
     assert all(text.count(f"<!-- class {k} -->") == 2 * labels.count(k) for k in range(10))
+
+
+def test_images_of_given_ids(study, tmp_path):
+    text = draw(study, tmp_path / "f.svg", "d", "m.h5", "m.h5", "--image-ids", "test-000004")
+    with DataFile(study / "d.h5") as data:
+        assert text.count(f"<!-- class {data.labels[4]} -->") == 2
+    assert text.count("<image") == 5 and "even steps" not in text
 
 
 def test_pictures_are_labelled_with_what_the_network_takes_them_for(study, tmp_path):
@@ -104,7 +111,7 @@ def test_a_missing_network_is_said_in_its_place(study, tmp_path, plain, dcls, se
 def test_a_missing_method_is_said_in_its_place(study, tmp_path):
     extract(study, "d", "one.h5", "--explainers", "threshold_grad_cam")
     text = draw(study, tmp_path / "f.svg", "d", "one.h5", None)
-    assert "There are no grad_cam maps without DCLS." in text
+    assert "There are no Grad-CAM maps without DCLS." in text
     assert text.count("<image") == 20
 
 
@@ -115,8 +122,8 @@ def test_maps_of_other_images_are_refused(study, tmp_path):
 
 
 def test_long_class_names_are_shortened():
-    assert plot_methods.shortened("tench (0)") == "tench (0)"
-    assert plot_methods.shortened("golden retriever (207)") == "golden retri…"
+    assert shortened("tench (0)") == "tench (0)"
+    assert shortened("golden retriever (207)") == "golden retri…"
 
 
 def test_an_unreadable_picture_is_named_and_nothing_is_written(study, tmp_path):

@@ -10,6 +10,7 @@ import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
 from human_alignment.data.digits import encode
+from human_alignment.outcome.map_figures import by_agreement, read_rho
 from human_alignment.outcome.overlays import heatmap_overlay
 from human_alignment.scores.protocol import RELEASED
 
@@ -41,16 +42,16 @@ def test_a_map_with_nothing_to_show_leaves_the_image(value):
 
 def test_images_are_chosen_at_even_steps_of_agreement():
     rho = pd.DataFrame({"a": [0.1, 0.9, 0.5, 0.3, 0.7]}, index=list("vwxyz"))
-    assert plot_figure1.choose(rho, 3) == ["w", "x", "v"]
-    assert plot_figure1.choose(rho, 9) == ["w", "z", "x", "y", "v"]
+    assert by_agreement(rho, 3) == ["w", "x", "v"]
+    assert by_agreement(rho, 9) == ["w", "z", "x", "y", "v"]
 
 
 def test_undefined_images_are_not_chosen(tmp_path):
     rho = {"grad_cam": [0.1, 0.1], "threshold_grad_cam": [0.5, np.nan]}
     small_study.write_score_file(tmp_path / "s.csv", ["a", "b"], rho)
-    assert list(plot_figure1.read_rho([tmp_path / "s.csv"], "threshold_grad_cam").index) == ["a"]
+    assert list(read_rho([tmp_path / "s.csv"], "threshold_grad_cam").index) == ["a"]
     with pytest.raises(UserError, match="s.csv has no 'rise' scores; it has grad_cam, threshold"):
-        plot_figure1.read_rho([tmp_path / "s.csv"], "rise")
+        read_rho([tmp_path / "s.csv"], "rise")
 
 
 def test_sample_sheet_of_any_number(data, tmp_path):

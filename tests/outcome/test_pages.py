@@ -1,6 +1,6 @@
-import base64
 import json
 import re
+from urllib.parse import unquote
 
 import describe_study
 import pandas as pd
@@ -8,19 +8,48 @@ import pytest
 import show_table
 import small_study
 from human_alignment.common.cli import UserError
-from human_alignment.outcome.pages import as_data, fill, number, table
+from human_alignment.outcome.markup import Block
+from human_alignment.outcome.page_tables import Cell, Table, leading_number, rounded, tables_page
+from human_alignment.outcome.pages import (
+    GALLERY_PAGE,
+    STUDY_PAGE,
+    TABLES_PAGE,
+    TEMPLATES,
+    render,
+)
+from jinja2 import Environment, UndefinedError
+from jinja2.meta import find_referenced_templates
 
 
-def test_a_place_that_nothing_fills_is_an_error():
-    with pytest.raises(KeyError, match="body"):
-        fill("table.html", title="x")
+@pytest.mark.parametrize("page", [TABLES_PAGE, STUDY_PAGE, GALLERY_PAGE])
+def test_a_page_names_every_file_that_it_is_made_of(page):
+    parse, todo, found = Environment().parse, [page[0]], set()
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        todo += find_referenced_templates(parse((TEMPLATES / name).read_text()))
+    assert found == set(page) and len(page) == len(found)
+
+
+@pytest.mark.parametrize("page", [TABLES_PAGE, STUDY_PAGE, GALLERY_PAGE])
+def test_styles_and_scripts_hold_no_mark_of_the_template_language(page):
+    for name in page:
+        if not name.endswith(".html"):
+            assert not re.search(r"\{\{|\{%|\{#", (TEMPLATES / name).read_text()), name
+
+
+def test_a_value_that_is_missing_is_an_error():
+    with pytest.raises(UndefinedError, match="title"):
+        render(TABLES_PAGE)
 
 
 def test_data_cannot_end_its_script():
-    text = as_data({"a": "</script><script>alert(1)</script>"})
-    assert "<" not in text and json.loads(text)["a"].startswith("</script>")
+    data = {"a": "</script><script>alert(1)</script>"}
+    html = render(GALLERY_PAGE, title="t", study="s", about=[], data=data)
+    (text,) = re.findall(r'id="data">(.*?)</script>', html, re.S)
+    assert "<" not in text and json.loads(text) == data
     with pytest.raises(ValueError, match="not JSON compliant"):
-        as_data(float("nan"))
+        render(GALLERY_PAGE, title="t", study="s", about=[], data=float("nan"))
 
 
 @pytest.mark.parametrize(
@@ -34,15 +63,40 @@ def test_data_cannot_end_its_script():
     ],
 )
 def test_numbers_as_a_table_shows_them(value, shown):
-    assert number(value) == shown
+    assert rounded(value) == shown
+
+
+@pytest.mark.parametrize(
+    "text, number",
+    [
+        ("0.530† ± 0.030 [0.500, 0.560]", 0.53),
+        ("-0.1 (+0.2)", -0.1),
+        ("1,234", 1234),
+        ("28.6 M", 28.6e6),
+        ("95 k", 95e3),
+        ("-", ""),
+        ("not measured", ""),
+    ],
+)
+def test_the_number_that_a_cell_begins_with(text, number):
+    assert leading_number(text) == number
+
+
+def test_a_column_of_text_sorts_by_its_numbers_if_it_has_any():
+    block = Block(["Model", "Score", "verdict"], [["1st", "0.5 k", "-"], ["b", "-", "differs"]])
+    table = Table.of_block(block)
+    assert table.numeric == [False, True, False]
+    assert table.rows[0] == [Cell("1st"), Cell("0.5 k", 500), Cell("-")]
+    assert table.rows[1] == [Cell("b"), Cell("-", ""), Cell("differs")]
+    assert Table.of_block(Block(["Model", "n"], [])).numeric == [False, False]
 
 
 def test_cells_keep_their_full_value_for_sorting():
     frame = pd.DataFrame({"name": ["a<b", None], "p": [1e-24, float("nan")]})
-    html = table(frame, "values")
-    assert "<td>a&lt;b</td>" in html
+    html = tables_page("values", [Table.of_frame(frame)], [], "v.csv", "")
+    assert '<th scope="row">a&lt;b</th>' in html and '<th scope="row"></th>' in html
     assert '<td class="number" data-value="1e-24">1.0e-24</td>' in html
-    assert html.count('data-value=""></td>') == 2
+    assert html.count('data-value=""></td>') == 1
 
 
 def test_a_table_page_holds_its_csv_file(tmp_path):
@@ -51,14 +105,14 @@ def test_a_table_page_holds_its_csv_file(tmp_path):
         ["--table", str(tmp_path / "t.csv"), "--title", "T", "--output", str(tmp_path / "t.html")]
     )
     text = (tmp_path / "t.html").read_text()
-    held = re.search(r'download="t.csv" href="data:text/csv;charset=utf-8;base64,([^"]+)"', text)
-    assert base64.b64decode(held[1]).decode() == (tmp_path / "t.csv").read_text()
+    held = re.search(r'download="t.csv" href="data:text/csv;charset=utf-8,([^"]+)"', text)
+    assert unquote(held[1]) == (tmp_path / "t.csv").read_text()
     assert not re.search(r"https?://|<link|@import|src=", text)
 
 
 def test_an_empty_table_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("")
-    with pytest.raises(UserError, match="t.csv is not a CSV file with a header"):
+    with pytest.raises(UserError, match="t.csv cannot be read as a table"):
         show_table.main(
             ["--table", str(tmp_path / "t.csv"), "--title", "T"]
             + ["--output", str(tmp_path / "t.html")]

@@ -15,14 +15,11 @@ from drawn_texts import check_texts, texts_of, words_of
 from human_alignment.common.cli import UserError
 from human_alignment.outcome.labels import place_labels
 from human_alignment.outcome.score_figures import (
-    COLOURS,
-    STYLE,
     bars_per_model,
-    new_figure,
-    save,
     scatter_with_and_without,
     size_against_score,
 )
+from human_alignment.outcome.style import COLOURS, STYLE, new_figure, save
 from human_alignment.scores.summary import read_summary
 
 FIGURES = [scatter_with_and_without, bars_per_model, size_against_score]
@@ -82,7 +79,7 @@ def test_every_text_is_inside_legible_and_clear_of_the_others(drawn, draw, study
         (scatter_with_and_without, "one model", "No model has a Threshold-Grad-CAM score both"),
         (scatter_with_and_without, "no DCLS", "No model has a Threshold-Grad-CAM score both"),
         (scatter_with_and_without, "no Threshold-Grad-CAM", "No model has a Threshold-Grad-CAM"),
-        (scatter_with_and_without, "one explainer missing of one model", "Not drawn, for want of"),
+        (scatter_with_and_without, "one explainer missing of one model", "Not drawn, because one"),
         (bars_per_model, "one model", "Grad-CAM (no score with DCLS)"),
         (bars_per_model, "only DCLS", "Threshold-Grad-CAM (no score without DCLS)"),
         (bars_per_model, "no Grad-CAM", "No model has a Grad-CAM score."),
@@ -142,7 +139,7 @@ def of_size(sizes, values):
             "model": [f"net{number}" for number in range(len(sizes))], "dcls": 0, "run": "seed0",
             "parameters": sizes, "top1": 80, "explainer": "threshold_grad_cam", "n": 500,
             "n_images": 500, "mean_rho": values, "score": values,
-            "low": np.subtract(values, 0.01), "high": np.add(values, 0.01),
+            "low": np.subtract(values, 0.01), "high": np.add(values, 0.01), "human_ceiling": np.nan,
         }
     )  # fmt: skip
 

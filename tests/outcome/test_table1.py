@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from human_alignment.common.cli import UserError
-from human_alignment.outcome.markup import Block, latex_text, to_html, to_latex, to_markdown
+from human_alignment.outcome.markup import Block, latex_text, to_latex, to_markdown
+from human_alignment.outcome.page_tables import Table, tables_page
 from human_alignment.outcome.table1 import (
     add_paper,
     add_paper_protocol,
@@ -16,6 +17,7 @@ from human_alignment.outcome.table1 import (
 )
 from human_alignment.scores.summary import (
     average_runs,
+    explainer_order,
     human_ceiling,
     model_order,
     read_summary,
@@ -137,6 +139,19 @@ def test_further_explainers_follow_the_public_columns(summary):
     assert list(table)[:11] == PUBLIC_COLUMNS
     assert list(table.score_cam) == list(table.grad_cam)
     assert "score_cam" in blocks(table)[0].header
+
+
+@pytest.mark.parametrize("names", [("layer_cam", "eigen_cam"), ("eigen_cam", "layer_cam")])
+def test_explainers_are_the_papers_then_alphabetical(summary, names):
+    assert explainer_order([*names, "threshold_grad_cam", "grad_cam", *names]) == [
+        "grad_cam",
+        "threshold_grad_cam",
+        "eigen_cam",
+        "layer_cam",
+    ]
+    more = [summary[:2].assign(explainer=name) for name in names]
+    table = table1(pd.concat([*more, summary]))
+    assert list(table).index("eigen_cam") < list(table).index("layer_cam")
 
 
 def test_what_is_missing_is_said():
@@ -331,9 +346,10 @@ class Tags(html.parser.HTMLParser):
             self.texts.append((self._open[-1], data))
 
 
-def test_html_is_one_page_whose_cells_know_their_headers(summary, paper):
+def test_the_page_has_named_header_cells_and_sorts_by_scores(summary, paper):
     table = add_paper(table1(summary), paper)
-    page = to_html("Table 1", blocks(table), notes(summary, table, "a < b & c"))
+    tables = [Table.of_block(block) for block in blocks(table)]
+    page = tables_page("Table 1", tables, notes(summary, table, "a < b & c"), "t.csv", "a,b\n")
     found = Tags(page)
     assert found._open == []
     names = [tag for tag, _ in found.tags]
@@ -343,9 +359,9 @@ def test_html_is_one_page_whose_cells_know_their_headers(summary, paper):
     assert scopes.count("row") == 32 and scopes.count("col") == 7 + 6
     assert ("li", "a < b & c") in found.texts
     assert ("th", "resnet50_dcls") in found.texts and ("td", "within interval") in found.texts
+    keys = [float(a["data-value"]) for tag, a in found.tags if "data-value" in a]
+    assert {28.6e6, 82.48, round(table.grad_cam[0], 4)} < set(keys)
     assert dict(found.tags)["html"] == {"lang": "en"}
-    assert not [a for _, a in found.tags if {"src", "href"} & set(a)]
-    assert "@import" not in page and "url(" not in page
 
 
 def test_scores_under_the_papers_protocol_have_their_own_block(summary, tmp_path):

@@ -12,7 +12,7 @@ from human_alignment.networks import zoo
 from human_alignment.networks.dcls import dcls_layers, kernel
 from human_alignment.networks.positions import offsets, read_positions
 from human_alignment.networks.weights import save_weights
-from human_alignment.outcome.score_figures import STYLE
+from human_alignment.outcome.style import STYLE
 from human_alignment.outcome.training_figures import density, learned_positions, learning_curves
 from scipy.stats import gaussian_kde
 

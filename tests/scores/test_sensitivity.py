@@ -3,38 +3,17 @@
 import numpy as np
 import pytest
 from human_alignment.scores.protocol import PAPER, RELEASED
+from human_alignment.scores.protocol_variants import ALL, BASE, changed_protocols
 from human_alignment.scores.score_file import Scores
 from human_alignment.scores.sensitivity import (
-    ALL,
-    BASE,
     COLUMNS,
     difference,
     sensitivity_rows,
-    variants,
 )
 from human_alignment.scores.spearman import CONSTANT_HEATMAP, OK
 from human_alignment.scores.statistics import compare_paired
 
 SETTINGS = {"resamples": 500, "seed": 0}
-
-
-def test_each_variant_differs_in_one_field():
-    found = variants(RELEASED, PAPER, geometry=True)
-    assert set(found) == {
-        "geometry", "resize", "normalisation", "below_threshold", "constant_maps",
-        "human_ceiling", ALL,
-    }  # fmt: skip
-    for name, protocol in found.items():
-        mine, base = protocol.as_dict(), RELEASED.as_dict()
-        changed = {field for field in mine if mine[field] != base[field]}
-        assert changed == (set(found) - {ALL} if name == ALL else {name})
-
-
-def test_without_the_other_geometry_neither_it_nor_all_fields_is_claimed():
-    assert {"geometry", ALL}.isdisjoint(variants(RELEASED, PAPER, geometry=False))
-    same = PAPER.changed(geometry="crop")
-    assert ALL in variants(RELEASED, same, geometry=False)
-    assert variants(PAPER, PAPER, geometry=True) == {}
 
 
 def test_difference_of_the_same_images_is_the_paired_difference():
@@ -67,7 +46,7 @@ def test_nothing_scored_is_no_number():
 
 
 def test_rows_name_each_field_and_its_value():
-    protocols = {BASE: RELEASED, **variants(RELEASED, PAPER, geometry=True)}
+    protocols = {BASE: RELEASED, **changed_protocols(RELEASED, PAPER, geometry=True)}
     scores = Scores(np.linspace(0.1, 0.9, 9), np.array([OK] * 9))
     rows = sensitivity_rows({"rise": dict.fromkeys(protocols, scores)}, protocols, **SETTINGS)
     assert [list(row) for row in rows] == [COLUMNS] * 7

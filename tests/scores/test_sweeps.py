@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from human_alignment.common.cli import UserError
 from human_alignment.scores.protocol import PAPER, RELEASED
 from human_alignment.scores.score_file import Scores
 from human_alignment.scores.spearman import CONSTANT_HEATMAP, CONSTANT_HUMAN_MAP, OK
-from human_alignment.scores.sweeps import cross_validate, sweep_rows, thresholds_argument
+from human_alignment.scores.sweeps import cross_validate, sweep_rows
 
 SETTINGS = {"resamples": 200, "seed": 0}
 
@@ -50,10 +49,3 @@ def test_too_few_images_give_no_choice():
     assert cross_validate({0.1: nothing, 0.2: nothing}, PAPER, 3, **SETTINGS) is None
     (row,) = sweep_rows({0.1: nothing}, PAPER, **SETTINGS)
     assert row["score"] is None and row["n"] == 0
-
-
-def test_thresholds_are_sorted_and_checked():
-    assert thresholds_argument("[0.6, 0, 0.3, 0.6]") == [0, 0.3, 0.6]
-    for text in ("0.3", "[]", "[0.3, 1.2]", '["a"]', "[NaN]", "0.1 0.2"):
-        with pytest.raises(UserError, match="is not a JSON list of numbers from 0 to 1"):
-            thresholds_argument(text)

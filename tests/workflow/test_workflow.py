@@ -10,22 +10,23 @@ import pandas as pd
 import pytest
 from workflow_copy import Workflow
 
-SCORES = {"score_alignment": 2, "evaluate_measures": 1}
-SCORES |= {"sweep_threshold": 1, "protocol_sensitivity": 1}
+CORRELATED = {"score_alignment": 2, "evaluate_measures": 1}
+CORRELATED |= {"sweep_threshold": 1, "protocol_sensitivity": 1}
+SUMMARISED = {"summarise_scores": 2, "summarise_sweep": 1, "summarise_sensitivity": 1}
 CHAIN = {  # jobs of one network
     "train_model": 1,
     "evaluate_top1": 1,
     "extract_heatmaps": 2,
     "extract_attributions": 1,
-    **SCORES,
+    **CORRELATED,
+    **SUMMARISED,
 }
 OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_gallery"]
 OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
-OUTCOME += ["plot_threshold_sweep", "plot_sensitivity", "collect_measures"]
+OUTCOME += ["collect_sweeps", "collect_sensitivity", "collect_measures"]
+OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
 OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
-OUTCOME += ["show_comparisons", "show_correlations", "show_threshold_sweep", "show_sensitivity"]
-OUTCOME += ["show_measures"]
-OUTCOME = dict.fromkeys(OUTCOME, 1)
+OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 5}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
 OVERLAYS = {"plot_samples": 1, "plot_figure1": 1, "plot_methods": 2}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
@@ -94,10 +95,22 @@ def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
     assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1}
 
 
+def test_other_statistics_correlate_nothing_again(workflow, study):
+    workflow.write({**study, "statistics": {"resamples": 300}})
+    planned = workflow.planned()
+    workflow.write(study)
+    figure_and_pages = {"make_gallery", "plot_figure1"}  # these read scores of single images
+    assert set(SUMMARISED) < set(planned)
+    assert not (CORRELATED.keys() | figure_and_pages) & planned.keys()
+
+
 @pytest.mark.parametrize(
     "name, rules",
     [
-        ("scores/bootstrap.py", twice(SCORES) | OUTCOME | OVERLAYS | LEARNED),
+        (
+            "scores/bootstrap.py",
+            twice({"score_alignment": 2, **SUMMARISED}) | OUTCOME | OVERLAYS | LEARNED,
+        ),
         ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}),
         ("outcome/claims.py", {"check_claims": 1}),
         ("../plot_figure4.py", {"plot_figure4": 1}),

@@ -1,7 +1,8 @@
-"""The paper's claims, checked on a study's numbers, or on the paper's own: holds or not.
+"""The paper's claims, checked on a study's numbers or on the paper's own.
 
-A claim speaks of several networks. Of each, the numbers say yes, no, or nothing (a score is
-missing, or the interval of a difference holds zero); the claim holds, does not, or cannot be said.
+Most claims are about several networks. For each network the numbers agree with the claim,
+contradict it, or leave it open: a score is missing, or the 95 % interval of a difference contains
+zero. The claim then holds, does not hold, or is undecided.
 """
 
 from collections.abc import Sequence
@@ -14,9 +15,9 @@ import pandas as pd
 from ..common.cli import UserError
 from ..scores.statistics import fisher_interval
 from ..scores.summary import EXPLAINER_NAMES, NETWORK, PAPER_ORDER, explainer_name, full_name
-from .table1 import FEW_IMAGES, table1
+from .table1 import table1
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be said"
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 NEARLY_ALL = 0.8  # of the networks, where the paper says nearly all
 SEEDS = 3  # trainings of one network in the paper
 METHOD = "threshold_grad_cam"
@@ -29,10 +30,10 @@ LESS_ACCURATE = ("caformer_s18", "fastvit_sa36")  # with DCLS than without, says
 
 @dataclass(frozen=True)
 class Finding:
-    """What the numbers say of one network, or of all together.
+    """What the numbers say about one network, or about all networks together.
 
-    agrees: with the claim; None if the numbers leave it open.  numbers: for people.
-    missing: there are no numbers.
+    agrees: whether they agree with the claim; None if they leave it open.  numbers: as text.
+    missing: whether there are no numbers.
     """
 
     agrees: bool | None
@@ -40,15 +41,15 @@ class Finding:
     missing: bool = False
 
     def contrary(self) -> "Finding":
-        """The same numbers under the opposite claim."""
+        """What the same numbers say about the opposite claim."""
         return Finding(None if self.agrees is None else not self.agrees, self.numbers, self.missing)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim in our words, the paper's sections it is in, and what the numbers say of it.
+    """A claim in our words, the sections of the paper that make it, and the findings on it.
 
-    needed: how many findings must agree; all of them if None.
+    needed: how many findings must agree for the claim to hold; None means all.
     """
 
     text: str
@@ -58,19 +59,19 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """HOLDS or FAILS if that is so whatever the open findings turn out to be, else OPEN."""
+        """HOLDS or FAILS if no outcome of the open findings could change that, else UNDECIDED."""
         needed = len(self.findings) if self.needed is None else self.needed
         agree = sum(finding.agrees is True for finding in self.findings)
         could = agree + sum(finding.agrees is None for finding in self.findings)
-        return HOLDS if agree >= needed else FAILS if could < needed else OPEN
+        return HOLDS if agree >= needed else FAILS if could < needed else UNDECIDED
 
     @property
     def evidence(self) -> str:
-        """The numbers, by what they say."""
+        """The numbers, grouped by what they say about the claim."""
         kinds = {
-            "as claimed": [f for f in self.findings if f.agrees],
-            "not so": [f for f in self.findings if f.agrees is False],
-            "interval holds zero": [f for f in self.findings if f.agrees is None and not f.missing],
+            "agree": [f for f in self.findings if f.agrees],
+            "disagree": [f for f in self.findings if f.agrees is False],
+            "open": [f for f in self.findings if f.agrees is None and not f.missing],
             "missing": [f for f in self.findings if f.missing],
         }
         listed = (
@@ -83,11 +84,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Numbers that claims are checked on.
+    """The numbers that claims are checked on.
 
-    networks: as `table1`, index model and dcls.  differences: columns difference, low, high in
-    units of the score, index comparison, model, explainer; empty if nothing was compared image by
-    image, and the sign of a difference of scores then decides.
+    networks: the columns of `table1`, index model and dcls.
+    differences: columns difference, low, high in units of the score, index comparison, model,
+        explainer. Where a difference is not in it, the sign of the difference of scores decides.
     """
 
     networks: pd.DataFrame
@@ -95,15 +96,18 @@ class Evidence:
 
     @classmethod
     def of_study(cls, summary: pd.DataFrame, comparisons: pd.DataFrame, ceiling: float | None):
-        """From scores/summary.csv and scores/comparisons.csv, whose unit is rho."""
+        """From scores/summary.csv and scores/comparisons.csv.
+
+        ceiling: what scores were divided by, or None; comparisons are differences of rho.
+        """
         scaled = comparisons.set_index(_KEY)[["difference", "low", "high"]] / (ceiling or 1)
         return cls(table1(summary).set_index(NETWORK), scaled)
 
     @classmethod
     def of_paper(cls, paper: pd.DataFrame, seeds: pd.DataFrame, sizes: pd.Series):
-        """From the paper's Table 1 and its spread over trainings.
+        """From the paper's Table 1 and its standard deviations over trainings.
 
-        sizes: parameters by model and dcls, which the paper does not give.
+        sizes: number of parameters by model and dcls, which the paper does not give.
         """
         networks = paper.set_index(NETWORK).join(sizes.rename("parameters"))
         spread = seeds.set_index(NETWORK)[["runs", f"{METHOD}_sd"]]
@@ -113,7 +117,7 @@ class Evidence:
         return cls(networks.assign(**dict.fromkeys(bounds, np.nan)), none)
 
     def value(self, model: str, dcls: int, column: str) -> float:
-        """A number of a network, NaN if there is none."""
+        """A number of a network; NaN if there is none."""
         if (model, dcls) not in self.networks.index or column not in self.networks:
             return np.nan
         return float(self.networks[column].astype(float)[(model, dcls)])
@@ -150,7 +154,7 @@ class Evidence:
         return Finding(bool(difference > 0), f"top-1 of {model} {difference:+.2f}")
 
     def random_maps(self, model: str, dcls: int) -> Finding:
-        """Do Grad-CAM maps agree with humans no better than random ones, whose score is zero?"""
+        """Do Grad-CAM maps agree with humans no better than random maps, whose score is zero?"""
         score, low = (self.value(model, dcls, f"grad_cam{end}") for end in ("", "_low"))
         name = full_name(model, dcls)
         if np.isnan(score):
@@ -170,7 +174,7 @@ class Evidence:
         return Finding(agrees, f"r = {r:.2f} [{low:.2f}, {high:.2f}] over {len(x)} networks")
 
     def no_trade_off(self) -> Finding:
-        """Is there no proof of a score that falls with accuracy, over all networks?"""
+        """Is it not shown that scores fall as accuracy rises, over all networks?"""
         found = self.trend("top1", (0, 1))
         return found if found.missing else Finding(found.agrees is not False, found.numbers)
 
@@ -185,9 +189,9 @@ class Evidence:
 
 
 def read_differences(path: Path | str) -> pd.DataFrame:
-    """Read scores/comparisons.csv; a study in which nothing could be compared has no rows.
+    """Read scores/comparisons.csv; it has no rows if nothing could be compared.
 
-    Raises UserError when the file is missing or has rows of another kind.
+    Raises UserError when the file is missing or lacks a column.
     """
     try:
         table = pd.read_csv(path)
@@ -201,7 +205,7 @@ def read_differences(path: Path | str) -> pd.DataFrame:
 
 
 def check(evidence: Evidence) -> list[Claim]:
-    """The paper's claims with what the evidence says of each."""
+    """The paper's claims, each with the findings on it."""
     return [*_on_dcls(evidence), *_on_methods(evidence), *_on_trends(evidence)]
 
 
@@ -288,16 +292,3 @@ def _on_trends(evidence: Evidence) -> list[Claim]:
             [evidence.beyond_seeds("convnext_tiny")],
         ),
     ]
-
-
-def as_table(claims: list[Claim]) -> pd.DataFrame:
-    """Columns claim, sections, verdict, evidence: a row per claim."""
-    names = ("text", "sections", "verdict", "evidence")
-    table = pd.DataFrame({name: [getattr(c, name) for c in claims] for name in names})
-    return table.rename(columns={"text": "claim"})
-
-
-def few_images(networks: pd.DataFrame) -> list[str]:
-    """Names of networks with a score from fewer than FEW_IMAGES images."""
-    counts = networks[[f"{name}_n" for name in EXPLAINER_NAMES]].astype(float).min(axis=1)
-    return [full_name(*network) for network in counts[counts < FEW_IMAGES].index]

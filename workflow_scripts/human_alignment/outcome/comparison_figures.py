@@ -1,5 +1,7 @@
 """Figures of the comparisons: paired differences on the same images, accuracy against score."""
 
+from itertools import cycle
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -7,9 +9,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..scores.summary import explainer_name, explainer_order, model_order, scores_of
+from ..scores.summary import (
+    EXPLAINER_NAMES,
+    explainer_name,
+    explainer_order,
+    human_ceiling,
+    model_order,
+    scores_of,
+)
 from .labels import place_labels
-from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead, score_label
+from .style import (
+    COLOURS,
+    GREY,
+    LEGEND,
+    STYLE,
+    WIDTH,
+    empty_figure,
+    new_figure,
+    say_instead,
+    score_label,
+)
 
 SIGNIFICANT = 0.05  # of the corrected p-value, two-sided
 EXPLAINER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito's
@@ -23,24 +42,19 @@ TITLES = {
 def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
     """A panel per comparison: mean paired difference of rho and its 95 % interval.
 
-    Filled marks have a corrected p below 0.05; the numbers at the right are probabilities of
-    superiority. table: scores/comparisons.csv.
+    Filled marks have a corrected p below 0.05; the numbers at the right are the shares of images
+    on which the first is closer to the human map.  table: scores/comparisons.csv.
     """
     kinds = [kind for kind in TITLES if kind in set(table["comparison"])]
     if not kinds:
-        figure = new_figure(1.5, [note])
-        say_instead(figure.subplots(), "No two networks or explainers can be compared.")
-        return figure
+        return empty_figure("No two networks or explainers can be compared.", note)
     sizes = {kind: _rows(table[table["comparison"] == kind]) for kind in kinds}
     heights = [max(3, sum(len(part) for _, part in rows)) for rows in sizes.values()]
     remark = "Filled: Wilcoxon signed-rank p < 0.05 after Holm. Right: share of images on which "
     remark += "the first is closer to the human map."
     figure = new_figure(0.6 + 0.16 * sum(heights) + 0.5 * len(kinds), [remark, note])
     panels = figure.subplots(len(kinds), squeeze=False, height_ratios=heights)[:, 0]
-    shown = dict.fromkeys(
-        name for name in explainer_order(table) if name in set(table["explainer"])
-    )
-    colours = dict(zip(shown, EXPLAINER_COLOURS * len(shown), strict=False))
+    colours = dict(zip(explainer_order(table["explainer"]), cycle(EXPLAINER_COLOURS)))
     for axes, kind in zip(panels, kinds, strict=True):
         axes.set_title(TITLES[kind])
         _draw_differences(axes, sizes[kind], colours)
@@ -83,14 +97,15 @@ def _draw_differences(axes: Axes, rows: list[tuple[str, pd.DataFrame]], colours:
 def accuracy_against_score(
     summary: pd.DataFrame, correlations: pd.DataFrame, note: str = ""
 ) -> Figure:
-    """A panel per explainer of the paper: top-1 against score, with their correlation.
+    """A panel per explainer of the paper (of a study without them: its first): top-1 against score.
 
-    Fel et al. (2022) found more accurate networks less aligned. summary: scores/summary.csv.
+    Fel et al. (2022) found more accurate networks less aligned.  summary: scores/summary.csv.
     correlations: scores/correlations.csv.
     """
-    names = [name for name in ("grad_cam", "threshold_grad_cam")
-             if name in set(summary["explainer"])]  # fmt: skip
-    names = names or explainer_order(summary)[:1]
+    explainers = explainer_order(summary["explainer"])
+    names = [name for name in explainers if name in EXPLAINER_NAMES] or explainers[:1]
+    if not names:
+        return empty_figure("No network has a score.", note)
     known = summary.dropna(subset=["top1", "score"])
     figure = new_figure(0.4 + 2.7 * len(names), [note], WIDTH)
     panels = figure.subplots(len(names), squeeze=False)[:, 0]
@@ -102,7 +117,7 @@ def accuracy_against_score(
             say_instead(axes, "No network has both a measured top-1 and a score.")
             continue
         drawn.append((axes, _points(axes, part, summary)))
-        axes.set_ylabel(f"score\n({score_label(summary)})")
+        axes.set_ylabel(f"score\n({score_label(human_ceiling(summary))})")
         axes.set_xlabel("top-1 accuracy (%)")
     handles = [
         Line2D([], [], marker="o", linestyle="", ms=3.5, color=COLOURS[dcls], label=LEGEND[dcls])
@@ -116,7 +131,7 @@ def accuracy_against_score(
 
 
 def _points(axes: Axes, part: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[tuple]]:
-    """Draw the networks, a line between the two of one name; their places by name."""
+    """Draw the networks, and a line between plain and DCLS; returns their points by model."""
     explainer = part["explainer"].iloc[0]
     places: dict[str, list[tuple]] = {}
     for dcls in (0, 1):
@@ -133,14 +148,14 @@ def _points(axes: Axes, part: pd.DataFrame, summary: pd.DataFrame) -> dict[str, 
 
 
 def _name_networks(axes: Axes, places: dict[str, list[tuple]]) -> None:
-    """Each name once, at the network without DCLS where there is one, off marks and lines."""
+    """Write each model's name once, beside its first point and clear of marks and lines."""
     lines = [np.linspace(ends[0], ends[-1], 40) for ends in places.values()]
     first = np.array([ends[0] for ends in places.values()])
     place_labels(axes, first, list(places), np.concatenate(lines))
 
 
 def _in_words(correlations: pd.DataFrame, explainer: str) -> str:
-    """Both correlations of top-1 with the score over all networks, and their intervals."""
+    """Pearson's and Spearman's correlation of top-1 with the score, each with its interval."""
     chosen = correlations[
         (correlations["explainer"] == explainer)
         & (correlations["models"] == "all")

@@ -1,8 +1,8 @@
 """The gallery page: a sample of a study's images, with the maps and scores of every run.
 
 The page holds raw maps at the resolution of the feature map, one byte a value, and the browser
-enlarges and colours them: 16 networks x 8 explainers cost an image 8 kB. Maps of the input's own
-size are averaged to 28 x 28. Scores are those of the score files, never computed again.
+enlarges and colours them: 16 networks x 8 explainers take 8 kB an image. Maps of the input's own
+size are averaged to 28 x 28. Scores are read from the score files and not computed again.
 """
 
 import base64
@@ -24,11 +24,15 @@ from ..scores.protocol import THRESHOLDED, Protocol
 from ..scores.score_file import read_scores
 from ..scores.scoring import check_belong_together, check_scores_of
 from ..scores.spearman import OK
-from ..scores.summary import explainer_name
+from ..scores.summary import explainer_name, explainer_order
 from .overlays import COLOUR_MAP
-from .pages import as_data, as_text, fill
+from .pages import GALLERY_PAGE, render
 
 PAGE_LIMIT = 25_000_000  # bytes: what phones open and mail servers still take
+CROPPED = (
+    "Each network sees the image as its own evaluation transform crops it. Its map is laid over "
+    "the whole image and scored that way, as in the authors' code."
+)
 NOT_SAMPLED = "not in the sample"  # in place of a status, where an explainer has no map
 _JPEG_QUALITY = 85
 _LARGEST = 28  # side of the maps held; those of the last feature map are smaller
@@ -37,9 +41,9 @@ _LOOK = ("resize", "normalisation", "threshold", "below_threshold")  # fields th
 
 @dataclass(frozen=True)
 class Sample:
-    """Which images of a data file a page shows.
+    """The images of a data file that a page shows.
 
-    index: their rows in the file, rising.  sentence: how they were drawn, for readers.
+    index: their rows in the file, ascending.  sentence: how they were drawn, for readers.
     """
 
     index: list[int]
@@ -49,7 +53,7 @@ class Sample:
     def draw(cls, total: int, count: int, seed: int, first: Iterable[int] = ()) -> "Sample":
         """`count` of `total` rows at random without replacement; all where that is fewer.
 
-        first: rows to be drawn before any others; they must be a random sample themselves.
+        first: rows to draw before any others; they must be a random sample themselves.
         """
         if count >= total:
             return cls(list(range(total)), f"All {total:,} images of the study.")
@@ -60,13 +64,13 @@ class Sample:
         return cls(
             sorted(map(int, drawn)),
             f"{count:,} of the study's {total:,} images, drawn at random without replacement "
-            f"(seed {seed}), so that they stand for all of them.",
+            f"(seed {seed}).",
         )
 
 
 @dataclass(frozen=True)
 class Part:
-    """Heatmaps of one run and their scores. A run has several where some explainers are sampled.
+    """Heatmaps of one run and their scores; explainers run on a sample are a part of their own.
 
     The run's name is in the path of its scores: `<model>/<run>.csv`, `<model>/<run>.<part>.csv`.
     """
@@ -91,7 +95,7 @@ class Part:
 
 
 def sampled_rows(parts: list[Part]) -> set[int]:
-    """Rows that every part with a sample of the images has; none if no part is sampled."""
+    """Rows that all sampled parts have in common; none if no part is sampled."""
     samples = [set(part.heatmaps.rows.tolist()) for part in parts if part.heatmaps.sampled]
     return set.intersection(*samples) if samples else set()
 
@@ -114,9 +118,9 @@ def quantise(maps: np.ndarray) -> np.ndarray:
 
 
 def floors(maps: np.ndarray) -> list[float | None]:
-    """Minimum over maximum of each map: where level 0 lies once the maximum is one.
+    """Minimum over maximum of each map: the value of level 0 after division by the maximum.
 
-    None for a map without a positive value: divided by its maximum, nothing is left of it.
+    None for a map without a positive value: such a map cannot be divided by its maximum.
     """
     tops, lows = maps.max(axis=(1, 2)), maps.min(axis=(1, 2))
     return [
@@ -194,15 +198,15 @@ def packed_images(data: DataFile, index: list[int]) -> list[dict]:
 
 
 def common_explainers(runs: list[list[Part]]) -> list[str]:
-    """Explainers that every run has, in the order of the first."""
-    names = [[name for part in parts for name in part.heatmaps.explainers] for parts in runs]
-    return [name for name in names[0] if all(name in others for others in names)]
+    """Explainers that every run has."""
+    names = [{name for part in parts for name in part.heatmaps.explainers} for parts in runs]
+    return explainer_order(set.intersection(*names))
 
 
-def contents(
+def page_contents(
     data: DataFile, parts: list[Part], sample: Sample, protocol: Protocol, study: str
 ) -> dict:
-    """All that the page shows. Runs stand in the order of their first part."""
+    """All that the page shows, as plain values. Runs are in the order of their first parts."""
     for part in parts:
         check_belong_together(data, part.heatmaps, protocol)
     runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
@@ -229,18 +233,21 @@ def contents(
     }
 
 
-def page(held: dict, sentences: list[str]) -> str:
-    """The whole page. sentences: what stands under the title, with how the sample was drawn.
+def sentences(sample: Sample, protocol: Protocol, note: str) -> list[str]:
+    """What stands under the title: how the images were drawn, the note, how maps are placed."""
+    found = [sample.sentence, note, CROPPED if protocol.geometry == "crop" else ""]
+    return [sentence for sentence in found if sentence]
+
+
+def page(contents: dict, sentences: list[str]) -> str:
+    """The whole page. sentences: a paragraph each, under the title.
 
     Raises UserError when it would be larger than `PAGE_LIMIT`.
     """
-    html = fill(
-        "gallery.html",
-        study=as_text(held["study"]),
-        about="".join(f"<p>{as_text(sentence)}</p>" for sentence in sentences if sentence),
-        data=as_data(held),
-    )
-    size, count = len(html.encode()), len(held["images"])
+    study = contents["study"]
+    title = f"Gallery of the study {study}"
+    html = render(GALLERY_PAGE, title=title, study=study, about=sentences, data=contents)
+    size, count = len(html.encode()), len(contents["images"])
     if size > PAGE_LIMIT:
         raise UserError(
             f"the gallery of {count} images takes {size / 1e6:.0f} MB, over the limit of "

@@ -1,4 +1,4 @@
-"""Names beside the points of a scatter plot, placed so that nothing covers anything else."""
+"""Names beside the points of a scatter plot, placed so that they cover nothing."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from matplotlib.axes import Axes
 
 _DISTANCES = (4, 6, 9, 13, 19, 27, 37, 48)  # point to label, in typographic points
 _ANGLES = 32
-_SWEEPS = 20  # in practice nothing moves after the fourth
+_SWEEPS = 20  # at most; in practice no label moves after the fourth
 _MARKER = 3.0  # points: half the side of the square that a marker keeps free
-_LEADER_FROM = 8  # points; nearer labels need no line to their point
-# What a place costs; a distance of one point costs 1.
+_LEADER_FROM = 8  # points; a label at least this far off gets a line to its point
+# Costs of a place; a distance of one typographic point costs 1.
 _ON_LABEL, _OUTSIDE, _ON_MARKER, _CROSSING, _ON_INK = 3000, 3000, 1000, 300, 12
 
 
 @dataclass(frozen=True)
 class _Places:
-    """Where one label may stand, in pixels.
+    """The k places that one label may take, in pixels.
 
-    boxes: (k, 4) left, bottom, right, top. lines: (k, 2, 2) from the point straight to the box.
-    distances: (k,) in points. costs: (k,) of each place whatever the other labels do.
+    boxes: (k, 4) left, bottom, right, top.  lines: (k, 2, 2) from the point straight to the box.
+    distances: (k,) in typographic points.  costs: (k,) without those between labels.
     """
 
     boxes: np.ndarray
@@ -29,12 +29,12 @@ class _Places:
 
 
 def place_labels(axes: Axes, points: np.ndarray, names: list[str], ink: np.ndarray) -> None:
-    """Write `names` (n) beside `points` (n, 2; data units), with a thin line where they stand off.
+    """Write `names` (n) beside `points` (n, 2; data units); distant ones get a thin line.
 
-    ink: (m, 2) places in data units that a label should not cover: curves, bars, other text.
-    Deterministic: each label takes the cheapest of fixed places around its point, in turn, until
-    none wants to move; the best of n orders of turns is drawn. The figure's layout must be final,
-    and its size must not change afterwards.
+    ink: (m, 2) points in data units that a label should not cover: curves, bars, other text.
+    Deterministic: the labels in turn take the cheapest of fixed places around their points until
+    none moves. Every rotation of the order is tried, and the cheapest result is drawn. The
+    figure's layout must be final, and its size must not change afterwards.
     """
     pixels = axes.transData.transform(points)
     marks = np.hstack([pixels, pixels]) + _scale(axes) * _MARKER * np.array([-1, -1, 1, 1])
@@ -60,7 +60,7 @@ def _scale(axes: Axes) -> float:
 def _places(
     axes: Axes, point: np.ndarray, name: str, ink: np.ndarray, marks: np.ndarray, others: np.ndarray
 ) -> _Places:
-    """Boxes around a point (2,) at every distance and angle, and what each costs by itself."""
+    """The places around a point (2,) at every distance and angle, with their own costs."""
     text = axes.text(0, 0, name)
     size = text.get_window_extent(axes.figure.canvas.get_renderer()).size
     text.remove()
@@ -119,7 +119,7 @@ def _cross(lines: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _pair_costs(places: list[_Places]) -> np.ndarray:
-    """What two labels cost each other, for all their places: int16 (n, n, k, k)."""
+    """Costs between two labels, for all pairs of their places: int16 (n, n, k, k)."""
     count, each = len(places), len(_DISTANCES) * _ANGLES
     costs = np.zeros((count, count, each, each), np.int16)
     for i, one in enumerate(places):
@@ -133,7 +133,7 @@ def _pair_costs(places: list[_Places]) -> np.ndarray:
 
 
 def _settle(places: list[_Places]) -> list[int]:
-    """The place of each label: turns in every rotation of the order, the cheapest outcome."""
+    """The place of each label, from the cheapest result over all rotations of the order."""
     count = len(places)
     every = np.arange(count)
     pairs = _pair_costs(places)

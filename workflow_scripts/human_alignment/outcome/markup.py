@@ -1,23 +1,20 @@
-"""Small tables of plain text in Markdown, LaTeX and HTML."""
+"""Small tables of plain text in Markdown and LaTeX."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 
 @dataclass(frozen=True)
 class Block:
     """Cells of one table as plain Unicode text; the first column names each row.
 
-    caption: what the table shows; shown in HTML only.  numeric: cells after the first column are
-    numbers or single words, to be set flush right.
+    caption: what the table shows, for pages; Markdown and LaTeX leave it out.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
-    numeric: bool = True
 
 
 def to_markdown(parts: list[Block], remarks: list[str]) -> str:
@@ -74,45 +71,3 @@ def to_latex(parts: list[Block], remarks: list[str]) -> str:
     text += [r"\raggedright"]
     text += [latex_text(remark) + r"\par" for remark in remarks]
     return "\n".join([*text, r"\end{minipage}", r"\endgroup"]) + "\n"
-
-
-_STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 75rem; margin: 1.5rem auto; padding: 0 1rem; }
-h1 { font-size: 1.3rem; }
-.wide { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; border-block: 2px solid; font-size: 0.875rem; }
-caption { text-align: left; font-weight: 600; padding-bottom: 0.3rem; }
-th, td { padding: 0.3rem 0.75rem; text-align: left; vertical-align: top; }
-thead { border-bottom: 1px solid; }
-tbody th { font-weight: 400; position: sticky; left: 0; background: Canvas; }
-tbody tr + tr { border-top: 1px solid color-mix(in srgb, currentColor 15%, transparent); }
-table:not(.numeric) tbody th { min-width: 12rem; }
-.numeric :is(th, td) { white-space: nowrap; font-variant-numeric: tabular-nums; }
-.numeric :is(th, td):not(:first-child) { text-align: right; }
-ul { font-size: 0.875rem; padding-left: 1.2rem; }
-"""
-
-
-def to_html(title: str, parts: list[Block], remarks: list[str]) -> str:
-    """One page that loads nothing: tables with header cells named as such, notes below.
-
-    A table wider than the screen scrolls by itself, also with the keyboard.
-    """
-    lines = ["<!doctype html>", '<html lang="en">', "<head>", '<meta charset="utf-8">']
-    lines += ['<meta name="viewport" content="width=device-width, initial-scale=1">']
-    lines += [f"<title>{escape(title)}</title>", f"<style>{_STYLE}</style>", "</head>", "<body>"]
-    lines += [f"<h1>{escape(title)}</h1>"]
-    for block in parts:
-        name = escape(block.caption or title)
-        kind = ' class="numeric"' if block.numeric else ""
-        lines += [f'<div class="wide" role="region" aria-label="{name}" tabindex="0">']
-        lines += [f"<table{kind}>", f"<caption>{name}</caption>"]
-        cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in block.header)
-        lines += [f"<thead><tr>{cells}</tr></thead>", "<tbody>"]
-        for first, *others in block.rows:
-            cells = "".join(f"<td>{escape(cell)}</td>" for cell in others)
-            lines += [f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>']
-        lines += ["</tbody>", "</table>", "</div>"]
-    lines += ["<ul>", *(f"<li>{escape(remark)}</li>" for remark in remarks), "</ul>"]
-    return "\n".join([*lines, "</body>", "</html>"]) + "\n"

@@ -1,11 +1,14 @@
-"""Heatmaps laid over images, and grids of such pictures (Figures 1, 5, 6 and the samples)."""
+"""Heatmaps laid over images, and grids of such pictures."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.resize import resize_bilinear
-from .score_figures import GREY, STYLE, new_figure, say_instead
+from .style import GREY, STYLE, new_figure, say_instead
 
 COLOUR_MAP = "inferno"  # perceptually uniform, read the same with any colour vision
 
@@ -31,44 +34,44 @@ def heatmap_overlay(image: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     return (image * (1 - opacity) + colours * opacity).round().astype(np.uint8)
 
 
-def _tallest(row: list[np.ndarray | None]) -> float:
-    """Largest height of a row's pictures over their width, from a third to two."""
-    shapes = [picture.shape for picture in row if picture is not None]
-    return float(np.clip(max((h / w for h, w, *_ in shapes), default=1.0), 1 / 3, 2))
+class Row(NamedTuple):
+    """A row of a grid: its title, its pictures, and a label above each of them or none at all.
+
+    A row without pictures shows its title in their place.
+    """
+
+    title: str
+    pictures: Sequence[np.ndarray] = ()
+    labels: Sequence[str] = ()
+
+
+def _height(row: Row) -> float:
+    """Height of a row in units of a column's width: its tallest picture's, from a third to two."""
+    ratios = [picture.shape[0] / picture.shape[1] for picture in row.pictures]
+    return float(np.clip(max(ratios, default=1.0), 1 / 3, 2))
 
 
 @mpl.rc_context(STYLE)
-def draw_grid(
-    pictures: list[list[np.ndarray | None]],
-    row_titles: list[str],
-    labels: list[list[str]],
-    notes: list[str],
-    width: float,
-) -> Figure:
-    """Rows of pictures, each row with a title at its left and a label above every picture.
-
-    A row of None says its title in place of what is missing. width: of the figure, in inches.
-    A row is as high as its tallest picture asks for, up to twice its width.
-    """
-    columns = max(len(row) for row in pictures)
+def draw_grid(rows: list[Row], notes: list[str], width: float) -> Figure:
+    """Rows of pictures, each with its title at the left. width: of the figure, in inches."""
+    columns = max(len(row.pictures) for row in rows)
     side = (width - 0.25) / columns
-    height = sum(side * (_tallest(row) + 0.13) for row in pictures) + 0.1
+    height = sum(side * (_height(row) + 0.13) for row in rows) + 0.1
     figure = new_figure(height, notes, width)
-    axes = figure.subplots(len(pictures), columns, squeeze=False)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-    for row, title in enumerate(row_titles):
-        for column, place in enumerate(axes[row]):
-            place.set(xticks=[], yticks=[])
-            place.spines[:].set_visible(False)
-            picture = pictures[row][column] if column < len(pictures[row]) else None
-            if picture is None:
-                place.set_axis_off()
-                continue
-            place.imshow(picture, cmap="gray")
-            if labels[row][column]:
-                place.set_title(labels[row][column], fontsize=7, pad=1.5, color=GREY)
-        if title and pictures[row][0] is None:
-            say_instead(axes[row][columns // 2], title)
-        elif title:
-            axes[row][0].set_ylabel(title, fontsize=7)
+    for row, places in zip(rows, grid, strict=True):
+        for axes in places:
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        for axes in places[len(row.pictures) :]:
+            axes.set_axis_off()
+        for axes, picture in zip(places, row.pictures, strict=False):
+            axes.imshow(picture, cmap="gray")
+        for axes, label in zip(places, row.labels, strict=False):
+            axes.set_title(label, fontsize=7, pad=1.5, color=GREY)
+        if row.pictures:
+            places[0].set_ylabel(row.title, fontsize=7)
+        else:
+            say_instead(places[columns // 2], row.title)
     return figure

@@ -1,4 +1,4 @@
-"""What the conventions of the score do to it: threshold sweep and sensitivity to each field."""
+"""How the protocol changes scores: the threshold sweep and the sensitivity to each field."""
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..scores.summary import explainer_name, explainer_order, model_order
-from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead
+from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 COLUMNS = 4  # panels of the sweep side by side
 
@@ -73,12 +73,10 @@ def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
     table: model, dcls, run, field, value, explainer, difference.
     """
     known = table.dropna(subset="difference")
-    explainers = [name for name in explainer_order(table) if name in set(known["explainer"])]
+    explainers = explainer_order(known["explainer"])
     fields = list(dict.fromkeys(zip(table["field"], table["value"].astype(str), strict=True)))
     if not explainers:
-        figure = new_figure(1.5, [note])
-        say_instead(figure.subplots(), "No score changes: the two protocols are the same here.")
-        return figure
+        return empty_figure("No score changes: the two protocols are the same here.", note)
     height = 0.7 + len(explainers) * (0.35 + 0.24 * len(fields))
     figure = new_figure(height, [note])
     panels = figure.subplots(len(explainers), sharex=True, squeeze=False)[:, 0]

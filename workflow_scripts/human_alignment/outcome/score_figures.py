@@ -1,7 +1,6 @@
-"""Figures 2, 3 and 4 from the summary of all scores, and the style that all figures share."""
+"""Figures 2, 3 and 4, drawn from the summary of all scores."""
 
 import argparse
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,14 +8,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ..common.cli import UserError
-from ..common.files import written_whole
 from ..scores.statistics import fisher_interval
 from ..scores.summary import (
     EXPLAINER_NAMES,
@@ -27,80 +23,20 @@ from ..scores.summary import (
     scores_of,
 )
 from .labels import place_labels
+from .style import (
+    COLOURS,
+    GREY,
+    LEGEND,
+    STYLE,
+    WIDTH,
+    empty_figure,
+    new_figure,
+    save,
+    say_instead,
+    score_label,
+)
 
-WIDTH = 3.4  # inches: one column of a two-column page
-COLOURS = ("#0072B2", "#E69F00")  # without, with DCLS: two of Okabe and Ito's colours
-LEGEND = ("without DCLS", "with DCLS")
-GREY = "0.35"
-STYLE = {
-    "font.size": 7,  # the smallest text anywhere
-    "font.family": "DejaVu Sans",  # comes with matplotlib: same figure on every machine
-    "axes.titlesize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 7,
-    "figure.dpi": 200,
-    "text.hinting": "none",  # letters as wide in PNG as in PDF, so that labels fit in both
-    "pdf.fonttype": 42,  # text stays text
-    "svg.hashsalt": "human_alignment",
-}
-_METADATA = {  # nothing that changes from run to run
-    ".png": {},
-    ".pdf": {"CreationDate": None},
-    ".svg": {"Date": None},
-}
 METHOD = "threshold_grad_cam"  # of Figures 2 and 4
-
-
-def new_figure(height: float, notes: list[str], width: float = WIDTH) -> Figure:
-    """An empty figure, in inches; it grows by the notes, which stand small at its bottom."""
-    lines = [line for note in notes for line in textwrap.wrap(note, int(width * 17))]
-    room = (len(lines) * 7 * 1.2 + 3) / 72 if lines else 0
-    figure = Figure(figsize=(width, height + room), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.text(0.02, 0.01, "\n".join(lines), va="bottom", color=GREY, linespacing=1.1)
-    share = room / (height + room)
-    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
-    return figure
-
-
-def save(figure: Figure, paths: list[Path]) -> None:
-    """Write a figure to each path in the format of its ending: .png (200 dpi), .pdf or .svg.
-
-    The same figure gives the same bytes. Raises UserError on any other ending.
-    """
-    paths = [Path(path) for path in paths]
-    for path in paths:
-        if path.suffix not in _METADATA:
-            raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}")
-    for path in paths:
-        with written_whole(path) as partial, mpl.rc_context(STYLE):
-            figure.savefig(partial, dpi=200, metadata=_METADATA[path.suffix])
-
-
-def say_instead(axes: Axes, sentence: str) -> None:
-    """Put a sentence where a plot would be that cannot be drawn; it makes no room for itself."""
-    axes.set_axis_off()
-    text = textwrap.fill(sentence, 48, break_on_hyphens=False)
-    style = {"ha": "center", "va": "center", "color": GREY, "in_layout": False}
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, **style)
-
-
-def _only_words(sentence: str, note: str) -> Figure:
-    """A small figure that says what it would have shown and cannot."""
-    figure = new_figure(1.5, [note])
-    say_instead(figure.subplots(), sentence)
-    return figure
-
-
-def score_label(summary: pd.DataFrame) -> str:
-    """What a score is, for an axis."""
-    ceiling = human_ceiling(summary)
-    return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
 
 
 def _bars(part: pd.DataFrame) -> np.ndarray:
@@ -132,17 +68,17 @@ def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
     pairs = [name for name in x.index if name in y.index]
     alone = [name for name in model_order(summary) if name not in pairs]
     if not pairs:
-        return _only_words(
+        return empty_figure(
             "No model has a Threshold-Grad-CAM score both with and without DCLS.", note
         )
     x, y = x.loc[pairs], y.loc[pairs]
-    missing = f"Not drawn, for want of a score with or without DCLS: {', '.join(alone)}."
+    missing = f"Not drawn, because one of the two scores is missing: {', '.join(alone)}."
     figure = new_figure(3.5, [missing if alone else "", note])
     axes = figure.subplots()
     bars = {"xerr": _bars(x), "yerr": _bars(y), "elinewidth": 0.8}
     axes.errorbar(x["score"], y["score"], **bars, fmt="o", ms=4, color=COLOURS[0], zorder=3)
-    axes.set_xlabel(f"score without DCLS\n({score_label(summary)})")
-    axes.set_ylabel(f"score with DCLS\n({score_label(summary)})")
+    axes.set_xlabel(f"score without DCLS\n({score_label(human_ceiling(summary))})")
+    axes.set_ylabel(f"score with DCLS\n({score_label(human_ceiling(summary))})")
     axes.set_title("Threshold-Grad-CAM, 95 % intervals")
     known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
     corners = _draw_diagonal(axes, *_padded(np.nanmin(known), np.nanmax(known), 0.06))
@@ -178,7 +114,7 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
 def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
     """Figure 3: scores of every model without and with DCLS, 95 % intervals.
 
-    Two panels: Grad-CAM above, Threshold-Grad-CAM below. Where a bar is missing stands so.
+    Two panels: Grad-CAM above, Threshold-Grad-CAM below. A missing bar is labelled "no score".
     """
     models = model_order(summary)
     figure = new_figure(4.2, [note], max(WIDTH, 0.6 + 0.35 * len(models)))
@@ -198,7 +134,7 @@ def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
             _draw_bars(axes, part.reindex(models), dcls, shift)
         axes.axhline(0, color="black", linewidth=0.6)
         axes.spines["bottom"].set_visible(False)
-        axes.set_ylabel(score_label(summary).replace(" / ", "\n/ "))
+        axes.set_ylabel(score_label(human_ceiling(summary)).replace(" / ", "\n/ "))
         spare = 0.6 + max(0, 3 - len(models)) / 2  # a lone model's bars need not fill the panel
         axes.set(xlim=(-spare, len(models) - 1 + spare), xticks=[])
         drawn.append(axes)
@@ -231,7 +167,7 @@ def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
     known = scores_of(summary, METHOD, 0).dropna(subset="parameters")
     if known.empty:
         sentence = "No model without DCLS has both a Threshold-Grad-CAM score and a known size."
-        return _only_words(sentence, note)
+        return empty_figure(sentence, note)
     figure = new_figure(2.9, [note])
     axes = figure.subplots()
     size, score = known["parameters"].to_numpy() / 1e6, known["score"].to_numpy()
@@ -240,7 +176,7 @@ def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
     axes.set_ylim(_padded(np.nanmin(heights), np.nanmax(heights), 0.1))
     _log_axis(axes, size.min(), size.max())
     axes.set_xlabel("number of parameters (million, log scale)")
-    axes.set_ylabel(f"score\n({score_label(summary)})")
+    axes.set_ylabel(f"score\n({score_label(human_ceiling(summary))})")
     axes.set_title(f"Threshold-Grad-CAM, models without DCLS\n{_correlation(size, score)}")
     bars = zip(size, known["low"], known["high"], strict=True)
     ink = [_line((x, low), (x, high)) for x, low, high in bars]
@@ -280,7 +216,7 @@ def _correlation(size: np.ndarray, score: np.ndarray) -> str:
 def draw_from_summary(
     draw: Callable[[pd.DataFrame, str], Figure], description: str, argv: list[str] | None
 ) -> None:
-    """What the scripts of these three figures do: read flags and summary, draw, write."""
+    """The command line of Figures 2, 3 and 4: read the summary, call `draw`, write the figure."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--summary", required=True, type=Path, help="scores/summary.csv")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Table 1, one row per network, beside the paper's numbers where they compare."""
+"""Table 1: one row per network, beside the paper's numbers if the networks are the paper's."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from .markup import Block
 FEW_IMAGES = 100  # a score from fewer is marked
 _MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
 _PAPER_KEY = [f"paper_{name}" for name in NETWORK]
-UNDER_PAPER = "_paper_protocol"  # ends the columns of scores under that protocol
-_INTERVAL = {"": "score", "_low": "low", "_high": "high"}  # suffix in Table 1, average's column
+UNDER_PAPER = "_paper_protocol"  # suffix of the columns with scores under that protocol
+_INTERVAL = {"": "score", "_low": "low", "_high": "high"}  # suffix here, column of the average
 
 
 def table1(summary: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def table1(summary: pd.DataFrame) -> pd.DataFrame:
     }
     later = {"runs": top1.size(), "top1_sd": top1.std(ddof=1)}
     whole = ["parameters", "n_images", "runs"]
-    for explainer in explainer_order(summary):
+    for explainer in explainer_order([*EXPLAINER_NAMES, *summary["explainer"]]):
         part = averaged[averaged["explainer"] == explainer]
         target = first if explainer in EXPLAINER_NAMES else later
         target.update({f"{explainer}{suffix}": part[name] for suffix, name in _INTERVAL.items()})
@@ -67,16 +67,13 @@ def read_paper(path: Path | str) -> pd.DataFrame:
 
 
 def read_seeds(path: Path | str) -> pd.DataFrame:
-    """Read the paper's spread over trainings: columns model, dcls, runs, and means and `_sd`."""
+    """Read the paper's means and standard deviations (`_sd`) over several trainings."""
     numbers = [f"{name}{end}" for name in ("top1", "threshold_grad_cam") for end in ("", "_sd")]
     return read_checked(path, ["model"], ["dcls", "runs", *numbers])
 
 
 def refuse_micro(table: pd.DataFrame, paper: pd.DataFrame) -> None:
-    """Raise UserError if a network with a name of the paper is of a micro size.
-
-    Its scores and the paper's are of different networks on different images.
-    """
+    """Raise UserError if a network with a name of the paper has too few parameters to be it."""
     same = table.merge(paper[NETWORK])
     small = same[(same["parameters"] < _MICRO).fillna(False)]
     if len(small):
@@ -127,7 +124,7 @@ def add_paper_protocol(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFram
 
 
 def blocks(table: pd.DataFrame) -> list[Block]:
-    """Table 1 as text. Further blocks: the paper beside it, and scores under its protocol."""
+    """Table 1 as text, then one block each for the paper's numbers and protocol `paper`, if any."""
     compared = "paper_top1" in table
     digits = 4 if compared else 3  # the paper prints four
     bounded = [name.removesuffix("_low") for name in table if name.endswith("_low")]
@@ -178,7 +175,7 @@ def _comparison(table: pd.DataFrame) -> Block:
         for name in EXPLAINER_NAMES:
             cells += [_paper_cell(row, name, 4), row[f"{name}_verdict"] or "-"]
         rows.append(cells)
-    return Block(header, rows, "The paper's numbers, in parentheses ours minus them")
+    return Block(header, rows, "The paper's numbers, in parentheses ours minus the paper's")
 
 
 def _paper_cell(row: dict, name: str, digits: int) -> str:
@@ -217,7 +214,7 @@ def _score(row: dict, explainer: str, digits: int) -> str:
 
 
 def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") -> list[str]:
-    """What a reader must know to read the table, one sentence or two each."""
+    """What a reader must know to read the table: remarks of one or two sentences."""
     ceiling = human_ceiling(summary)
     divided = f", divided by the human ceiling {ceiling:g}" if ceiling else ""
     images = " or ".join(f"{count:,}" for count in table["n_images"].dropna().unique()) or "all"
@@ -231,10 +228,10 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         "their intervals.": bool((table["runs"] > 1).any()),
         f"†: from fewer than {FEW_IMAGES} images.": "†" in text,
         "undefined: no image has a defined score.": "undefined" in text,
-        "Paper: its numbers, in parentheses ours minus the paper's. within interval: the paper's "
-        "score lies in our interval.": "paper_top1" in table,
-        "Protocol paper: the same networks and images, scored as the paper's text says where the "
-        "authors' code does otherwise.": any(name.endswith(UNDER_PAPER) for name in table),
+        "Paper: the paper's numbers, in parentheses ours minus the paper's. within interval: the "
+        "paper's score lies in our interval.": "paper_top1" in table,
+        "Protocol paper: the same networks and images, scored as the paper's text describes; the "
+        "authors' code differs from it.": any(name.endswith(UNDER_PAPER) for name in table),
         caption_note: bool(caption_note),
     }
     return [note for note, wanted in candidates.items() if wanted]

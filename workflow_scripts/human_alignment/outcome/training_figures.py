@@ -1,4 +1,4 @@
-"""What training made of the networks: learned DCLS positions, learning curves."""
+"""What the networks learned: DCLS positions and learning curves."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
 from ..scores.summary import model_order
-from .score_figures import COLOURS, GREY, LEGEND, STYLE, WIDTH, new_figure, say_instead
+from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 CELLS = 8  # of the density, to a pixel
-LINES = ("--", "-")  # without, with DCLS: where they lie over each other both are seen
+LINES = ("--", "-")  # without, with DCLS: both are seen where one covers the other
 MEASURES = {  # columns of a curve, and their titles
     "loss": "loss",
     "train_top1": "top-1 (%)",
@@ -38,21 +38,20 @@ def density(points: np.ndarray, reach: int) -> np.ndarray:
 def learned_positions(
     networks: dict[str, tuple[int, dict[str, np.ndarray]]], note: str = ""
 ) -> Figure:
-    """A row per network, a column per stage: where the elements of DCLS kernels ended up.
+    """A row per network, a column per stage: the density of learned DCLS positions.
 
-    networks: by name (without suffix) the side of the dilated kernel in pixels, and by stage the
-        offsets (n, 2) from its centre.
-    Each panel has its own scale, from pale (none) to its densest place.
+    networks: by model, the side of the dilated kernel in pixels, and by stage the offsets (n, 2)
+        of the kernel's elements from its centre.
+    Each panel has its own scale, from pale (none) to its densest point.
     """
     stages = sorted({stage for _, found in networks.values() for stage in found}, key=_order)
     if not stages:
-        figure = new_figure(1.5, [note])
-        say_instead(figure.subplots(), "No network of this study has DCLS.")
-        return figure
+        return empty_figure("No network of this study has DCLS.", note)
     labels = list(dict.fromkeys(map(_stage_name, stages)))
-    remark = "Offsets from the kernel\u2019s centre in pixels (px) of the dilated kernel, rows "
-    remark += "downwards, to the window\u2019s limits. Above each panel their number and standard "
-    remark += "deviation."
+    remark = (
+        "Offsets from the kernel\u2019s centre in pixels (px) of the dilated kernel, up to the "
+    )
+    remark += "edge of its window. Above each panel: their number and standard deviation."
     width = max(WIDTH, 0.5 + 0.85 * len(labels))
     figure = new_figure(0.3 + 1.05 * len(networks), [remark, note], width)
     panels = figure.subplots(len(networks), len(labels), squeeze=False)
@@ -86,7 +85,7 @@ def _draw_positions(axes: Axes, points: np.ndarray, reach: int) -> None:
 
 
 def _order(stage: str) -> tuple:
-    """Stages by number; what comes before and behind them, such as a stem, by name."""
+    """Sort key: stages by number, then other layers, such as a stem, by name."""
     digits = "".join(filter(str.isdigit, stage))
     return (0, int(digits)) if digits else (1, stage)
 
@@ -101,13 +100,11 @@ def _stage_name(stage: str) -> str:
 def learning_curves(curves: pd.DataFrame, note: str = "") -> Figure:
     """A row per network, a column per measure, against epochs; a line per seed.
 
-    curves: rows of all runs' curve files with model, dcls and run in front (runs.gather).
+    curves: rows of all runs' curve files with model, dcls and run in front (`run_tables.gather`).
     """
     models = model_order(curves)
-    remark = (
-        "Loss and top-1 on training images as the recipe shows them; spread: standard deviation "
-    )
-    remark += "of all DCLS positions in pixels of the kernel."
+    remark = "Loss and top-1 on augmented training images; spread: standard deviation of all DCLS "
+    remark += "positions in pixels of the kernel."
     figure = new_figure(0.6 + 0.9 * len(models), [remark, note])
     panels = figure.subplots(len(models), len(MEASURES), squeeze=False, sharex=True, sharey="col")
     for row, model in zip(panels, models, strict=True):

@@ -1,4 +1,4 @@
-"""Further measures of one network's heatmaps, image by image, and their means over images."""
+"""Further measures of one network's heatmaps, image by image."""
 
 import pandas as pd
 
@@ -6,11 +6,9 @@ from ..common.cli import progress
 from ..data.data_file import DataFile
 from ..data.resize import resize_bilinear
 from ..heatmaps.heatmap_file import HeatmapFile
-from .bootstrap import bootstrap_interval
-from .measures import MEASURES, evaluate
+from .measures import evaluate
 from .postprocess import postprocess
 from .protocol import Protocol
-from .run_tables import KEYS
 from .scoring import check_belong_together, human_maps
 
 _BATCH = 32  # images held at once
@@ -43,25 +41,3 @@ def measure_images(
                 tables[name].append(pd.DataFrame(columns))
             bar.update(stop - start)
     return pd.concat([part for parts in tables.values() for part in parts], ignore_index=True)
-
-
-def mean_measures(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
-    """A row per run, explainer and measure: n, mean and its 95 % interval low to high.
-
-    table: rows of `measure_images` of all runs, with model, dcls and run. The mean is empty when
-    no image has a defined value, the interval also when only one has.
-    """
-    rows = []
-    for key, part in table.groupby([*KEYS, "explainer"], sort=False):
-        names = dict(zip([*KEYS, "explainer"], key, strict=True))
-        for measure in [name for name in MEASURES if name in part]:
-            values = part[measure].dropna().to_numpy()
-            found = {"n": len(values), "mean": None, "low": None, "high": None}
-            if len(values):
-                found["mean"] = values.mean()
-            if len(values) > 1:
-                found["low"], found["high"] = bootstrap_interval(
-                    values, resamples=resamples, seed=seed
-                )
-            rows.append({**names, "measure": measure, **found})
-    return pd.DataFrame(rows)

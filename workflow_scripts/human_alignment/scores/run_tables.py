@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..common.cli import UserError
 from ..common.paths import network_of
-from .sensitivity import ALL
+from .protocol_variants import ALL
 
 KEYS = ["model", "dcls", "run"]
 CHOICE = ["best", "chosen", "n", "score", "low", "high"]

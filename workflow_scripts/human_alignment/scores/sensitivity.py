@@ -1,31 +1,15 @@
-"""What each convention of the score is worth: one field of the protocol changed at a time."""
+"""What each convention of the score changes: scores under a protocol with one field changed."""
 
 import numpy as np
 
 from .bootstrap import bootstrap_interval
 from .postprocess import counted, entering
 from .protocol import Protocol
+from .protocol_variants import ALL, BASE
 from .score_file import Scores
 
-BASE = "base"  # name of the protocol that the others are compared with
-ALL = "all fields"
 OUTCOME = ["n", "score", "score_low", "score_high", "difference", "low", "high"]
 COLUMNS = ["field", "value", "explainer", *OUTCOME]
-
-
-def variants(base: Protocol, other: Protocol, geometry: bool) -> dict[str, Protocol]:
-    """`base` with each field in turn as in `other`, by the field's name, then with all of them.
-
-    geometry: whether heatmaps of the other geometry are at hand. Without them the field is left
-    out, and so is "all fields" if the two protocols differ in it.
-    """
-    theirs, ours = other.as_dict(), base.as_dict()
-    names = [name for name in ours if ours[name] != theirs[name]]
-    if "geometry" in names and not geometry:
-        names.remove("geometry")
-        other = base
-    found = {name: base.changed(**{name: theirs[name]}) for name in names}
-    return found | ({ALL: other} if other != base else {})
 
 
 def difference(

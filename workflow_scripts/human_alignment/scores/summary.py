@@ -1,6 +1,7 @@
 """The summary of all scores: what every table and figure reads, checked and averaged over runs."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -120,9 +121,11 @@ def model_order(summary: pd.DataFrame) -> list[str]:
     return sorted(names, key=lambda name: rank.get(name.removeprefix("micro_"), len(rank)))
 
 
-def explainer_order(summary: pd.DataFrame) -> list[str]:
-    """The paper's two explainers, then the others as they first appear."""
-    return list(dict.fromkeys([*EXPLAINER_NAMES, *summary["explainer"]]))
+def explainer_order(names: Iterable[str]) -> list[str]:
+    """Each of these explainers once: the paper's two first, then alphabetically."""
+    found = set(names)
+    first = [name for name in EXPLAINER_NAMES if name in found]
+    return [*first, *sorted(found.difference(first))]
 
 
 def causes(summary: pd.DataFrame) -> list[str]:

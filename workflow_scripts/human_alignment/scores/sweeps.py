@@ -1,38 +1,16 @@
 """Scores over many thresholds, and the best threshold without judging it on its own images."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.cli import UserError
 from .bootstrap import bootstrap_interval
 from .postprocess import entering
 from .protocol import Protocol
 from .run_summary import summarise
 from .score_file import Scores
 
-EXPLAINER = "threshold_grad_cam"  # the one whose maps have a threshold
 COLUMNS = ("threshold", "n", "mean_rho", "score", "low", "high")
-
-
-def thresholds_argument(text: str) -> list[float]:
-    """Parse a command-line value (an argparse `type`): a JSON list of numbers from 0 to 1.
-
-    Returns them in rising order, each once. Raises UserError on anything else.
-    """
-    try:
-        values = sorted({float(value) for value in json.loads(text)})
-    except (TypeError, ValueError):
-        values = []
-    if not values or not 0 <= values[0] <= values[-1] <= 1:
-        raise UserError(f"thresholds: {text} is not a JSON list of numbers from 0 to 1")
-    return values
-
-
-def sweep_protocols(protocol: Protocol, thresholds: list[float]) -> dict[str, Protocol]:
-    """The protocol with each threshold in its turn, by the threshold as text."""
-    return {str(value): protocol.changed(threshold=value) for value in thresholds}
 
 
 def sweep_rows(

@@ -46,8 +46,12 @@ class Study:
     def __init__(self, config: dict):
         self.config = config
         self.name: str = config["study"]
-        settings = dict(config["protocol"])
-        self.protocol = Protocol.from_config(settings.pop("preset"), settings)
+        self.protocol = self.protocol_of(config["protocol"]["preset"])
+
+    def protocol_of(self, preset: str) -> Protocol:
+        """A protocol of the package with the fields that the config changes."""
+        fields = {key: value for key, value in self.config["protocol"].items() if key != "preset"}
+        return Protocol.from_config(preset, fields)
 
     # Networks and runs
 

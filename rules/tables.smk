@@ -1,0 +1,162 @@
+# Tables, each also as a page that sorts; the last page says what the study is made of.
+
+from human_alignment.outcome.pages import STUDY_PAGE, TABLES_PAGE
+
+TABLES = {  # shown as pages: title, and the folder of the CSV file
+    "comparisons": ("Differences on the same images", "scores"),
+    "correlations": ("Accuracy, size and score", "scores"),
+    "sensitivity": ("Sensitivity to the protocol", "tables"),
+    **({"threshold_sweep": ("Best thresholds", "tables")} if study.is_swept else {}),
+    **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
+}
+
+
+rule make_table1:
+    input:
+        summary=rules.collect_scores.output,
+        paper=paper_numbers("table1"),
+        paper_protocol=study.paper_protocol_scores(),
+    output:
+        csv=shown(
+            f"results/{STUDY}/tables/table1.csv",
+            "Tables",
+            "Table 1",
+            "values (CSV)",
+            "table1",
+        ),
+        markdown=f"results/{STUDY}/tables/table1.md",
+        latex=f"results/{STUDY}/tables/table1.tex",
+        html=shown(
+            f"results/{STUDY}/tables/table1.html",
+            "Tables",
+            "Table 1",
+            "page (HTML)",
+            "table1",
+        ),
+    log:
+        f"logs/{STUDY}/make_table1.log",
+    benchmark:
+        f"logs/{STUDY}/make_table1.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("make_table1.py"),
+        code=code("make_table1.py", TABLES_PAGE),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --summary {input.summary:q} --paper {input.paper:q} "
+        "--paper-protocol {input.paper_protocol:q} --output {output.csv:q} "
+        "--markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} "
+        "--caption-note={params.note:q} 2> {log:q}"
+
+
+rule check_claims:
+    input:
+        summary=rules.collect_scores.output,
+        comparisons=rules.compare_models.output.pairs,
+        paper=paper_numbers("table1"),
+        seeds=paper_numbers("seeds"),
+    output:
+        csv=f"results/{STUDY}/tables/claims.csv",
+        markdown=f"results/{STUDY}/tables/claims.md",
+        html=shown(
+            f"results/{STUDY}/tables/claims.html",
+            "Tables",
+            "The paper's claims",
+            "page (HTML)",
+            "claims",
+        ),
+    log:
+        f"logs/{STUDY}/check_claims.log",
+    benchmark:
+        f"logs/{STUDY}/check_claims.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("check_claims.py"),
+        code=code("check_claims.py", TABLES_PAGE),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --summary {input.summary:q} --comparisons {input.comparisons:q} "
+        "--paper {input.paper:q} --paper-seeds {input.seeds:q} --output {output.csv:q} "
+        "--markdown {output.markdown:q} --html {output.html:q} "
+        "--caption-note={params.note:q} 2> {log:q}"
+
+
+rule show_table:
+    input:
+        lambda wildcards: f"results/{STUDY}/{TABLES[wildcards.table][1]}/{wildcards.table}.csv",
+    output:
+        shown(
+            f"results/{STUDY}/tables/{{table}}.html",
+            "Tables",
+            lambda wildcards: TABLES[wildcards.table][0],
+            "page (HTML)",
+            "tables",
+        ),
+    log:
+        f"logs/{STUDY}/show_table/{{table}}.log",
+    benchmark:
+        f"logs/{STUDY}/show_table/{{table}}.tsv"
+    wildcard_constraints:
+        table="|".join(TABLES),
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("show_table.py"),
+        code=code("show_table.py", TABLES_PAGE),
+        title=lambda wildcards: TABLES[wildcards.table][0],
+        note=NOTE,
+    shell:
+        "python {params.script:q} --table {input:q} --title {params.title:q} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
+
+
+rule describe_study:
+    input:
+        data=study.data_file(),
+        heatmaps=study.scored_heatmaps(),
+    output:
+        page=shown(
+            f"results/{STUDY}/study.html",
+            "Study",
+            "Data, networks, config, software",
+            "page (HTML)",
+            "study",
+        ),
+        record=f"results/{STUDY}/study.json",
+    log:
+        f"logs/{STUDY}/describe_study.log",
+    benchmark:
+        f"logs/{STUDY}/describe_study.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        script=script("describe_study.py"),
+        code=code("describe_study.py", STUDY_PAGE),
+        config=as_json(config),
+        protocol=as_json(study.protocol.as_dict()),
+    shell:
+        "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
+        "--data {input.data:q} --heatmaps {input.heatmaps:q} --output {output.page:q} "
+        "--record {output.record:q} 2> {log:q}"

@@ -1,0 +1,42 @@
+"""The protocols of a threshold sweep and of the sensitivity."""
+
+import pytest
+from human_alignment.common.cli import UserError
+from human_alignment.scores.protocol import PAPER, RELEASED
+from human_alignment.scores.protocol_variants import (
+    ALL,
+    changed_protocols,
+    sweep_protocols,
+    thresholds_argument,
+)
+
+
+def test_each_variant_differs_in_one_field():
+    found = changed_protocols(RELEASED, PAPER, geometry=True)
+    assert set(found) == {
+        "geometry", "resize", "normalisation", "below_threshold", "constant_maps",
+        "human_ceiling", ALL,
+    }  # fmt: skip
+    for name, protocol in found.items():
+        mine, base = protocol.as_dict(), RELEASED.as_dict()
+        changed = {field for field in mine if mine[field] != base[field]}
+        assert changed == (set(found) - {ALL} if name == ALL else {name})
+
+
+def test_without_the_other_geometry_neither_it_nor_all_fields_is_claimed():
+    assert {"geometry", ALL}.isdisjoint(changed_protocols(RELEASED, PAPER, geometry=False))
+    same = PAPER.changed(geometry="crop")
+    assert ALL in changed_protocols(RELEASED, same, geometry=False)
+    assert changed_protocols(PAPER, PAPER, geometry=True) == {}
+
+
+def test_thresholds_are_sorted_and_checked():
+    assert thresholds_argument("[0.6, 0, 0.3, 0.6]") == [0, 0.3, 0.6]
+    for text in ("0.3", "[]", "[0.3, 1.2]", '["a"]', "[NaN]", "0.1 0.2"):
+        with pytest.raises(UserError, match="is not a JSON list of numbers from 0 to 1"):
+            thresholds_argument(text)
+
+
+def test_a_sweep_changes_the_threshold_only():
+    found = sweep_protocols(PAPER, [0, 0.3])
+    assert found == {"0": PAPER.changed(threshold=0), "0.3": PAPER}

@@ -1,0 +1,76 @@
+"""The checklist of the paper's claims as a table, as Markdown and as a page."""
+
+import pandas as pd
+
+from ..scores.summary import EXPLAINER_NAMES, full_name
+from .claims import Claim, Evidence, check
+from .page_tables import Table, tables_page
+from .table1 import FEW_IMAGES, refuse_micro
+
+TITLE = "The paper's claims"
+READING = (
+    "A claim is undecided if differences whose 95 % interval contains zero (open), or missing "
+    "numbers, could decide it either way. Otherwise it holds or does not hold.",
+    "Differences of scores are with DCLS minus without, or Threshold-Grad-CAM minus Grad-CAM, "
+    "paired by image. Differences of top-1 are in percentage points; they have no interval, so "
+    "the sign decides.",
+    "r: Pearson's correlation over networks with its 95 % interval by Fisher's transformation.",
+)
+COLUMNS = {
+    "claim": "Claim",
+    "sections": "Sections",
+    "verdict": "Verdict",
+    "evidence": "Numbers",
+    "paper_verdict": "Verdict on the paper's numbers",
+    "paper_evidence": "The paper's numbers",
+}
+
+
+def as_table(claims: list[Claim]) -> pd.DataFrame:
+    """A row per claim, columns claim, sections, verdict, evidence."""
+    rows = [(claim.text, claim.sections, claim.verdict, claim.evidence) for claim in claims]
+    return pd.DataFrame(rows, columns=["claim", "sections", "verdict", "evidence"])
+
+
+def add_paper(
+    table: pd.DataFrame, evidence: Evidence, paper: pd.DataFrame, seeds: pd.DataFrame
+) -> pd.DataFrame:
+    """Add the columns paper_verdict and paper_evidence: the same claims on the paper's numbers.
+
+    evidence: of the study.  paper, seeds: of `read_paper` and `read_seeds`.
+    Raises UserError as `refuse_micro` does.
+    """
+    refuse_micro(evidence.networks.reset_index(), paper)
+    sizes = evidence.networks["parameters"]
+    theirs = as_table(check(Evidence.of_paper(paper, seeds, sizes)))
+    return table.assign(paper_verdict=theirs["verdict"], paper_evidence=theirs["evidence"])
+
+
+def few_images(networks: pd.DataFrame) -> list[str]:
+    """Names of networks with a score from fewer than FEW_IMAGES images."""
+    counts = networks[[f"{name}_n" for name in EXPLAINER_NAMES]].astype(float).min(axis=1)
+    return [full_name(*network) for network in counts[counts < FEW_IMAGES].index]
+
+
+def remarks(networks: pd.DataFrame, note: str) -> list[str]:
+    """What a reader must know to read the table. networks: of the evidence."""
+    few = ", ".join(few_images(networks))
+    found = [*READING, f"Scored on fewer than {FEW_IMAGES} images: {few}." if few else "", note]
+    return [remark for remark in found if remark]
+
+
+def to_markdown(table: pd.DataFrame, remarks: list[str]) -> str:
+    """A list with an item per claim: cells are too long for a table in a terminal."""
+    lines = [f"# {TITLE}", ""]
+    for row in table.to_dict("records"):
+        lines.append(f"- **{row['verdict']}**: {row['claim']} ({row['sections']})")
+        lines.append(f"  - {row['evidence']}")
+        if "paper_verdict" in row:
+            verdict, evidence = row["paper_verdict"], row["paper_evidence"]
+            lines.append(f"  - the paper's own numbers: **{verdict}**; {evidence}")
+    return "\n".join([*lines, "", *remarks]) + "\n"
+
+
+def to_page(table: pd.DataFrame, remarks: list[str], name: str, csv: str) -> str:
+    """A page that holds the table also as the CSV file `name`."""
+    return tables_page(TITLE, [Table.of_frame(table.rename(columns=COLUMNS))], remarks, name, csv)

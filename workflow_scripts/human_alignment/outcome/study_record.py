@@ -1,0 +1,81 @@
+"""What a study is made of, as a record and a page: data, networks, protocol, config, software."""
+
+import platform
+from collections import Counter
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from ..data.data_file import DataFile
+from ..heatmaps.heatmap_file import HeatmapFile
+from ..scores.protocol import Protocol
+from .page_tables import Table
+from .pages import STUDY_PAGE, render
+
+
+def study_record(config: dict, protocol: Protocol, data: Path, heatmaps: list[Path]) -> dict:
+    """All of it as plain values, to be written as JSON. config: with its defaults."""
+    return {
+        "config": config,
+        "protocol": protocol.as_dict(),
+        "data": described_data(data),
+        "runs": [described_run(path) for path in heatmaps],
+        "software": software(),
+    }
+
+
+def described_data(path: Path) -> dict:
+    """Name, size and digest of a data file, and how many entries it leaves out, by reason."""
+    with DataFile(path) as data:
+        return {
+            "dataset": data.dataset,
+            "description": data.description,
+            "images": len(data),
+            "classes": data.num_classes,
+            "image size": data.image_size,
+            "left out": dict(Counter(entry["reason"] for entry in data.skipped)),
+            "digest": data.digest,
+        }
+
+
+def described_run(path: Path) -> dict:
+    """One run, from its heatmap file `<network>/<run>.h5`."""
+    with HeatmapFile(path) as heatmaps:
+        return {
+            "network": path.parent.name,
+            "run": path.stem,
+            "parameters": heatmaps.parameters,
+            "explainers": ", ".join(heatmaps.explainers),
+            "geometry": heatmaps.geometry,
+            "extracted with": heatmaps.versions,
+            "weights digest": heatmaps.weights_digest,
+        }
+
+
+def software() -> dict[str, str]:
+    """Versions of Python and of every package installed in this environment."""
+    packages = {found.metadata["Name"]: found.version for found in distributions()}
+    return {
+        "Python": platform.python_version(),
+        "platform": platform.platform(),
+        **dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+    }
+
+
+def study_page(record: dict) -> str:
+    """The record as a page for readers."""
+    config = record["config"]
+    return render(
+        STUDY_PAGE,
+        title=f"What the study {config['study']} is made of",
+        note=config.get("note", ""),
+        tables={
+            "Data": Table.of_mapping(record["data"], "property", "value"),
+            "Networks": Table.of_frame(pd.DataFrame(record["runs"])),
+            "Protocol": Table.of_mapping(record["protocol"], "field", "value"),
+        },
+        config=yaml.safe_dump(config, sort_keys=True, allow_unicode=True),
+        software=Table.of_mapping(record["software"], "package", "version"),
+    )

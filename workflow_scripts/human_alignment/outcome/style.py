@@ -1,0 +1,89 @@
+"""The style that all figures share, and how a figure is started, explained and saved."""
+
+import textwrap
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..common.cli import UserError
+from ..common.files import written_whole
+
+WIDTH = 3.4  # inches: one column of a two-column page
+PAGE_WIDTH = 7.0  # inches: both columns
+COLOURS = ("#0072B2", "#E69F00")  # without, with DCLS: two of Okabe and Ito's colours
+LEGEND = ("without DCLS", "with DCLS")
+GREY = "0.35"
+STYLE = {
+    "font.size": 7,  # the smallest text anywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib: same figure on every machine
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.dpi": 200,
+    "text.hinting": "none",  # letters as wide in PNG as in PDF, so that labels fit in both
+    "pdf.fonttype": 42,  # text stays text
+    "svg.hashsalt": "human_alignment",
+}
+_METADATA = {  # nothing that changes from run to run
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
+
+
+def new_figure(height: float, notes: list[str], width: float = WIDTH) -> Figure:
+    """An empty figure of `width` x `height` inches with small notes added below it.
+
+    An empty note takes no room.
+    """
+    lines = [line for note in notes for line in textwrap.wrap(note, int(width * 17))]
+    room = (len(lines) * 7 * 1.2 + 3) / 72 if lines else 0
+    figure = Figure(figsize=(width, height + room), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.text(0.02, 0.01, "\n".join(lines), va="bottom", color=GREY, linespacing=1.1)
+    share = room / (height + room)
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    return figure
+
+
+def say_instead(axes: Axes, sentence: str) -> None:
+    """Put a sentence in the place of a plot that cannot be drawn. The layout ignores it."""
+    axes.set_axis_off()
+    text = textwrap.fill(sentence, 48, break_on_hyphens=False)
+    style = {"ha": "center", "va": "center", "color": GREY, "in_layout": False}
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, **style)
+
+
+@mpl.rc_context(STYLE)
+def empty_figure(sentence: str, note: str) -> Figure:
+    """A small figure that says why there is nothing to draw."""
+    figure = new_figure(1.5, [note])
+    say_instead(figure.subplots(), sentence)
+    return figure
+
+
+def score_label(ceiling: float | None) -> str:
+    """Label of an axis of scores; ceiling: what the mean rho was divided by, if by anything."""
+    return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
+
+
+def save(figure: Figure, paths: list[Path]) -> None:
+    """Write a figure to each path in the format of its ending: .png (200 dpi), .pdf or .svg.
+
+    The same figure gives the same bytes. Raises UserError on any other ending.
+    """
+    paths = [Path(path) for path in paths]
+    for path in paths:
+        if path.suffix not in _METADATA:
+            raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}")
+    for path in paths:
+        with written_whole(path) as partial, mpl.rc_context(STYLE):
+            figure.savefig(partial, dpi=200, metadata=_METADATA[path.suffix])

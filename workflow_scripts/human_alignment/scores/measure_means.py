@@ -1,0 +1,29 @@
+"""Means of the further measures over images, with their intervals."""
+
+import pandas as pd
+
+from .bootstrap import bootstrap_interval
+from .measures import MEASURES
+from .run_tables import KEYS
+
+
+def mean_measures(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+    """A row per run, explainer and measure: n, mean and its 95 % interval low to high.
+
+    table: rows of `measure_images` of all runs, with model, dcls and run. The mean is empty when
+    no image has a defined value, the interval also when only one has.
+    """
+    rows = []
+    for key, part in table.groupby([*KEYS, "explainer"], sort=False):
+        names = dict(zip([*KEYS, "explainer"], key, strict=True))
+        for measure in [name for name in MEASURES if name in part]:
+            values = part[measure].dropna().to_numpy()
+            found = {"n": len(values), "mean": None, "low": None, "high": None}
+            if len(values):
+                found["mean"] = values.mean()
+            if len(values) > 1:
+                found["low"], found["high"] = bootstrap_interval(
+                    values, resamples=resamples, seed=seed
+                )
+            rows.append({**names, "measure": measure, **found})
+    return pd.DataFrame(rows)
