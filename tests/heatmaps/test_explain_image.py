@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import explain_image
 import numpy as np
 import pytest
@@ -7,7 +5,7 @@ import torch
 from human_alignment.common.cli import UserError
 from human_alignment.data.input_transform import InputTransform
 from human_alignment.data.pictures import central_square, read_picture, seen_part, shrunk
-from human_alignment.heatmaps.one_picture import explain_picture, load_network, network_input
+from human_alignment.heatmaps.one_picture import explain_picture, load_network, picture_input
 from human_alignment.networks.weights import save_weights
 from human_alignment.networks.zoo import build, find, prepare_for_inference
 from PIL import Image
@@ -24,7 +22,7 @@ def weights(tmp_path_factory):
 
 def favouring(path, favourite, classes):
     torch.manual_seed(0)
-    spec = replace(find(NAME), num_classes=classes)
+    spec = find(NAME).changed(num_classes=classes)
     model = build(spec)
     with torch.no_grad():
         model.get_classifier().bias[favourite] = 50
@@ -114,12 +112,12 @@ def test_the_network_sees_what_the_figure_does_not_dim(gradient):
     transform = InputTransform(resize=32, crop=24, mean=(0, 0, 0), std=(1, 1, 1))
     rows, columns = seen_part(40, 80, transform, "crop")
     assert (rows, columns) == (slice(5, 35), slice(25, 55))  # 30 = 40 * 24 / 32
-    seen = network_input(gradient, transform, "crop") * 255
+    seen = picture_input(gradient, transform, "crop") * 255
     part = gradient[rows, columns]
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         assert np.abs(seen[:2, *corner] - part[corner][:2]).max() < 6
     assert seen_part(40, 80, transform, "full") == (slice(0, 40), slice(0, 80))
-    whole = network_input(gradient, transform, "full") * 255
+    whole = picture_input(gradient, transform, "full") * 255
     assert whole[0, 0, 0] < 6 and whole[0, 0, -1] > 249
     assert central_square(gradient).shape == (40, 40, 3)
     assert shrunk(gradient, 20).shape == (10, 20, 3)

@@ -57,8 +57,8 @@ def test_curve_has_the_figures_of_the_run(digits_to_train, tmp_path, capsys):
     assert list(curve["epoch"]) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.2])
     assert np.isfinite(curve).all().all()
     assert curve["seconds"].is_monotonic_increasing
-    speed = 8 / curve["seconds"].diff()[1:]
-    assert (curve["images_per_second"][1:] / speed).between(0.7, 1.4).all()
+    taken = 8 / curve["images_per_second"][1:]
+    assert (curve["seconds"].diff()[1:] - taken).abs().max() < 0.011  # both are rounded
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
     assert len(lines) == 6  # plain lines, no bar, where there is no terminal
     assert lines[-1].startswith("step 6 (epoch 1.20): loss ")
@@ -192,7 +192,7 @@ def test_a_full_disk_loses_saves_but_not_the_training(
 def test_negative_seed_unknown_model_and_no_images(digits_to_train, tmp_path):
     with pytest.raises(UserError, match="--seed: -1 is negative"):
         run(digits_to_train, tmp_path, seed=-1)
-    with pytest.raises(UserError, match="unknown model 'micro_resnet51'; known are resnet50"):
+    with pytest.raises(UserError, match="unknown network 'micro_resnet51'.*; known are resnet50"):
         run(digits_to_train, tmp_path, model="micro_resnet51")
     with pytest.raises(UserError, match="nowhere does not exist"):
         run(tmp_path / "nowhere", tmp_path)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..common.cli import UserError
+from ..data.images import network_input
 from ..data.input_transform import InputTransform
 from ..data.pictures import central_square
 from ..networks.checkpoints import convert, read_checkpoint
@@ -67,7 +68,7 @@ def _identity(spec: Network) -> tuple:
     return spec.family, spec.arguments, spec.micro, spec.dcls is None
 
 
-def network_input(picture: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
+def picture_input(picture: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
     """float32 (3, crop, crop), normalised, of a picture (height, width, 3) of any shape.
 
     `crop`: the family's resize and centre crop, undistorted. `full`: all of the picture,
@@ -96,7 +97,7 @@ def explain_picture(
             raise UserError(f"unknown explainer {name!r}; known are {', '.join(EXPLAINERS)}")
     if target is not None and not 0 <= target < spec.num_classes:
         raise UserError(f"there is no class {target}: the network has {spec.num_classes}")
-    inputs = torch.from_numpy(network_input(picture, spec.transform, geometry))[None]
+    inputs = torch.from_numpy(picture_input(picture, spec.transform, geometry))[None]
     layer = feature_layer(model, spec)
     chosen = (lambda logits: logits.argmax(1)) if target is None else torch.tensor([target])
     found = differentiate_head(model, layer, inputs, chosen, channels_first(model))
