@@ -1,41 +1,25 @@
 """Download one TFRecord shard of ClickMe, or copy it, and check that it is complete."""
 
 import argparse
-import struct
 from pathlib import Path
 
 from human_alignment.common.cli import UserError, run
 from human_alignment.data.download import fetch
-from human_alignment.data.tfrecords import masked_crc
-
-_HEAD = struct.Struct("<QI")  # a record's payload length, and the length's masked CRC-32C
-_TAIL = 4  # bytes of the payload's masked CRC-32C
+from human_alignment.data.tfrecords import BadRecord, check_frames
 
 
 def check_shard(path: Path, source: str) -> None:
-    """Walk from record to record by their lengths; the last one must end where the file ends.
+    """Refuse a shard that is damaged or cut off; prepare_clickme.py checks what the records hold.
 
-    Framing as in TensorFlow's guide "TFRecord and tf.train.Example", "TFRecords format details".
-    Payloads are jumped over: the reader that prepares the data checks them and takes its time.
     Raises UserError naming `source`, record number and byte offset.
     """
-    size = path.stat().st_size
-    if size == 0:
-        raise UserError(f"{source} is empty, none of the records expected of a shard is in it")
-    record, offset = 0, 0
-    with open(path, "rb") as stream:
-        while offset < size:
-            place = f"{source} is no complete shard: record {record} at byte {offset}"
-            stream.seek(offset)
-            head = stream.read(_HEAD.size)
-            if len(head) < _HEAD.size:
-                raise UserError(f"{place} is cut off; none of the file is kept")
-            length, checksum = _HEAD.unpack(head)
-            if checksum != masked_crc(head[:8]):
-                raise UserError(f"{place} is damaged, or no TFRecord; none of the file is kept")
-            record, offset = record + 1, offset + _HEAD.size + length + _TAIL
-    if offset > size:
-        raise UserError(f"{place} is cut off; none of the file is kept")
+    try:
+        check_frames(path)
+    except BadRecord as error:
+        problem = f"{error.place}: {error.reason}"
+        raise UserError(
+            f"{source} is no complete shard: {problem}; none of the file is kept"
+        ) from error
 
 
 def main(argv: list[str] | None = None) -> None:

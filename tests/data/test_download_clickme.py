@@ -59,7 +59,7 @@ def test_broken_off_shard_is_resumed_by_a_rerun(tmp_path):
 @pytest.mark.parametrize("size", [1, 11, 12, 13, len(RECORD) - 1, len(RECORD) + 5, len(SHARD) - 1])
 def test_shard_cut_off_at_its_source_is_refused(tmp_path, size):
     whole = size // len(RECORD)
-    place = f"record {whole} at byte {whole * len(RECORD)} is cut off"
+    place = f"record {whole} at byte {whole * len(RECORD)}: the shard is cut off"
     with MisbehavingServer(Reply(SHARD[:size])) as server, pytest.raises(UserError, match=place):
         run_main(server.url, tmp_path / "val-03.tfrecords")
     assert names(tmp_path) == []
@@ -69,7 +69,7 @@ def test_shard_cut_off_at_its_source_is_refused(tmp_path, size):
 def test_damaged_length_is_refused(tmp_path, byte):
     damaged = bytearray(SHARD)
     damaged[2 * len(RECORD) + byte] ^= 1
-    place = f"record 2 at byte {2 * len(RECORD)} is damaged"
+    place = f"record 2 at byte {2 * len(RECORD)}: the checksum of its length is wrong"
     with MisbehavingServer(Reply(bytes(damaged))) as server, pytest.raises(UserError, match=place):
         run_main(server.url, tmp_path / "val-03.tfrecords")
     assert names(tmp_path) == []
@@ -80,7 +80,10 @@ def test_damaged_length_is_refused(tmp_path, byte):
     [
         (b"", "is empty"),
         (b"<!doctype html><p>Sign in</p>", "HTML page"),
-        (b"PK\x03\x04 not a record file", "record 0 at byte 0 is damaged, or no TFRecord"),
+        (
+            b"PK\x03\x04 not a record file",
+            "record 0 at byte 0: the checksum of its length is wrong",
+        ),
     ],
     ids=["empty", "html", "other"],
 )

@@ -174,7 +174,7 @@ def test_a_picture_cut_short_is_named(gradient, weights, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--model", "micro_convnext_tiny"], "does not hold micro_convnext_tiny"),
+        (["--model", "micro_convnext_tiny"], "holds another network than --model says"),
         (["--model", "micro_resnet50"], "resnet with DCLS"),
         (["--class", "10"], "no class 10: the network has 10"),
         (["--explainers", "grad_kam"], "unknown explainer 'grad_kam'"),

@@ -77,35 +77,119 @@ def test_a_moved_checkout_runs_nothing(workflow):
     assert workflow.planned() == {}
 
 
-def test_editing_one_models_entry_runs_its_chain_and_the_tables(workflow, study):
-    entry = study["models"]["convnext_tiny_dcls"]
-    changed = {**entry, "architecture": "micro_convnext_small"}
-    workflow.write({**study, "models": {**study["models"], "convnext_tiny_dcls": changed}})
+def planned_with(workflow, study, **sections):
+    """Jobs that would run if sections of the config were others."""
+    workflow.write({**study, **sections})
     planned = workflow.planned()
     workflow.write(study)
+    return planned
+
+
+def models_with(study, **changed):
+    return {"models": study["models"] | changed}
+
+
+def test_editing_one_models_entry_runs_its_chain_and_the_tables(workflow, study):
+    entry = study["models"]["convnext_tiny_dcls"] | {"architecture": "micro_convnext_small"}
+    planned = planned_with(workflow, study, **models_with(study, convnext_tiny_dcls=entry))
     assert planned == CHAIN | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}
 
 
 def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
-    entry = study["models"]["convnext_tiny"]
-    changed = {**entry, "train": {"recipe": "digits", "seeds": [0, 1]}}
-    workflow.write({**study, "models": {**study["models"], "convnext_tiny": changed}})
-    planned = workflow.planned()
-    workflow.write(study)
+    entry = study["models"]["convnext_tiny"] | {"train": {"recipe": "digits", "seeds": [0, 1]}}
+    planned = planned_with(workflow, study, **models_with(study, convnext_tiny=entry))
     assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1}
 
 
-def test_other_statistics_correlate_nothing_again(workflow, study):
-    workflow.write({**study, "statistics": {"resamples": 300}})
+def test_another_recipe_trains_the_networks_that_take_it(workflow, study):
+    recipes = {**study["recipes"], "longer": study["recipes"]["digits"] | {"steps": 9}}
+    entry = study["models"]["convnext_tiny"] | {"train": {"recipe": "longer", "seeds": [0]}}
+    models = models_with(study, convnext_tiny=entry)
+    planned = planned_with(workflow, study, recipes=recipes, **models)
+    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1, "plot_figure1": 1}
+
+
+def test_a_network_added_by_its_record_alone_runs_its_own_chain(workflow, study):
+    record = {
+        "family": "convnext",
+        "arguments": {"depths": [1, 1, 1, 1], "dims": [8, 16, 16, 16], "ls_init_value": 1.0},
+        "transform": {"resize": 64, "crop": 64},
+        "num_classes": 10,
+        "micro": True,
+    }
+    models = models_with(study, nano=study["models"]["convnext_tiny"] | {"architecture": "nano"})
+    planned = planned_with(workflow, study, networks={"nano": record}, **models)
+    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1}
+
+
+def test_a_record_in_the_packages_file_of_networks_runs_nothing(workflow):
+    path = workflow.repository / "workflow_scripts/human_alignment/networks/networks.yaml"
+    text = path.read_text()
+    record = "family: convnext, arguments: {}, transform: {resize: 9, crop: 8}"
+    path.write_text(f"{text}\nanother: {{{record}}}\n")
     planned = workflow.planned()
-    workflow.write(study)
+    path.write_text(text)
+    assert planned == {}
+
+
+@pytest.mark.parametrize(
+    "explainers", [["grad_cam"], ["grad_cam", "threshold_grad_cam", "layer_cam"]]
+)
+def test_other_explainers_run_heatmaps_and_what_follows_and_train_nothing(
+    workflow, study, explainers
+):
+    extract = study["extract"] | {"explainers": explainers}
+    planned = planned_with(workflow, study, extract=extract)
+    assert planned["extract_heatmaps"] == 4
+    assert not {"train_model", "evaluate_top1", "extract_attributions"} & planned.keys()
+
+
+def test_the_order_of_explainers_runs_nothing(workflow, study):
+    extract = study["extract"] | {"explainers": ["threshold_grad_cam", "grad_cam"]}
+    assert planned_with(workflow, study, extract=extract) == {}
+
+
+def test_another_threshold_scores_the_stored_heatmaps_again(workflow, study):
+    planned = planned_with(workflow, study, protocol=study["protocol"] | {"threshold": 0.4})
+    assert planned["score_alignment"] == 4
+    assert not {name for name in planned if name.startswith(("train", "extract"))}
+
+
+def test_other_statistics_correlate_nothing_again(workflow, study):
+    planned = planned_with(workflow, study, statistics={"resamples": 300})
     figure_and_pages = {"make_gallery", "plot_figure1"}  # these read scores of single images
     assert set(SUMMARISED) < set(planned)
     assert not (CORRELATED.keys() | figure_and_pages) & planned.keys()
 
 
+def test_another_note_runs_what_shows_it(workflow, study):
+    planned = planned_with(workflow, study, note="Another note.")
+    assert set(planned) <= {*OUTCOME, *OVERLAYS, *LEARNED, *HEATMAPS}
+    assert not {"collect_scores", "compare_models", "plot_samples"} & planned.keys()
+
+
+def edited(workflow, pattern, edit):
+    """Jobs that would run if files of the package, or scripts beside it, were edited."""
+    paths = sorted((workflow.repository / "workflow_scripts").rglob(pattern))
+    texts = {path: path.read_text() for path in paths}
+    assert paths
+    for path, text in texts.items():
+        path.write_text(edit(text))
+    planned = workflow.planned()
+    for path, text in texts.items():
+        path.write_text(text)
+    return planned
+
+
+def test_comments_docstrings_and_formatting_run_nothing(workflow):
+    def edit(text):
+        return '"""New."""\n' + re.sub(r"\n\n", "\n\n\n", text) + "\n# edited\n" if text else text
+
+    assert edited(workflow, "*.py", edit) == {}
+
+
 @pytest.mark.parametrize(
-    "name, rules",
+    "pattern, rules",
     [
         (
             "scores/bootstrap.py",
@@ -113,19 +197,35 @@ def test_other_statistics_correlate_nothing_again(workflow, study):
         ),
         ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}),
         ("outcome/claims.py", {"check_claims": 1}),
-        ("../plot_figure4.py", {"plot_figure4": 1}),
+        ("plot_figure4.py", {"plot_figure4": 1}),
         ("outcome/training_figures.py", LEARNED),
         ("outcome/gallery.py", {"make_gallery": 1}),
-        ("outcome/templates/gallery.js", {"make_gallery": 1}),
+        ("common/cli.py", {}),
     ],
 )
-def test_editing_an_imported_module_runs_what_imports_it(workflow, name, rules):
-    path = workflow.repository / "workflow_scripts" / "human_alignment" / name
+def test_editing_a_module_runs_what_imports_it(workflow, pattern, rules):
+    assert edited(workflow, pattern, lambda text: text + "\nEDITED = 1\n") == rules
+
+
+def test_editing_a_template_runs_what_fills_it(workflow):
+    found = edited(workflow, "templates/gallery.js", lambda text: text + "// edited\n")
+    assert found == {"make_gallery": 1}
+
+
+def test_finished_trainings_are_kept_by_one_command(workflow, root):
+    """The command of the README, after an edit of the code that trains."""
+    command = re.search(r"^snakemake (.*--touch.*)$", (root / "README.md").read_text(), re.M)[1]
+    path = workflow.repository / "workflow_scripts/human_alignment/training/trainer.py"
     text = path.read_text()
-    path.write_text(text + "\n# edited\n")
+    path.write_text(text + "\nEDITED = 1\n")
+    assert workflow.planned()["train_model"] == 2
+    done = workflow.snakemake(*command.split()[2:])
     planned = workflow.planned()
     path.write_text(text)
-    assert planned == rules
+    assert done.returncode == 0, done.stderr
+    assert "train_model" not in planned
+    workflow.snakemake(*command.split()[2:])  # accept the code as it was, for the other tests
+    assert workflow.planned() == {}
 
 
 def test_mistakes_are_told_before_any_job(workflow, study):

@@ -8,8 +8,7 @@ from PIL import Image
 from timm.data import create_dataset
 
 from ..common.cli import UserError
-
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors
+from .images import UNREADABLE
 
 
 class ImageFolder:
@@ -52,7 +51,7 @@ def read_image(path: str) -> Image.Image | None:
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 

@@ -10,6 +10,9 @@ from ..common.cli import UserError
 from .input_transform import InputTransform
 from .resize import lerp
 
+# What Pillow raises of a file that is no picture, or a damaged one.
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
 
 def decode(encoded: bytes) -> np.ndarray:
     """Decode a JPEG or PNG image to uint8 (height, width, 3).
@@ -23,7 +26,7 @@ def decode(encoded: bytes) -> np.ndarray:
             return simplejpeg.decode_jpeg(encoded, fastdct=True)
         with Image.open(io.BytesIO(encoded)) as image:
             return np.asarray(image.convert("RGB"))
-    except (ValueError, OSError, SyntaxError) as error:  # Pillow's, of a broken PNG
+    except UNREADABLE as error:
         raise UserError(f"image of {len(encoded)} bytes cannot be decoded: {error}") from error
 
 

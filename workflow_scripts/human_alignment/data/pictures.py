@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..common.cli import UserError
+from .images import UNREADABLE
 from .input_transform import InputTransform
-
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's errors
 
 
 def read_picture(path: Path | str) -> np.ndarray:
@@ -30,7 +29,7 @@ def read_picture(path: Path | str) -> np.ndarray:
             return np.asarray(picture.convert("RGB"))
     except FileNotFoundError as error:
         raise UserError(f"picture {path} does not exist") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UserError(
             f"{path} cannot be read as a picture ({error}); save it anew as JPEG or PNG"
         ) from error

@@ -19,6 +19,7 @@ from ..common.cli import UserError
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
+_CUT_OFF = "the shard is cut off"
 _LONGEST = 1 << 28  # bytes; a longer record is no image
 
 
@@ -31,6 +32,7 @@ class BadRecord(UserError):
             "Delete the shard and download it again, or leave out bad records with "
             "clickme.on_bad_record: skip (--on-bad-record skip)"
         )
+        self.place = f"record {number} at byte {offset}"
         self.record = f"{path.name}, record {number}, byte {offset}"
         self.reason, self.fatal = reason, fatal
 
@@ -81,11 +83,31 @@ def _is_page(head: bytes) -> bool:
     return head.startswith((b"<!doctype", b"<html", b"<head", b"<?xml"))
 
 
-def _read_one(stream: BinaryIO, path: Path, number: int, offset: int) -> Record | BadRecord | None:
-    """The record at the stream's place; None at the end of a shard that has records."""
+def check_frames(path: Path | str) -> None:
+    """Walk from record to record by their lengths; the last one must end where the file ends.
 
-    def bad(reason: str, fatal: bool = True) -> BadRecord:
-        return BadRecord(path, number, offset, reason, fatal)
+    Payloads are passed over unread, so a whole shard takes a moment.
+    Raises BadRecord at the first record that is damaged or cut off.
+    """
+    path = Path(path)
+    with open(path, "rb") as stream:
+        number, offset, size = 0, 0, path.stat().st_size
+        while (length := _read_length(stream, path, number, offset)) is not None:
+            if isinstance(length, BadRecord):
+                raise length
+            end = offset + _HEADER.size + length + _FOOTER.size
+            if end > size:
+                raise BadRecord(path, number, offset, _CUT_OFF, fatal=True)
+            number, offset = number + 1, stream.seek(end)
+
+
+def _read_length(
+    stream: BinaryIO, path: Path, number: int, offset: int
+) -> "int | BadRecord | None":
+    """Bytes of the payload that follows; None at the end of a shard that has records."""
+
+    def bad(reason: str) -> BadRecord:
+        return BadRecord(path, number, offset, reason, fatal=True)
 
     header = stream.read(_HEADER.size)
     if not header:
@@ -96,16 +118,24 @@ def _read_one(stream: BinaryIO, path: Path, number: int, offset: int) -> Record 
     if not sound and number == 0 and _is_page(header + stream.read(512)):
         return bad("this is a web page, not a shard")
     if len(header) < _HEADER.size:
-        return bad("the shard is cut off")
+        return bad(_CUT_OFF)
     if not sound:
         return bad("the checksum of its length is wrong; what follows cannot be read")
     if length > _LONGEST:
         return bad(f"its length of {length} bytes is no image's; what follows cannot be read")
+    return length
+
+
+def _read_one(stream: BinaryIO, path: Path, number: int, offset: int) -> Record | BadRecord | None:
+    """The record at the stream's place; None at the end of a shard that has records."""
+    length = _read_length(stream, path, number, offset)
+    if not isinstance(length, int):
+        return length
     payload, footer = stream.read(length), stream.read(_FOOTER.size)
     if len(payload) < length or len(footer) < _FOOTER.size:
-        return bad("the shard is cut off")
+        return BadRecord(path, number, offset, _CUT_OFF, fatal=True)
     if masked_crc(payload) != _FOOTER.unpack(footer)[0]:
-        return bad("the checksum of its content is wrong", fatal=False)
+        return BadRecord(path, number, offset, "the checksum of its content is wrong")
     return Record(path, number, offset, payload)
 
 
