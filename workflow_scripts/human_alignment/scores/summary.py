@@ -114,14 +114,14 @@ def explainer_name(explainer: str) -> str:
 
 
 def model_order(summary: pd.DataFrame) -> list[str]:
-    """Models (without suffix) in the paper's order, then those it lacks as they first appear."""
+    """Models (without suffix) in the paper's order, then the others in order of appearance."""
     rank = {name: place for place, name in enumerate(PAPER_ORDER)}
     names = dict.fromkeys(summary["model"])
     return sorted(names, key=lambda name: rank.get(name.removeprefix("micro_"), len(rank)))
 
 
 def explainer_order(summary: pd.DataFrame) -> list[str]:
-    """The paper's two explainers, then the others as they first appear."""
+    """The paper's two explainers, then the others in order of appearance."""
     return list(dict.fromkeys([*EXPLAINER_NAMES, *summary["explainer"]]))
 
 
@@ -152,8 +152,8 @@ def average_runs(summary: pd.DataFrame) -> pd.DataFrame:
     run. `low`, `high`: mean of the runs' 95 % bounds. All runs are scored on the same images, so
     their errors from the choice of images are correlated; the standard error of a mean is at most
     the mean of the standard errors whatever that correlation is. The interval is therefore exact
-    for runs that err alike and too wide, never too narrow, otherwise. It speaks of the choice
-    of images only; how much trainings differ is `sd`. `n`: fewest scored images of any run,
+    for runs that err alike and too wide, never too narrow, otherwise. It covers the choice of
+    images only; `sd` says how much trainings differ. `n`: fewest scored images of any run,
     `n_<cause>`: most images left out in any run. A run without a score enters no mean.
     """
     known = summary["score"].notna()
