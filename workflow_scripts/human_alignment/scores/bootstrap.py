@@ -1,6 +1,7 @@
 """The bootstrap interval of a mean: arrays in, numbers out.
 
-Apart from the tests, whose `scipy.stats` takes longer to import than a small study to score.
+A module of its own, because `statistics` imports `scipy.stats`: that takes longer than scoring a
+small study.
 """
 
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def statistics_argument(text: str) -> dict[str, int]:
     return checked(Settings, "statistics", json_object(text)).model_dump()
 
 
-STATISTICS_FLAG = {  # the flag `--statistics` of every script that draws
+STATISTICS_FLAG = {  # the flag `--statistics` of every script that draws resamples
     "type": statistics_argument,
     "default": "{}",
     "help": f"settings of the bootstrap as JSON; default: {Settings().model_dump_json()}",

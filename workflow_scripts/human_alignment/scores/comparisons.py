@@ -1,4 +1,4 @@
-"""Is one network, or one explainer, closer to the human maps than another? On the same images."""
+"""Which of two networks, or of two explainers, is closer to the human maps of the same images."""
 
 from pathlib import Path
 

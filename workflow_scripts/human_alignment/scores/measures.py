@@ -2,9 +2,9 @@
 
 Every measure takes two arrays of one shape, (p,) or (n, p), and gives a number or (n,); a pair
 with a NaN or infinite pixel gives NaN. Definitions follow Bylinskii et al. (2019), "What do
-different evaluation metrics tell us about saliency models?", where they are in it. What a constant
-map gives is said in each; `evaluate` leaves constant maps out, as the rank correlation does, so
-that all measures of a study are means over the same images.
+different evaluation metrics tell us about saliency models?", where they are in it. Each
+docstring says what a constant map gives; `evaluate` leaves constant maps out, as the rank
+correlation does, so that all measures of a study are means over the same images.
 
 A new measure is one function with `@_measure`: its name becomes a word for the config.
 """
@@ -24,7 +24,7 @@ MEASURES: dict[str, Callable] = {}
 
 
 def _measure(function: Callable) -> Callable:
-    """Give a measure of rows (n, p) the behaviour all share, and enter it in MEASURES."""
+    """Add to a measure of rows (n, p) what all measures share, and enter it in MEASURES."""
 
     @functools.wraps(function)
     def measure(human: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
@@ -98,8 +98,8 @@ def auc_judd(human: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of the heatmap as detector of the marked pixels, 0 to 1.
 
     Judd et al. (2009) detect fixations; ClickMe maps have none, so the highest tenth of the
-    human map's pixels takes their place (with all that equal the lowest of these; only
-    those above it, if that is the map's minimum). Ties count half instead of the random jitter
+    human map's pixels takes their place. Pixels that equal the lowest of these are marked
+    too, unless that value is the map's minimum. Ties count half instead of the random jitter
     of Judd's code. A constant heatmap gives 0.5, a constant human map NaN.
     """
     cut = _top_value(human)

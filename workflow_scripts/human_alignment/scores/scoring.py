@@ -61,8 +61,8 @@ def score_under(
 ) -> dict[str, dict[str, Scores]]:
     """Scores by explainer and by the names of several protocols of one geometry and target.
 
-    The human maps are ranked once for all, and a map that two protocols turn into the same is
-    correlated once. Memory does not grow with the images.
+    The human maps are ranked once for all protocols, and where two protocols give the same maps
+    these are correlated once. Memory does not grow with the images.
     """
     for protocol in protocols.values():
         check_belong_together(data, heatmaps, protocol)

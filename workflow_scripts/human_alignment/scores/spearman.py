@@ -42,7 +42,7 @@ class Ranks:
 
 
 class _Ranking:
-    """Ranks maps of up to p pixels, one after the other, in memory that so stays in the cache."""
+    """Ranks maps of up to p pixels one after the other, in buffers that stay in the cache."""
 
     def __init__(self, pixels: int):
         self._packed = np.empty(pixels)
@@ -53,8 +53,8 @@ class _Ranking:
     def ranked(self, values: np.ndarray, carried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Doubled average ranks of finite values (m,), ascending, and `carried` in that order.
 
-        The ranks have their mean, m + 1, taken off. Both are float64; the second is overwritten
-        by the next call.
+        The mean rank, m + 1, is subtracted from the ranks. Both are float64; the next call
+        overwrites the second.
         """
         values, carried = self._sorted(values, carried)
         begins = self._begins[: len(values) + 1]
@@ -93,8 +93,8 @@ class _Ranking:
     ) -> tuple[int, np.ndarray, np.ndarray]:
         """How many pixels tie at the lowest value, and `ranked` of the others.
 
-        Many maps have a floor, from a ReLU, a threshold or a place where nobody looked; one of
-        less than a quarter of the pixels is sorted like the rest, and counts none.
+        Many maps have such a floor: from a ReLU, a threshold, or a place where nobody looked. A
+        floor of less than a quarter of the pixels is sorted like the rest; the count is then 0.
         """
         above = values > values.min()
         floor = len(values) - np.count_nonzero(above)
@@ -105,12 +105,12 @@ class _Ranking:
     def compared(self, values: np.ndarray, human: np.ndarray) -> tuple[float, float]:
         """Sums of a finite map's ranks times the doubled human ones, and times themselves.
 
-        The map's ranks are doubled and have their mean taken off.
+        The map's ranks are doubled, and their mean is subtracted.
         """
         pixels = len(values)
         floor, ranks, human = self.above_floor(values, human)
-        # `ranks` lack the mean of those above the floor only: each is `floor` higher among all
-        # pixels, and the floor's own is floor - pixels.
+        # `ranks` have mean 0 over the pixels above the floor. Over all pixels each of them is
+        # higher by `floor`, and the floor's own rank is floor - pixels.
         sum_above = human.sum()
         sum_floor = pixels * (pixels + 1) - sum_above
         product = ranks @ human + floor * sum_above - (pixels - floor) * sum_floor
@@ -157,7 +157,7 @@ def causes(
 ) -> np.ndarray:
     """`ok`, or why a pair has no defined correlation; all arrays (n,).
 
-    The human map comes first: what it excludes is excluded for every model alike. A human map
+    The human map comes first: an image that it excludes is excluded for every model. A human map
     that is not finite means a damaged data file: `UserError`.
     """
     if not human_finite.all():

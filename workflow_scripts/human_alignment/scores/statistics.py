@@ -1,4 +1,4 @@
-"""Tests on per-image scores, correlations over models: arrays in, numbers out."""
+"""Tests of scores by image, and correlations over models: arrays in, numbers out."""
 
 from dataclasses import dataclass
 

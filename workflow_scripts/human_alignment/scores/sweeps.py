@@ -1,4 +1,4 @@
-"""Scores over many thresholds, and the best threshold without judging it on its own images."""
+"""Scores at many thresholds, and the best threshold, judged on images it was not chosen on."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ def sweep_rows(
 
 @dataclass(frozen=True)
 class Choice:
-    """The threshold with the highest score, and what choosing it this way is worth.
+    """The threshold with the highest score, and its score on images apart from those of the choice.
 
     best: on all images.  chosen: by fold, on the other folds.  n: images scored.
     score, low, high: over images, each scored with the threshold chosen without its fold.
@@ -43,7 +43,7 @@ class Choice:
 def cross_validate(
     scores: dict[float, Scores], protocol: Protocol, folds: int, resamples: int, seed: int
 ) -> Choice | None:
-    """Choose the threshold on all folds but one, score the images of that one; for each fold.
+    """For each fold: choose the threshold on the other folds and score the fold's images with it.
 
     Folds are random and of equal size up to one image. None when some fold cannot choose or
     cannot be scored: too few images with a defined rho.
