@@ -97,12 +97,14 @@ rule show_table:
     input:
         lambda wildcards: f"results/{STUDY}/{TABLES[wildcards.table][1]}/{wildcards.table}.csv",
     output:
-        shown(
+        report(
             f"results/{STUDY}/tables/{{table}}.html",
-            "Tables",
-            lambda wildcards: TABLES[wildcards.table][0],
-            "page (HTML)",
-            "tables",
+            category="Tables",
+            caption="../report/tables.rst",
+            labels=lambda wildcards: {
+                "result": TABLES[wildcards.table][0],
+                "format": "page (HTML)",
+            },
         ),
     log:
         f"logs/{STUDY}/show_table/{{table}}.log",

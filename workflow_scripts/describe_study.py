@@ -6,7 +6,8 @@ As a page for readers (HTML) and as JSON for programs.
 import argparse
 from pathlib import Path
 
-from human_alignment.common.cli import json_object, run
+from human_alignment.common.arguments import json_object
+from human_alignment.common.cli import run
 from human_alignment.common.files import write_json, written_whole
 from human_alignment.outcome.study_record import study_page, study_record
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument

@@ -8,12 +8,9 @@ activations are not finite are named, counted, and stored as NaN.
 
 import argparse
 import sys
-from pathlib import Path
 
-import timm
 import torch
 from human_alignment.common.cli import run
-from human_alignment.common.files import sha256
 from human_alignment.common.geometry import GEOMETRIES, canonical
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.explainers import EXPLAINERS
@@ -23,11 +20,11 @@ from human_alignment.heatmaps.extraction import (
     TARGETS,
     Extraction,
     extract,
+    file_header,
     shard_rows,
 )
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.networks.weights import load_weights
-from human_alignment.networks.zoo import count_parameters
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -64,34 +61,23 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     how = Extraction(
-        tuple(dict.fromkeys(arguments.explainers)),
-        arguments.geometry,
-        arguments.target,
-        arguments.precision,
-        arguments.compile,
-        arguments.batch_size,
-        arguments.threads,
-        arguments.device,
+        explainers=tuple(sorted(set(arguments.explainers))),
+        geometry=arguments.geometry,
+        target=arguments.target,
+        precision=arguments.precision,
+        compiled=arguments.compile,
+        batch_size=arguments.batch_size,
+        workers=arguments.threads,
+        device=arguments.device,
     )
-    model, spec, _ = load_weights(arguments.weights)
+    model, network, _ = load_weights(arguments.weights)
     with DataFile(arguments.data) as data:
-        header = {
-            "model": arguments.model or Path(arguments.weights).stem,
-            "parameters": count_parameters(model),
-            "weights_digest": sha256(arguments.weights),
-            "data_digest": data.digest,
-            "geometry": how.geometry,
-            "target": how.target,
-            "explainers": list(how.explainers),
-            "precision": how.precision,
-            "compiled": how.compiled,
-            "images": len(data),
-            "versions": f"torch {torch.__version__}, timm {timm.__version__}",
-        }
+        header = file_header(arguments.model, model, arguments.weights, data, how)
+        header |= {"precision": how.precision, "compiled": how.compiled}
         chunk = how.batch_size * BATCHES_PER_CHUNK
         rows = shard_rows(len(data), how.batch_size, *arguments.shard)
         writer = HeatmapWriter(arguments.output, header, rows, chunk)
-        nonfinite = extract(model, spec, data, writer, how)
+        nonfinite = extract(model, network, data, writer, how)
     writer.finish()
     if nonfinite:
         listed = ", ".join(nonfinite[:10])

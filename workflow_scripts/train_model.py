@@ -12,7 +12,8 @@ import argparse
 from pathlib import Path
 
 import torch
-from human_alignment.common.cli import UserError, json_object, run
+from human_alignment.common.arguments import json_object
+from human_alignment.common.cli import UserError, run
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo

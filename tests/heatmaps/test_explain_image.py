@@ -177,7 +177,7 @@ def test_a_picture_cut_short_is_named(gradient, weights, tmp_path):
         (["--model", "micro_convnext_tiny"], "holds another network than --model says"),
         (["--model", "micro_resnet50"], "resnet with DCLS"),
         (["--class", "10"], "no class 10: the network has 10"),
-        (["--explainers", "grad_kam"], "unknown explainer 'grad_kam'"),
+        (["--explainers", "grad_kam"], "explainer 'grad_kam' is not known"),
         (["--top", "0"], "--top: 0 is not positive"),
         (["--protocol", "papr"], "unknown preset 'papr'"),
     ],

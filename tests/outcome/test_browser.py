@@ -386,4 +386,4 @@ def test_the_report_tells_config_and_versions(report, open_page):
     frame.locator("summary", has_text="Config").click()
     expect(frame.locator("pre")).to_contain_text("test_images: 40")
     frame.locator("summary", has_text="Software").click()
-    expect(frame.get_by_role("cell", name="snakemake", exact=True)).to_be_visible()
+    expect(frame.get_by_role("rowheader", name="snakemake", exact=True)).to_be_visible()

@@ -241,9 +241,9 @@ def test_activations_that_are_not_finite_are_named_and_counted(chain, capsys):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--explainers", "grad_kam"], "unknown explainer 'grad_kam'; known are grad_cam"),
-        (["--geometry", "wide"], "geometry: 'wide' is not one of crop, full"),
-        (["--target", "truth"], "target: 'truth' is not one of label, prediction"),
+        (["--explainers", "grad_kam"], "explainer 'grad_kam' is not known; allowed: grad_cam"),
+        (["--geometry", "wide"], "geometry 'wide' is not known; allowed: crop, full"),
+        (["--target", "truth"], "target 'truth' is not known; allowed: label, prediction"),
     ],
 )
 def test_bad_arguments_are_said(chain, flags, message):

@@ -28,7 +28,7 @@ OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
 OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
 OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 5}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
-OVERLAYS = {"plot_samples": 1, "plot_figure1": 1, "plot_methods": 2}
+PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 5, "describe_study": 1}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 
 
@@ -164,8 +164,8 @@ def test_other_statistics_correlate_nothing_again(workflow, study):
 
 def test_another_note_runs_what_shows_it(workflow, study):
     planned = planned_with(workflow, study, note="Another note.")
-    assert set(planned) <= {*OUTCOME, *OVERLAYS, *LEARNED, *HEATMAPS}
-    assert not {"collect_scores", "compare_models", "plot_samples"} & planned.keys()
+    assert set(planned) <= {*OUTCOME, *LEARNED, *HEATMAPS, "plot_figure1", "plot_methods"}
+    assert not {"collect_scores", "compare_models"} & planned.keys()
 
 
 def edited(workflow, pattern, edit):
@@ -193,13 +193,14 @@ def test_comments_docstrings_and_formatting_run_nothing(workflow):
     [
         (
             "scores/bootstrap.py",
-            twice({"score_alignment": 2, **SUMMARISED}) | OUTCOME | OVERLAYS | LEARNED,
+            twice({"score_alignment": 2, **SUMMARISED}) | OUTCOME | {"plot_figure1": 1},
         ),
         ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}),
         ("outcome/claims.py", {"check_claims": 1}),
         ("plot_figure4.py", {"plot_figure4": 1}),
         ("outcome/training_figures.py", LEARNED),
         ("outcome/gallery.py", {"make_gallery": 1}),
+        ("outcome/page_tables.py", PAGES),
         ("common/cli.py", {}),
     ],
 )
@@ -207,9 +208,12 @@ def test_editing_a_module_runs_what_imports_it(workflow, pattern, rules):
     assert edited(workflow, pattern, lambda text: text + "\nEDITED = 1\n") == rules
 
 
-def test_editing_a_template_runs_what_fills_it(workflow):
-    found = edited(workflow, "templates/gallery.js", lambda text: text + "// edited\n")
-    assert found == {"make_gallery": 1}
+@pytest.mark.parametrize(
+    "template, rules", [("gallery.js", {"make_gallery": 1}), ("table.css", PAGES)]
+)
+def test_editing_a_template_runs_what_fills_it(workflow, template, rules):
+    found = edited(workflow, f"templates/{template}", lambda text: text + "/* edited */\n")
+    assert found == rules
 
 
 def test_finished_trainings_are_kept_by_one_command(workflow, root):

@@ -1,7 +1,5 @@
 """What every script shares: how it ends on bad input, and how it shows progress."""
 
-import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable
 
@@ -22,17 +20,6 @@ def run(main: Callable[[], None]) -> None:
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def json_object(text: str) -> dict:
-    """Parse a command-line value that must be a JSON object (an argparse `type`)."""
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"expected a JSON object, got {type(value).__name__}")
-    return value
 
 
 def progress(items: Iterable | None, total: int | None, description: str, unit: str) -> tqdm:

@@ -1,18 +1,22 @@
 """The heatmap engine: every explainer's raw maps for the price of one forward pass."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from torch import nn
 
 from ..common.cli import UserError, progress
+from ..common.files import sha256
 from ..common.geometry import GEOMETRIES
 from ..data.data_file import DataFile
 from ..data.loading import load_batches
 from ..networks.generic import channels_first
 from ..networks.records import Network
-from ..networks.zoo import feature_layer, prepare_for_inference
+from ..networks.zoo import count_parameters, feature_layer, prepare_for_inference
 from .explainers import EXPLAINERS, explain
 from .features import differentiate_head
 from .heatmap_file import HeatmapWriter
@@ -26,9 +30,9 @@ BATCHES_PER_CHUNK = 16
 class Extraction:
     """How maps are taken.
 
-    explainers: names in EXPLAINERS.  geometry: `crop` (the authors' resize and centre crop)
-    or `full` (the network sees the whole image).  target: class that is explained, the image's
-    `label` or the network's `prediction`.  precision: of the body, the head is always float32.
+    explainers: names in EXPLAINERS.  geometry: see common/geometry.py.
+    target: class that is explained, the image's `label` or the network's `prediction`.
+    precision: of the body, the head is always float32.
     compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
     workers: threads that decode images.
     """
@@ -43,17 +47,47 @@ class Extraction:
     device: str = "cpu"
 
     def __post_init__(self):
-        for name in self.explainers:
-            if name not in EXPLAINERS:
-                raise UserError(f"unknown explainer {name!r}; known are {', '.join(EXPLAINERS)}")
-        choices = {"geometry": GEOMETRIES, "target": TARGETS, "precision": tuple(PRECISIONS)}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise UserError(
-                    f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}"
-                )
+        check_names(self.explainers, EXPLAINERS, self.geometry, self.target)
+        check_word("precision", self.precision, PRECISIONS)
         if self.batch_size < 1 or self.workers < 1:
             raise UserError("batch size and workers must be at least 1")
+
+
+def check_word(what: str, word: str, known: Iterable[str]) -> None:
+    """Raise UserError, with the known words, when a word is none of them."""
+    if word not in known:
+        raise UserError(f"{what} {word!r} is not known; allowed: {', '.join(known)}")
+
+
+def check_names(
+    explainers: Iterable[str], known: Iterable[str], geometry: str, target: str
+) -> None:
+    """Raise UserError at the first word that is not known, with those that are."""
+    for name in explainers:
+        check_word("explainer", name, known)
+    check_word("geometry", geometry, GEOMETRIES)
+    check_word("target", target, TARGETS)
+
+
+def file_header(
+    name: str | None, model: nn.Module, weights: Path | str, data: DataFile, how
+) -> dict:
+    """Attributes that heatmap files of all kinds have.
+
+    name: of the model; None takes the weights file's.  model: as loaded, not yet baked.
+    how: an `Extraction` or a `SampledExtraction`.
+    """
+    return {
+        "model": name or Path(weights).stem,
+        "parameters": count_parameters(model),
+        "weights_digest": sha256(weights),
+        "data_digest": data.digest,
+        "geometry": how.geometry,
+        "target": how.target,
+        "explainers": list(how.explainers),
+        "images": len(data),
+        "versions": f"torch {torch.__version__}, timm {timm.__version__}",
+    }
 
 
 def shard_rows(images: int, batch_size: int, shard: int, shards: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from ..networks.records import Network
 from ..networks.weights import load_strictly, load_weights, read_spec
 from ..networks.zoo import build, feature_layer, find
 from .explainers import EXPLAINERS, explain
+from .extraction import check_word
 from .features import differentiate_head
 
 
@@ -93,8 +94,7 @@ def explain_picture(
     Raises UserError on an unknown explainer or class, and when activations are not finite.
     """
     for name in explainers:
-        if name not in EXPLAINERS:
-            raise UserError(f"unknown explainer {name!r}; known are {', '.join(EXPLAINERS)}")
+        check_word("explainer", name, EXPLAINERS)
     if target is not None and not 0 <= target < spec.num_classes:
         raise UserError(f"there is no class {target}: the network has {spec.num_classes}")
     inputs = torch.from_numpy(picture_input(picture, spec.transform, geometry))[None]

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 from scipy import special
 
-from ..common.cli import json_object
+from ..common.arguments import json_object
 from ..common.records import Record, checked
 
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from ..common.cli import UserError, json_object
+from ..common.arguments import json_object
+from ..common.cli import UserError
 from ..common.geometry import canonical
 from ..common.records import Record, checked
 

@@ -1,0 +1,15 @@
+"""Types of command-line values that several scripts share."""
+
+import argparse
+import json
+
+
+def json_object(text: str) -> dict:
+    """Parse a command-line value that must be a JSON object (an argparse `type`)."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object, got {type(value).__name__}")
+    return value

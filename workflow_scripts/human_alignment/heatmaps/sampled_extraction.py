@@ -1,0 +1,92 @@
+"""Saliency and RISE maps of a random sample of a data file's images, one image after the other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..common.cli import UserError, progress
+from ..data.data_file import DataFile
+from ..data.loading import load_batches
+from ..networks.records import Network
+from ..networks.zoo import prepare_for_inference
+from .attributions import ATTRIBUTIONS, Masking
+from .extraction import check_labels, check_names, prediction_columns
+from .heatmap_file import HeatmapWriter
+
+
+@dataclass(frozen=True)
+class SampledExtraction:
+    """How maps are taken.
+
+    explainers: names in ATTRIBUTIONS.  geometry, target: as in `extraction.Extraction`.
+    images: how many; all if there are fewer.  seed: of the sample.  masking: of RISE.
+    """
+
+    explainers: tuple[str, ...]
+    masking: Masking
+    geometry: str = "crop"
+    target: str = "label"
+    images: int = 100
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self):
+        check_names(self.explainers, ATTRIBUTIONS, self.geometry, self.target)
+        if self.images < 1:
+            raise UserError(f"images: {self.images} is not positive")
+
+    def sample(self, total: int) -> np.ndarray:
+        """Rows of a data file of `total` images, drawn without replacement, rising."""
+        random = np.random.default_rng(self.seed)
+        return np.sort(random.choice(total, min(self.images, total), replace=False))
+
+
+def extract_sampled(
+    model: nn.Module,
+    network: Network,
+    data: DataFile,
+    writer: HeatmapWriter,
+    how: SampledExtraction,
+) -> list[str]:
+    """Write the maps of every sampled image that `writer` still misses; return ids with NaN maps.
+
+    model: as loaded; it is baked and re-parameterised in place first.
+    """
+    check_labels(data, network, how.target)
+    model = prepare_for_inference(model).to(how.device)
+    rows = how.sample(len(data))
+    places = [start for start, _ in writer.missing()]
+    ranges = [(int(rows[place]), int(rows[place]) + 1) for place in places]
+    batches = load_batches(data, network.transform, how.geometry, ranges)
+    ids = np.char.encode(data.image_ids, "utf-8")
+    nonfinite = []
+    with progress(None, len(places), "attributions", "image") as bar:
+        for place, (start, stop, image) in zip(places, batches, strict=True):
+            image = image.to(how.device, memory_format=torch.channels_last)
+            columns = _explain_image(model, image, int(data.labels[start]), how)
+            columns |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
+            columns["row"] = rows[place : place + 1].astype(np.int32)
+            nonfinite += [data.image_ids[start]] if columns["nonfinite"].any() else []
+            writer.put(place, columns)
+            bar.update()
+    return nonfinite
+
+
+def _explain_image(
+    model: nn.Module, image: Tensor, label: int, how: SampledExtraction
+) -> dict[str, np.ndarray]:
+    """One image's row of the heatmap file, and whether it is not finite; image (1, 3, h, w)."""
+    with torch.no_grad():
+        logits = model(image)
+    target = logits.argmax(1) if how.target == "prediction" else torch.tensor([label])
+    target = target.to(logits.device)
+    row = prediction_columns(logits, target)
+    for name in how.explainers:
+        row[name] = ATTRIBUTIONS[name](model, image, int(target), how.masking)[None]
+    finite = all(row[name].isfinite().all() for name in how.explainers)
+    for name in how.explainers if not finite else ():
+        row[name][:] = torch.nan
+    row["nonfinite"] = torch.tensor([not finite])
+    return {name: values.cpu().numpy() for name, values in row.items()}
