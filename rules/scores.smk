@@ -39,6 +39,7 @@ rule summarise_scores:
         f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.log",
     benchmark:
         f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -74,7 +75,7 @@ rule sweep_threshold:
         script=script("sweep_threshold.py"),
         code=code("sweep_threshold.py"),
         protocol=as_json(study.protocol.as_dict()),
-        thresholds=as_json(sorted(config["sweep"]["thresholds"])),
+        thresholds=as_json(config["sweep"]["thresholds"]),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--protocol {params.protocol:q} --thresholds {params.thresholds:q} "
@@ -91,6 +92,7 @@ rule summarise_sweep:
         f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.log",
     benchmark:
         f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -142,6 +144,7 @@ rule summarise_sensitivity:
         f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.log",
     benchmark:
         f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.tsv"
+    localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
@@ -283,7 +286,7 @@ rule evaluate_measures:
     params:
         script=script("evaluate_measures.py"),
         code=code("evaluate_measures.py"),
-        measures=" ".join(sorted(config["measures"])),
+        measures=" ".join(config["measures"]),
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "

@@ -19,7 +19,7 @@ from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo
 from human_alignment.networks.records import NETWORK_HELP, network_argument
 from human_alignment.networks.weights import save_weights
-from human_alignment.training import processes as ranks
+from human_alignment.training import processes
 from human_alignment.training.batches import FileBatches
 from human_alignment.training.checkpoint import Checkpoint
 from human_alignment.training.folder_batches import FolderBatches
@@ -58,22 +58,22 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, train, write."""
     arguments = parsed(argv)
     recipe = Recipe.from_dict(arguments.recipe)
-    ranks.launch(arguments.gpus, arguments.nodes)
-    torch.set_num_threads(max(1, arguments.threads // ranks.on_this_node()))
+    processes.launch(arguments.gpus, arguments.nodes)
+    torch.set_num_threads(max(1, arguments.threads // processes.on_this_node()))
     torch.use_deterministic_algorithms(arguments.device == "cpu")
     torch.backends.cudnn.benchmark = True
-    with ranks.joined(arguments.device) as mine:
+    with processes.joined(arguments.device) as mine:
         fit(arguments, recipe, mine)
 
 
-def fit(arguments: argparse.Namespace, recipe: Recipe, mine: ranks.Ranks) -> None:
+def fit(arguments: argparse.Namespace, recipe: Recipe, mine: processes.Ranks) -> None:
     """Train on this rank; the first writes."""
     path = arguments.data
     data = ImageFolder(path) if path.is_dir() else DataFile(path)
     network = zoo.find(arguments.model).changed(num_classes=data.num_classes)
     common = (data, recipe, network.transform, arguments.seed)
     batches = (
-        FolderBatches(*common, arguments.workers // ranks.on_this_node())
+        FolderBatches(*common, arguments.workers // processes.on_this_node())
         if isinstance(data, ImageFolder)
         else FileBatches(*common)
     )

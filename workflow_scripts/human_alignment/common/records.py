@@ -31,7 +31,8 @@ def checked(kind: type[Kind], what: str, values: dict) -> Kind:
     try:
         return kind(**values)
     except ValidationError as error:
-        first = error.errors()[0]
+        # An unknown key first: a misspelt one is missing under its right name too.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         raise UserError(f"{what}: {_sentence(kind, values, first['loc'], first['msg'])}") from None
 
 

@@ -54,6 +54,13 @@ def check_config(config: dict, schema: dict) -> None:
         problems = _problems(config)
     if problems:
         raise UserError("the config cannot be used:\n  " + "\n  ".join(problems[:10]))
+    for holder, key in (
+        (config["extract"], "explainers"),
+        (config["attributions"], "explainers"),
+        (config, "measures"),
+        (config["sweep"], "thresholds"),
+    ):
+        holder[key] = sorted(holder[key])  # their order means nothing, and re-runs nothing
 
 
 def _message(error: jsonschema.ValidationError) -> str:

@@ -91,8 +91,8 @@ class Study:
 
     @property
     def explainers(self) -> list[str]:
-        """Explainers of the last feature map; their order in the config means nothing."""
-        return sorted(self.config["extract"]["explainers"])
+        """Explainers of the last feature map, in alphabetical order."""
+        return self.config["extract"]["explainers"]
 
     @property
     def is_swept(self) -> bool:
@@ -171,7 +171,6 @@ class Study:
         """
         settings = dict(self.config["extract"])
         shards = settings.pop("shards")
-        settings["explainers"] = self.explainers
         settings["geometry"] = geometry.removeprefix(".") or self.protocol.geometry
         settings["target"] = self.protocol.target
         return flags(settings | {"shard": f"{shard or 0}/{shards}"})
@@ -180,7 +179,6 @@ class Study:
     def attribution_flags(self) -> str:
         """Flags of a job that explains a sample of the images by saliency or RISE."""
         settings = dict(self.config["attributions"])
-        settings["explainers"] = sorted(settings["explainers"])
         settings |= {"geometry": self.protocol.geometry, "target": self.protocol.target}
         return flags(settings | {"batch_size": self.config["extract"]["batch_size"]})
 

@@ -107,7 +107,7 @@ def torchrun(gpus: int, nodes: int) -> list[str]:
     if gpus % nodes:
         raise UserError(f"{gpus} graphics cards cannot be divided among {nodes} nodes")
     command = [sys.executable, "-m", "torch.distributed.run"]
-    # It hands these signals to the ranks, which then save and leave (resume.Interruption).
+    # It hands these signals to the ranks, which then save and leave (checkpoint.Interruption).
     command += ["--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"]
     command += [f"--nproc-per-node={max(1, gpus // nodes)}"]
     if nodes == 1:
