@@ -41,7 +41,7 @@ def fetch(
     """Bring `source` (http(s) URL, file:// URL or local path) to `destination`; its hex SHA-256.
 
     An older file at `destination` stays until the new one is complete and passes. `check` may
-    refuse it by a UserError. `label` stands at the progress bar (default: destination's name).
+    refuse it by a UserError. `label` names the progress bar (default: destination's name).
     At most `tries` requests are made, `pause` seconds apart, each pause twice the one before.
 
     Raises UserError when the source does not exist, is refused or breaks off at every try (bytes

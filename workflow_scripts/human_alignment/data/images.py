@@ -17,8 +17,8 @@ UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 def decode(encoded: bytes) -> np.ndarray:
     """Decode a JPEG or PNG image to uint8 (height, width, 3).
 
-    JPEG goes through the fast integer DCT, TensorFlow's default and thereby the published
-    loader's; Pillow and OpenCV use the accurate one and differ by up to 5 grey levels.
+    JPEG is decoded with the fast integer DCT, the default of TensorFlow and so of the published
+    loader; Pillow and OpenCV use the accurate one and differ by up to 5 grey levels.
     Raises UserError when the bytes are no image.
     """
     try:

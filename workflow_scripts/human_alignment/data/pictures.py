@@ -14,8 +14,8 @@ from .input_transform import InputTransform
 def read_picture(path: Path | str) -> np.ndarray:
     """A picture upright as its EXIF tag says, uint8 (height, width, 3).
 
-    Grey levels become RGB, 16 bits eight; what is transparent lies on white. Of several frames
-    the first. Raises UserError naming the file when it cannot be read.
+    Grey levels become RGB, and 16 bits become 8. Transparent parts become white. Of several
+    frames the first is taken. Raises UserError naming the file when it cannot be read.
     """
     try:
         with Image.open(path) as image:

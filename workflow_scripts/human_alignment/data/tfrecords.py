@@ -24,7 +24,7 @@ _LONGEST = 1 << 28  # bytes; a longer record is no image
 
 
 class BadRecord(UserError):
-    """A record that cannot be used. `fatal`: nothing behind it in the shard can be read."""
+    """A record that cannot be used. `fatal`: nothing after it in the shard can be read."""
 
     def __init__(self, path: Path, number: int, offset: int, reason: str, fatal: bool = False):
         super().__init__(
@@ -39,7 +39,7 @@ class BadRecord(UserError):
 
 @dataclass(frozen=True)
 class Record:
-    """A payload whose checksums are right, and where it stands."""
+    """A payload whose checksums are right, and its place in the shard."""
 
     path: Path
     number: int
@@ -60,7 +60,7 @@ def masked_crc(data: bytes) -> int:
 def read_records(path: Path | str) -> Iterator[Record | BadRecord]:
     """The records of a shard in order, one in memory at a time.
 
-    A record whose payload is damaged comes as a BadRecord, and reading goes on behind it. After
+    A record whose payload is damaged is given as a BadRecord, and reading goes on after it. After
     damage that hides where the next record begins, the BadRecord is `fatal` and the last.
     An empty file is one fatal BadRecord.
     """

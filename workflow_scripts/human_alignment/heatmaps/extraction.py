@@ -93,8 +93,8 @@ def file_header(
 def shard_rows(images: int, batch_size: int, shard: int, shards: int) -> tuple[int, int]:
     """Rows of the data file, first and last (exclusive), that shard `shard` of `shards` does.
 
-    Shards consist of whole batches, so that every image meets the same batch, and thereby the
-    same arithmetic, as in one job. Raises UserError unless 0 <= shard < shards, and when there
+    Shards consist of whole batches, so that every image is in the same batch, with the same
+    arithmetic, as in one job. Raises UserError unless 0 <= shard < shards, and when there
     are more shards than batches.
     """
     batches = -(-images // batch_size)

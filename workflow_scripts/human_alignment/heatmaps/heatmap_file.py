@@ -14,7 +14,7 @@ row           int32 (n,)    row of the data file; only where the images are a sa
 
 Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`,
 `target`, `explainers`, `precision`, `compiled`, `versions`, `images` (in the data file), `first`
-(row of the data file that stands first), `nonfinite` (number of images with NaN maps).
+(row of the data file that comes first), `nonfinite` (number of images with NaN maps).
 
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
@@ -86,7 +86,8 @@ class HeatmapWriter:
 def join(parts: list[Path], path: Path | str) -> None:
     """Join heatmap files of one network and consecutive rows, in any order, into one.
 
-    Raises UserError when they are of different networks or data, or rows lack or stand twice.
+    Raises UserError when they are of different networks or data, or when
+    rows are missing or given twice.
     """
     described = sorted(((*_describe(part), part) for part in parts), key=lambda one: one[:2])
     for (_, stop, header, before), (start, _, other, after) in itertools.pairwise(described):

@@ -57,8 +57,8 @@ def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Te
     has is said on stderr. A `module.` in front of every name is removed.
 
     source: where the file comes from, named in messages instead of its path.
-    Raises UserError when the file is damaged or no checkpoint, when it wants to run code (naming
-    what it asked for), and when the state dict holds anything but tensors.
+    Raises UserError when the file is damaged or no checkpoint, when loading it would run code
+    (with the name of that code), and when the state dict holds anything but tensors.
     """
     source = source or str(path)
     content = _open(Path(path), source)

@@ -12,7 +12,7 @@ from .weights import read_spec
 def read_positions(path: Path | str) -> dict[str, np.ndarray]:
     """Learned DCLS positions of a weights file by stage: (n, 2), see `offsets`.
 
-    Positions that layers share stand once. Empty without DCLS.
+    Positions that layers share are listed once. Empty without DCLS.
     """
     spec, _ = read_spec(path)
     if spec.dcls is None:

@@ -4,8 +4,8 @@
 study. A study's config may hold further ones. A record says how to build a network, which
 convolutions DCLS replaces and how images enter; `zoo.build` builds it.
 
-Names: a reference name (`convnext_tiny`), with `_dcls` for the network with DCLS; `micro_` stands
-before the small member of the same family; `timm:NAME` is any other classifier of timm, and
+Names: a reference name (`convnext_tiny`), with `_dcls` for the network with DCLS; with `micro_`
+before it for the small member of the same family; `timm:NAME` is any other classifier of timm, and
 `timm:NAME@LAYER` also names the module that gives its last feature map.
 """
 

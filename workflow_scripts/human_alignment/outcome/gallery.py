@@ -234,7 +234,7 @@ def page_contents(
 
 
 def sentences(sample: Sample, protocol: Protocol, note: str) -> list[str]:
-    """What stands under the title: how the images were drawn, the note, how maps are placed."""
+    """The sentences under the title: how the images were drawn, the note, how maps are placed."""
     found = [sample.sentence, note, CROPPED if protocol.geometry == "crop" else ""]
     return [sentence for sentence in found if sentence]
 

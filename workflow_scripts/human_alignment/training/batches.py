@@ -79,7 +79,7 @@ class Share:
 
 
 class Order:
-    """Which image stands at a position: every epoch shows all of them, in a new order."""
+    """Which image is at a position of the training. Every epoch shows all images in a new order."""
 
     def __init__(self, images: int, seed: int, repeats: int = 1):
         self._images, self._seed, self._repeats = images, seed, repeats

@@ -80,8 +80,8 @@ def criterion(recipe: Recipe) -> nn.Module:
 class Average(ModelEmaV3):
     """timm's exponential moving average of weights, each tensor once.
 
-    timm walks the state dict, where positions that n layers share stand n times: they would be
-    averaged n times a step, with n-fold forgetting.
+    timm walks the state dict, where positions that n layers share
+    appear n times: they would be averaged n times a step.
     """
 
     def apply_update_(self, model: nn.Module, decay: float) -> None:
