@@ -1,0 +1,162 @@
+# What the conventions of the score are worth: thresholds swept, and each field of the protocol
+# changed alone.
+
+
+rule sweep_threshold:
+    input:
+        data=study.data_file(),
+        heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.h5",
+    log:
+        f"logs/{STUDY}/sweep_threshold/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/sweep_threshold/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(120),
+    params:
+        script=script("sweep_threshold.py"),
+        code=code("sweep_threshold.py"),
+        protocol=as_json(study.protocol.as_dict()),
+        thresholds=as_json(config["sweep"]["thresholds"]),
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--protocol {params.protocol:q} --thresholds {params.thresholds:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule summarise_sweep:
+    input:
+        rules.sweep_threshold.output,
+    output:
+        curve=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.csv",
+        choice=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.json",
+    log:
+        f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        script=script("summarise_sweep.py"),
+        code=code("summarise_sweep.py"),
+        statistics=as_json(config["statistics"]),
+        folds=config["sweep"]["folds"],
+    shell:
+        "python {params.script:q} {input:q} --folds {params.folds} --statistics {params.statistics:q} "
+        "--output {output.curve:q} --choice {output.choice:q} 2> {log:q}"
+
+
+rule collect_sweeps:
+    input:
+        sweeps=study.files("scores", ".sweep.csv"),
+        choices=study.files("scores", ".sweep.json"),
+    output:
+        curves=f"results/{STUDY}/scores/sweeps.csv",
+        table=f"results/{STUDY}/tables/threshold_sweep.csv",
+        markdown=f"results/{STUDY}/tables/threshold_sweep.md",
+    log:
+        f"logs/{STUDY}/collect_sweeps.log",
+    benchmark:
+        f"logs/{STUDY}/collect_sweeps.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("collect_sweeps.py"),
+        code=code("collect_sweeps.py"),
+        threshold=study.protocol.threshold,
+    shell:
+        "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
+        "--threshold {params.threshold} --curves {output.curves:q} --output {output.table:q} "
+        "--markdown {output.markdown:q} 2> {log:q}"
+
+
+rule protocol_sensitivity:
+    input:
+        data=study.data_file(),
+        heatmaps=lambda wildcards: study.sensitivity_heatmaps(wildcards),
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.h5",
+    log:
+        f"logs/{STUDY}/protocol_sensitivity/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/protocol_sensitivity/{{model}}.{{run}}.tsv"
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(120),
+    params:
+        script=script("protocol_sensitivity.py"),
+        code=code("protocol_sensitivity.py"),
+        protocol=as_json(study.protocol_of("released").as_dict()),
+        other=as_json(study.protocol_of("paper").as_dict()),
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--protocol {params.protocol:q} --other {params.other:q} --output {output:q} 2> {log:q}"
+
+
+rule summarise_sensitivity:
+    input:
+        rules.protocol_sensitivity.output,
+    output:
+        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.csv",
+    log:
+        f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.log",
+    benchmark:
+        f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        script=script("summarise_sensitivity.py"),
+        code=code("summarise_sensitivity.py"),
+        statistics=as_json(config["statistics"]),
+    shell:
+        "python {params.script:q} {input:q} --statistics {params.statistics:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule collect_sensitivity:
+    input:
+        study.files("scores", ".sensitivity.csv"),
+    output:
+        table=f"results/{STUDY}/tables/sensitivity.csv",
+        markdown=f"results/{STUDY}/tables/sensitivity.md",
+        paper=f"results/{STUDY}/scores/paper_protocol.csv",
+    log:
+        f"logs/{STUDY}/collect_sensitivity.log",
+    benchmark:
+        f"logs/{STUDY}/collect_sensitivity.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("collect_sensitivity.py"),
+        code=code("collect_sensitivity.py"),
+    shell:
+        "python {params.script:q} {input:q} --output {output.table:q} "
+        "--markdown {output.markdown:q} --paper-protocol {output.paper:q} 2> {log:q}"
