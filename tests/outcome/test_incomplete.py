@@ -216,7 +216,7 @@ def test_no_network_plain_and_with_dcls_and_one_that_is_missing(incomplete, conf
     jobs = incomplete.run({**config, "models": models | missing, "partial": True})
     assert not {job.rule for job in jobs} & {"train_model", "score_alignment"}
     assert {"make_table1", "plot_figure3", "plot_positions", "plot_curves"} < {j.rule for j in jobs}
-    sentence = "Missing, for want of scores: convnext_tiny_dcls/seed0."
+    sentence = "Without scores: convnext_tiny_dcls/seed0."
     assert all(sentence in words for name, words in said.items() if name != "samples")
     assert sentence in table("table1") and sentence in table("claims")
 

@@ -227,7 +227,6 @@ def test_small_jobs_stayed_on_the_login_node(history):
         "evaluate_top1",
         "extract_heatmaps",
         "score_alignment",
-        "summarise_scores",
     }
 
 
