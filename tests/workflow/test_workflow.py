@@ -8,6 +8,7 @@ import re
 
 import pandas as pd
 import pytest
+from human_alignment.study.closing import PARTIAL
 from workflow_copy import Workflow
 
 CORRELATED = {"score_alignment": 2, "evaluate_measures": 1}
@@ -230,6 +231,15 @@ def test_finished_trainings_are_kept_by_one_command(workflow, root):
     assert "train_model" not in planned
     workflow.snakemake(*command.split()[2:])  # accept the code as it was, for the other tests
     assert workflow.planned() == {}
+
+
+def test_a_partial_study_is_asked_for_as_the_closing_lines_say(workflow):
+    """With --config partial=true, as typed; all runs have scores, so nothing is to be done."""
+    words = PARTIAL.split(" makes ")[0].split()
+    done = workflow.snakemake("--dry-run", *words)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    assert "describe_study" in text and "train_model" not in text  # only the config's page changes
 
 
 def test_mistakes_are_told_before_any_job(workflow, study):

@@ -15,7 +15,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`; move it to `path` when the block ends without error.
 
     On any error the temporary file is removed and an older file at `path` stays as it was. An
-    OSError that names no file, as a full disk's does, then names `path`.
+    OSError that names no file, as a full disk's does, then names `path`. The file is readable by
+    others as the umask says, also where a library creates its files for the user alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,6 +24,9 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
+        mask = os.umask(0)
+        os.umask(mask)
+        partial.chmod(0o666 & ~mask)
         os.replace(partial, path)
     except OSError as error:
         error.filename = error.filename or str(path)

@@ -46,8 +46,13 @@ def checked_study(config: dict, schema: dict) -> Study:
 def check_config(config: dict, schema: dict) -> None:
     """Validate in place and fill in defaults.
 
+    `true` and `false` may be text at the top level: so they come from `--config key=true`.
+
     Raises UserError with each wrong key's path, its value, and what is allowed (ten at most).
     """
+    for name, entry in schema["properties"].items():
+        if entry.get("type") == "boolean" and config.get(name) in ("true", "false"):
+            config[name] = config[name] == "true"
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     problems = [_message(error) for error in errors]
     if not errors:
