@@ -2,8 +2,8 @@
 
 Snakemake does not look into scripts that a shell command calls. Each rule therefore carries this
 digest of its script and of every module of ours that the script imports as a parameter. It is
-taken of the syntax, without comments, docstrings and formatting, and of nothing that lies outside
-the files: a touch, a fresh clone or another version of Python leaves it as it is.
+taken of the syntax, without comments, docstrings and formatting, and of nothing outside the files:
+a touch or a fresh clone leaves it as it is.
 """
 
 import ast
