@@ -8,7 +8,6 @@ from human_alignment.scores.statistics import (
     compare_paired,
     correlate_models,
     holm,
-    mean_and_deviation,
 )
 from scipy import stats
 
@@ -159,13 +158,6 @@ def test_correlation_over_models_refuses_bad_input():
         correlate_models([1, 2, 3], [1, 2])
     with pytest.raises(ValueError, match="kendall"):
         correlate_models([1, 2, 3], [1, 2, 4], "kendall")
-
-
-def test_mean_and_deviation_over_seeds():
-    mean, deviation = mean_and_deviation([0.742, 0.746, 0.752])
-    assert mean == pytest.approx(0.74666667)
-    assert deviation == pytest.approx(0.00503322)
-    assert mean_and_deviation([0.7]) == (0.7, None)
 
 
 @pytest.mark.filterwarnings("error")

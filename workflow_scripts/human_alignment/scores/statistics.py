@@ -113,9 +113,3 @@ def _rowwise(x: np.ndarray, y: np.ndarray, method: str) -> np.ndarray:
     norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
     correlation = np.clip((x * y).sum(axis=1) / np.where(varies, norms, 1), -1, 1)
     return np.where(varies, correlation, np.nan)
-
-
-def mean_and_deviation(values: np.ndarray) -> tuple[float, float | None]:
-    """Mean and standard deviation over seeds (n - 1 in the divisor; None for one seed)."""
-    values = finite(values)
-    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
