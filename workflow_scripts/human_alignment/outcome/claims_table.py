@@ -4,8 +4,9 @@ import pandas as pd
 
 from ..scores.summary import EXPLAINER_NAMES, full_name
 from .claims import Claim, Evidence, check
+from .few_images import FEW_IMAGES
 from .page_tables import Table, tables_page
-from .table1 import FEW_IMAGES, refuse_micro
+from .table1 import refuse_micro
 
 TITLE = "The paper's claims"
 READING = (

@@ -1,9 +1,10 @@
 """How tables mark what is measured on few images."""
 
 from .markup import Block
-from .table1 import FEW_IMAGES
 
+FEW_IMAGES = 100  # a number from fewer is marked
 MARK = "†"
+REMARK = f"{MARK}: from fewer than {FEW_IMAGES} images."
 
 
 def marked(number: str, images: float) -> str:
@@ -13,7 +14,4 @@ def marked(number: str, images: float) -> str:
 
 def remarks(blocks: list[Block]) -> list[str]:
     """The remark that explains the mark; none where no cell has it."""
-    cells = (cell for block in blocks for row in block.rows for cell in row)
-    return (
-        [f"{MARK}: from fewer than {FEW_IMAGES} images."] if any(MARK in c for c in cells) else []
-    )
+    return [REMARK] if any(MARK in str(block.rows) for block in blocks) else []

@@ -18,9 +18,9 @@ from ..scores.summary import (
     model_order,
     read_checked,
 )
+from .few_images import MARK, REMARK, marked
 from .markup import Block
 
-FEW_IMAGES = 100  # a score from fewer is marked
 _MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
 _PAPER_KEY = [f"paper_{name}" for name in NETWORK]
 UNDER_PAPER = "_paper_protocol"  # suffix of the columns with scores under that protocol
@@ -208,8 +208,7 @@ def _score(row: dict, explainer: str, digits: int) -> str:
     text = f"{score:.{digits}f}"
     if not pd.isna(spread):
         text += f" ± {spread:.{digits}f}"
-    if count < FEW_IMAGES:
-        text += "†"
+    text = marked(text, count)
     return text if pd.isna(low) else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
@@ -226,7 +225,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         "cause.": True,
         "Several training runs: mean ± standard deviation over them; the interval is the mean of "
         "their intervals.": bool((table["runs"] > 1).any()),
-        f"†: from fewer than {FEW_IMAGES} images.": "†" in text,
+        REMARK: MARK in text,
         "undefined: no image has a defined score.": "undefined" in text,
         "Paper: the paper's numbers, in parentheses ours minus the paper's. within interval: the "
         "paper's score lies in our interval.": "paper_top1" in table,
