@@ -16,6 +16,7 @@ import simplejpeg
 from PIL import Image
 
 from ..common.cli import UserError
+from ..common.paths import Run
 from ..data.classes import class_names
 from ..data.data_file import DataFile
 from ..data.images import present
@@ -79,9 +80,9 @@ class Part:
     scores: Path
 
     @property
-    def run(self) -> tuple[str, str]:
+    def run(self) -> Run:
         """Model and run."""
-        return self.scores.parent.name, self.scores.name.split(".")[0]
+        return Run.of(self.scores)
 
     def maps(self, explainer: str, rows: list[int]) -> np.ndarray:
         """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from ..common.paths import Run
 from ..data.data_file import DataFile
 from ..heatmaps.heatmap_file import HeatmapFile
 from ..scores.protocol import Protocol
@@ -44,7 +45,7 @@ def described_run(path: Path) -> dict:
     """One run, from its heatmap file `<network>/<run>.h5`."""
     with HeatmapFile(path) as heatmaps:
         return {
-            "network": path.parent.name,
+            "network": Run.of(path).model,
             "run": path.stem,
             "parameters": heatmaps.parameters,
             "explainers": ", ".join(heatmaps.explainers),

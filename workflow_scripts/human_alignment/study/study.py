@@ -193,8 +193,11 @@ class Study:
 
     def scored_heatmaps(self) -> list[str]:
         """The heatmap files behind `score_files`, in the same order."""
-        scored = map(Path, self.score_files())
-        return [f"results/{self.name}/heatmaps/{s.parent.name}/{s.stem}.h5" for s in scored]
+        return [
+            Run.of(file).file(self.name, "heatmaps", part + ".h5")
+            for part in self.parts
+            for file in self.files("scores", part + ".csv")
+        ]
 
     def accuracies(self) -> list[str]:
         """Top-1 files of all runs; none without images to measure top-1 on."""
