@@ -11,7 +11,8 @@ import torch
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import write_json
 from human_alignment.data.data_file import DataFile
-from human_alignment.networks.accuracy import ImageFolder, evaluate
+from human_alignment.data.folders import ImageFolder
+from human_alignment.networks.accuracy import evaluate
 from human_alignment.networks.weights import load_weights
 
 

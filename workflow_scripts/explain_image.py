@@ -2,7 +2,7 @@
 
 The weights are a file of this pipeline, or a published checkpoint together with --model. Under
 geometry `crop` the network sees the usual centre crop, and the rest of the picture is dimmed
-in the figure; under `paper` it sees all of the picture, squeezed to a square.
+in the figure; under `full` it sees all of the picture, squeezed to a square.
 """
 
 import argparse

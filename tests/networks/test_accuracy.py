@@ -9,10 +9,11 @@ import torch
 from evaluate_top1 import main
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
+from human_alignment.data.folders import ImageFolder
 from human_alignment.data.images import network_input
 from human_alignment.data.input_transform import InputTransform
 from human_alignment.networks import zoo
-from human_alignment.networks.accuracy import ImageFolder, _load_folder
+from human_alignment.networks.accuracy import _load_folder
 from human_alignment.networks.weights import load_weights, save_weights
 from PIL import Image
 from timm.data import create_dataset, create_transform

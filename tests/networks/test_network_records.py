@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import train_model
 from human_alignment.common.cli import UserError
-from human_alignment.networks import zoo
+from human_alignment.networks import records, zoo
 from human_alignment.networks.dcls import RULES
 from human_alignment.networks.records import (
     Dcls,
@@ -73,7 +73,15 @@ def test_timm_by_name_needs_no_timm_to_be_named():
         ({"transform": None}, "a convnext needs a `transform`: resize and crop"),
         ({"transform": {"resize": 64}}, "the key 'transform.crop' is missing"),
         ({"dcls": {"kernel_size": 8, "kernel_count": 4}}, "dcls.kernel_size is 8; allowed: .*odd"),
+        ({"dcls": 9}, "dcls is 9; allowed: a mapping of kernel_size, kernel_count"),
         ({"num_classes": 0}, "num_classes is 0; allowed: a positive number"),
+        (
+            {"transform": {"resize": 64, "crop": 64, "std": [1, 0, 1]}},
+            r"transform.std is \[1, 0, 1\]; allowed: three positive numbers",
+        ),
+        ({"family": "timm", "arguments": {}}, "arguments is {}; allowed with family timm: `name`"),
+        ({"family": "timm", "arguments": {"name": 5}}, "arguments is .*; allowed with family timm"),
+        ({"family": "timm", "arguments": {"name": "vgg11"}}, "micro is True; .* timm: false"),
     ],
 )
 def test_a_bad_record_is_refused_in_one_line(changes, message):
@@ -82,12 +90,44 @@ def test_a_bad_record_is_refused_in_one_line(changes, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        ({"depth": [1, 1, 1, 1]}, "unexpected keyword argument 'depth'"),
+        ({"depths": [1, 1]}, "list index out of range"),
+        ({"num_classes": 3}, "multiple values for keyword argument 'num_classes'"),
+    ],
+)
+def test_arguments_that_the_family_does_not_take(arguments, reason):
+    network = Network.from_dict(NANO | {"arguments": arguments})
+    message = f"cannot build a network of family convnext from {{.*}}: .*{reason}"
+    with pytest.raises(UserError, match=message) as caught:
+        zoo.build(network)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_record_in_a_weights_file_stays_as_it_was_written():
+    """A literal: weights files of earlier versions hold it, and their digests follow from it."""
+    written = (
+        '{"arguments": {"depths": [1, 1, 1, 1], "dims": [16, 24, 48, 64], "head_dim": 16}, '
+        '"dcls": {"kernel_count": 16, "kernel_size": 9, "replaces": "depthwise", "version": "v1"}, '
+        '"family": "caformer", "micro": true, "num_classes": 10, '
+        '"transform": {"crop": 64, "mean": [0.485, 0.456, 0.406], "resize": 64, '
+        '"std": [0.229, 0.224, 0.225]}}'
+    )
+    assert Network.from_dict(json.loads(written)) == find("micro_caformer_s18_dcls")
+    assert find("micro_caformer_s18_dcls").as_json() == written
+
+
 def test_what_is_no_json_is_said():
     with pytest.raises(UserError, match="record is not valid JSON"):
         network_argument('{"family": ')
 
 
-def test_a_network_described_by_json_alone_is_trained(digits_to_train, tmp_path):
+def test_a_network_described_by_json_alone_is_trained(digits_to_train, tmp_path, monkeypatch):
+    """Without networks.yaml: an edit there is no reason to train anything again."""
+    load_networks.cache_clear()
+    monkeypatch.setattr(records, "FILE", tmp_path / "networks.yaml")
     record = Network.from_dict(NANO)
     recipe = {"steps": 3, "batch_size": 8, "learning_rate": 0.01}
     train_model.main(

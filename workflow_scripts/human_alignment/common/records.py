@@ -19,6 +19,14 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def as_tuples(value: object) -> object:
+    """Lists within lists as tuples: YAML and JSON have lists only, and a record must not change.
+
+    For pydantic's `BeforeValidator`.
+    """
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
+
+
 Kind = TypeVar("Kind", bound=Record)
 
 

@@ -4,17 +4,14 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from ..common.records import Record
+from ..common.records import Record, as_tuples
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value  # YAML and JSON know no tuples
-
-
-Colour = Annotated[tuple[float, float, float], BeforeValidator(_as_tuple)]
+Positive = Annotated[float, Field(gt=0)]
+Means = Annotated[tuple[float, float, float], BeforeValidator(as_tuples)]
+Deviations = Annotated[tuple[Positive, Positive, Positive], BeforeValidator(as_tuples)]
 
 
 class InputTransform(Record):
@@ -26,5 +23,5 @@ class InputTransform(Record):
 
     resize: int = Field(gt=0, description="a positive number of pixels")
     crop: int = Field(gt=0, description="a positive number of pixels")
-    mean: Colour = Field(IMAGENET_MEAN, description="three numbers")
-    std: Colour = Field(IMAGENET_STD, description="three numbers")
+    mean: Means = Field(IMAGENET_MEAN, description="three numbers")
+    std: Deviations = Field(IMAGENET_STD, description="three positive numbers")

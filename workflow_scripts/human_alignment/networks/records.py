@@ -60,7 +60,8 @@ class Network(Record):
     """One network.
 
     family: how it is built, a key of `zoo.FAMILIES`; `timm` for any classifier of timm.
-    arguments: what the family's builder takes.
+    arguments: what the family's builder takes; of family `timm` its `name` there and, if its last
+        feature map is not found automatically, `feature_layer`.
     transform: how an image becomes the network's input; None for timm's own.
     dcls: what replaces convolutions, or None for the plain network.
     num_classes: width of the classifier.
@@ -69,8 +70,12 @@ class Network(Record):
 
     family: Literal["resnet", "convnext", "convformer", "caformer", "fastvit", "timm"]
     arguments: dict = Field(description="a mapping of what the family's builder takes")
-    transform: InputTransform | None = None
-    dcls: Dcls | None = None
+    transform: InputTransform | None = Field(
+        None, description="a mapping of resize and crop, and of mean and std where they differ"
+    )
+    dcls: Dcls | None = Field(
+        None, description="a mapping of kernel_size, kernel_count, version and replaces, or null"
+    )
     num_classes: int = Field(1000, gt=0, description="a positive number")
     micro: bool = False
 
@@ -84,9 +89,23 @@ class Network(Record):
         Raises UserError with the wrong key, its value and what is allowed.
         """
         found = checked(cls, "network", values)
-        if found.transform is None and found.family != "timm":
+        if found.family == "timm":
+            found._check_generic()
+        elif found.transform is None:
             raise UserError(f"network: a {found.family} needs a `transform`: resize and crop")
         return found
+
+    def _check_generic(self) -> None:
+        """Raises UserError unless the record holds what a classifier of timm needs, and no more."""
+        given = self.arguments
+        names = "name" in given and given.keys() <= {"name", "feature_layer"}
+        if not (names and all(isinstance(value, str) for value in given.values())):
+            raise UserError(
+                f"network: arguments is {given!r}; allowed with family timm: `name`, and "
+                "`feature_layer` if timm's own is not found, both as text"
+            )
+        if self.micro:
+            raise UserError("network: micro is True; allowed with family timm: false")
 
     def as_dict(self) -> dict:
         """Plain values for JSON; `from_dict` is the way back."""

@@ -96,7 +96,8 @@ def build(spec: Network, drop_path: float = 0.0, layer_scale: float | None = Non
     For training: `drop_path` is the stochastic depth of the last block (linear from zero),
     `layer_scale` the initial value of layer scale in place of the record's.
 
-    Raises UserError when the network has no layer scale, or no stochastic depth.
+    Raises UserError when the builder refuses the record's arguments, and when the network has no
+    layer scale or no stochastic depth to set.
     """
     extra = {"drop_path_rate": drop_path} if drop_path else {}
     if layer_scale is not None:
@@ -104,12 +105,7 @@ def build(spec: Network, drop_path: float = 0.0, layer_scale: float | None = Non
         if not name:
             raise UserError(f"layer_scale: a network of family {spec.family} has none to set")
         extra[name] = layer_scale
-    if spec.family == "timm":
-        model = _create(spec.arguments["name"], num_classes=spec.num_classes, **extra)
-    else:
-        model = FAMILIES[spec.family].build(
-            num_classes=spec.num_classes, **(spec.arguments | extra)
-        )
+    model = _create(spec, extra)
     if spec.micro:
         model = make_micro(model, FAMILIES[spec.family].late_stages)
     if spec.dcls:
@@ -119,11 +115,18 @@ def build(spec: Network, drop_path: float = 0.0, layer_scale: float | None = Non
     return model
 
 
-def _create(name: str, **arguments) -> nn.Module:
+def _create(spec: Network, extra: dict) -> nn.Module:
+    """The network before DCLS. extra: arguments of the builder that the recipe sets."""
     try:
-        return timm.create_model(name, **arguments)
-    except TypeError as error:
-        raise UserError(f"timm's {name} does not take what the recipe sets: {error}") from error
+        if spec.family == "timm":
+            return timm.create_model(spec.arguments["name"], num_classes=spec.num_classes, **extra)
+        arguments = spec.arguments | extra
+        return FAMILIES[spec.family].build(num_classes=spec.num_classes, **arguments)
+    except (TypeError, ValueError, IndexError, AssertionError, RuntimeError) as error:
+        given = f"{spec.arguments}" + (f" and the recipe's {extra}" if extra else "")
+        raise UserError(
+            f"timm cannot build a network of family {spec.family} from {given}: {error}"
+        ) from error
 
 
 def feature_layer(model: nn.Module, spec: Network) -> nn.Module:

@@ -5,29 +5,23 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from ..common.cli import UserError
-from ..common.records import Record, checked
-
-
-def _as_tuples(value: object) -> object:
-    """Lists within lists as tuples, so that the record cannot change."""
-    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
-
+from ..common.records import Record, as_tuples, checked
 
 Length = Annotated[float, Field(ge=0, description="a number, at least 0")]
 Positive = Annotated[float, Field(gt=0, description="a positive number")]
 Count = Annotated[int, Field(gt=0, description="a positive whole number")]
 Fraction = Annotated[float, Field(ge=0, lt=1, description="a number, at least 0 and below 1")]
 Pair = Annotated[
-    tuple[Fraction, Fraction], BeforeValidator(_as_tuples), Field(description="two numbers below 1")
+    tuple[Fraction, Fraction], BeforeValidator(as_tuples), Field(description="two numbers below 1")
 ]
 Scale = Annotated[
     tuple[Positive, Positive],
-    BeforeValidator(_as_tuples),
+    BeforeValidator(as_tuples),
     Field(description="two positive numbers"),
 ]
 Windows = Annotated[
     tuple[tuple[Count, tuple[Count, ...]], ...],
-    BeforeValidator(_as_tuples),
+    BeforeValidator(as_tuples),
     Field(description="a list of [last step, [window sides]]"),
 ]
 
