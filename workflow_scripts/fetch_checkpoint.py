@@ -1,8 +1,7 @@
 """Fetch a published checkpoint and convert it to a weights file of this pipeline.
 
-A download that broke off is resumed when the script runs again. The checkpoint's SHA-256 is
-compared with the given one, and written into the weights file's metadata and, beside it, to
-OUTPUT.checkpoint.sha256.
+An incomplete download goes on when the script runs again. The checkpoint's SHA-256 is compared with
+the given one. It is written to the metadata of the weights file and to OUTPUT.checkpoint.sha256.
 """
 
 import argparse

@@ -3,9 +3,10 @@
 The same seed on the same machine gives the same weights. On several graphics cards the script
 starts torchrun (--gpus, --nodes), or torchrun starts it; the results differ by rounding only.
 
-SIGTERM and SIGUSR1 make it save its state, in a hidden file beside the weights, and leave with
-exit code 75; the same command then goes on. A training whose loss is no longer finite stops with
-step and learning rate, and leaves no weights file behind.
+On SIGTERM and SIGUSR1 the script saves the state of the training in a hidden file beside the
+weights and ends with exit code 75; the same command then goes on from there. When the loss is no
+longer finite, the script ends with an error that names step and learning rate, and writes no
+weights file.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from human_alignment.networks.records import NETWORK_HELP, network_argument
 from human_alignment.networks.weights import save_weights
 from human_alignment.training import processes
 from human_alignment.training.batches import FileBatches
-from human_alignment.training.checkpoint import Checkpoint
+from human_alignment.training.checkpoint import TrainingState
 from human_alignment.training.folder_batches import FolderBatches
 from human_alignment.training.recipe import Recipe
 from human_alignment.training.trainer import Trainer, train
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def fit(arguments: argparse.Namespace, recipe: Recipe, mine: processes.Ranks) -> None:
-    """Train on this rank; the first writes."""
+    """Train on this rank; the first rank writes weights and curve."""
     path = arguments.data
     data = ImageFolder(path) if path.is_dir() else DataFile(path)
     network = zoo.find(arguments.model).changed(num_classes=data.num_classes)
@@ -82,16 +83,16 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: processes.Ranks) ->
     trainer = Trainer(model, batches, recipe, network.num_classes, arguments.seed, mine)
     training = {"network": network.as_dict(), "recipe": recipe.model_dump(mode="json")}
     training |= {"data": data.digest, "seed": arguments.seed}
-    checkpoint = Checkpoint(arguments.output, training, arguments.minutes)
-    for path in checkpoint.others() if mine.first else ():
-        print(f"note: {path} is of another recipe, data set, network or seed; left alone")
-    curve = train(trainer, checkpoint)
+    saved = TrainingState(arguments.output, training, arguments.minutes)
+    for path in saved.others() if mine.first else ():
+        print(f"note: {path} belongs to another recipe, data set, network or seed; it is kept")
+    curve = train(trainer, saved)
     if mine.first:
         curve.write(arguments.curve)
         notes = {"source": f"trained on {data.dataset}, seed {arguments.seed}"}
         notes |= {"classes": data.classes} if isinstance(data, ImageFolder) else {}
         save_weights(arguments.output, trainer.result, network, **notes)
-        checkpoint.remove()
+        saved.remove()
         print(f"loss {curve.rows[-1]['loss']:.3f} after {trainer.steps} steps")
 
 

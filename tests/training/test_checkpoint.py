@@ -1,4 +1,4 @@
-"""Interrupted trainings end with the same bits; what a checkpoint may not be."""
+"""Interrupted trainings end with the same bits; files that hold no state are refused."""
 
 import os
 import pickle
@@ -13,7 +13,7 @@ import pytest
 import torch
 from human_alignment.common.cli import UserError
 from human_alignment.training.batches import FileBatches
-from human_alignment.training.checkpoint import Checkpoint, Interruption
+from human_alignment.training.checkpoint import Interruption, TrainingState
 from human_alignment.training.trainer import Trainer
 from small_training import SHORT, arguments, run, same_weights, write_folder
 
@@ -47,7 +47,7 @@ def test_five_interruptions_change_no_bit(digits_to_train, tmp_path, monkeypatch
     assert parts.read_bytes() == whole.read_bytes()
     shown = ["step", "loss", "train_top1", "learning_rate", "position_spread", "epoch"]
     assert pd.read_csv(curve)[shown].equals(pd.read_csv(whole_curve)[shown])
-    assert list(tmp_path.glob(".*")) == []  # no checkpoint is left
+    assert list(tmp_path.glob(".*")) == []  # no state is left
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_another_recipe_data_set_or_seed_starts_anew_and_leaves_the_state_alone(
     for change in ({"recipe": LONG | {"learning_rate": 0.004}}, {"recipe": LONG, "seed": 1}):
         run(digits_to_train, tmp_path, **change)
         said = capsys.readouterr()
-        assert f"{state} is of another recipe" in said.out
+        assert f"{state} belongs to another recipe" in said.out
         assert "going on" not in said.err
         assert state.read_bytes() == before
     run(digits_to_train, tmp_path, recipe=LONG)
@@ -126,32 +126,32 @@ class Evil:
         return os.system, ("touch executed",)
 
 
-def test_a_checkpoint_is_never_unpickled(tmp_path, monkeypatch):
+def test_a_state_is_never_unpickled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    checkpoint = Checkpoint(tmp_path / "a.safetensors", {"seed": 0})
-    torch.save({"training": Evil()}, checkpoint.path)
+    saved = TrainingState(tmp_path / "a.safetensors", {"seed": 0})
+    torch.save({"training": Evil()}, saved.path)
     for write in (
-        lambda: torch.save({"training": Evil()}, checkpoint.path),
-        lambda: checkpoint.path.write_bytes(pickle.dumps(Evil(), 2)),
-        lambda: checkpoint.path.write_bytes(b"PK\x03\x04 cut off"),
-        lambda: checkpoint.path.write_bytes(b""),
-        lambda: torch.save({"step": 3}, checkpoint.path),
-        lambda: torch.save([3], checkpoint.path),
+        lambda: torch.save({"training": Evil()}, saved.path),
+        lambda: saved.path.write_bytes(pickle.dumps(Evil(), 2)),
+        lambda: saved.path.write_bytes(b"PK\x03\x04 cut off"),
+        lambda: saved.path.write_bytes(b""),
+        lambda: torch.save({"step": 3}, saved.path),
+        lambda: torch.save([3], saved.path),
     ):
         write()
-        with pytest.raises(UserError, match="is not a checkpoint of ours; delete it"):
-            checkpoint.load()
+        with pytest.raises(UserError, match="does not hold the state of a training; delete it"):
+            saved.load()
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_checkpoint_renamed_to_another_trainings_name_is_refused(tmp_path):
-    one, other = (Checkpoint(tmp_path / "a.safetensors", {"seed": seed}) for seed in (0, 1))
+def test_a_state_renamed_to_another_trainings_name_is_refused(tmp_path):
+    one, other = (TrainingState(tmp_path / "a.safetensors", {"seed": seed}) for seed in (0, 1))
     one.save({"step": 3})
     assert one.load() == {"step": 3}
     one.path.rename(other.path)
     assert one.load() is None
     assert one.others() == [other.path]
-    with pytest.raises(UserError, match="is of another training"):
+    with pytest.raises(UserError, match="belongs to another training"):
         other.load()
 
 
@@ -160,16 +160,16 @@ def test_a_full_disk_keeps_the_state_saved_before(root, tmp_path):
     code = """
 import resource, signal, sys, torch
 sys.path.insert(0, sys.argv[1])
-from human_alignment.training.checkpoint import Checkpoint
-checkpoint = Checkpoint(sys.argv[2], {"seed": 0})
-checkpoint.save({"step": 1})
+from human_alignment.training.checkpoint import TrainingState
+saved = TrainingState(sys.argv[2], {"seed": 0})
+saved.save({"step": 1})
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 try:
-    checkpoint.save({"step": 2, "weights": torch.zeros(10000)})
+    saved.save({"step": 2, "weights": torch.zeros(10000)})
 except OSError as error:
     print(error)
-print(checkpoint.load())
+print(saved.load())
 """
     scripts = str(root / "workflow_scripts")
     command = [sys.executable, "-c", code, scripts, str(tmp_path / "a.safetensors")]
@@ -180,12 +180,12 @@ print(checkpoint.load())
 
 
 def test_time_between_saves(tmp_path):
-    checkpoint = Checkpoint(tmp_path / "a.safetensors", {}, minutes=0.002)
-    assert not checkpoint.due()
+    saved = TrainingState(tmp_path / "a.safetensors", {}, minutes=0.002)
+    assert not saved.due()
     time.sleep(0.15)
-    assert checkpoint.due()
-    checkpoint.save({"step": 1})
-    assert not checkpoint.due()
+    assert saved.due()
+    saved.save({"step": 1})
+    assert not saved.due()
 
 
 def test_signals_do_what_they_did_after_the_training():

@@ -11,7 +11,7 @@ import torch
 from human_alignment.common.cli import UserError
 from human_alignment.networks.dcls import dcls_layers
 from human_alignment.networks.weights import load_weights
-from human_alignment.training import processes as ranks
+from human_alignment.training import processes
 from safetensors.torch import load_file
 from small_training import SHORT, arguments, run
 
@@ -20,7 +20,7 @@ TWENTY = SHORT | {"steps": 20, "windows": [[20, [32]]], "drop_path": 0.1, "ema":
 
 def torchrun(root, given: list, count: int = 2) -> subprocess.CompletedProcess:
     script = str(root / "workflow_scripts" / "train_model.py")
-    command = [*ranks.torchrun(count, 1), script, *given]
+    command = [*processes.torchrun(count, 1), script, *given]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -41,14 +41,14 @@ def test_two_ranks_learn_what_one_process_does(digits_to_train, root, tmp_path, 
     model, _, _ = load_weights(tmp_path / "two.safetensors")  # refuses shared positions that differ
     assert len(dcls_layers(model)) == 5
     lines = [line for line in done.stderr.splitlines() if line.startswith("step ")]
-    assert len(lines) == 20  # only the first rank talks
+    assert len(lines) == 20  # only the first rank prints
 
 
 def test_two_ranks_interrupted_and_one_process_that_goes_on(digits_to_train, root, tmp_path):
     """torchrun hands the signal on; the first rank saves before any leaves; ranks are no state."""
     recipe = TWENTY | {"steps": 40, "device_batch": 4}
     given = arguments(digits_to_train, tmp_path / "parts.safetensors", recipe=recipe)
-    command = [*ranks.torchrun(2, 1), str(root / "workflow_scripts" / "train_model.py"), *given]
+    command = [*processes.torchrun(2, 1), str(root / "workflow_scripts" / "train_model.py"), *given]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if line.startswith("step 6 "):
@@ -63,15 +63,15 @@ def test_two_ranks_interrupted_and_one_process_that_goes_on(digits_to_train, roo
 
 
 def test_the_command_of_one_node_and_of_several(monkeypatch):
-    assert ranks.torchrun(4, 1)[1:3] == ["-m", "torch.distributed.run"]
-    assert {"--nproc-per-node=4", "--standalone"} < set(ranks.torchrun(4, 1))
+    assert processes.torchrun(4, 1)[1:3] == ["-m", "torch.distributed.run"]
+    assert {"--nproc-per-node=4", "--standalone"} < set(processes.torchrun(4, 1))
     monkeypatch.setenv("SLURM_JOB_ID", "17")
-    command = ranks.torchrun(8, 2)
+    command = processes.torchrun(8, 2)
     assert command[:3] == ["srun", "--ntasks=2", "--ntasks-per-node=1"]
     assert {"--nproc-per-node=4", "--nnodes=2", "--rdzv-id=17"} < set(command)
-    assert "--nproc-per-node=1" in ranks.torchrun(0, 2)
+    assert "--nproc-per-node=1" in processes.torchrun(0, 2)
     with pytest.raises(UserError, match="3 graphics cards cannot be divided among 2 nodes"):
-        ranks.torchrun(3, 2)
+        processes.torchrun(3, 2)
 
 
 def test_the_script_becomes_torchrun_only_when_it_is_no_rank_yet(monkeypatch):
@@ -81,17 +81,19 @@ def test_the_script_becomes_torchrun_only_when_it_is_no_rank_yet(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     for gpus, nodes in ((0, 1), (1, 1)):
-        ranks.launch(gpus, nodes)
+        processes.launch(gpus, nodes)
     assert started == []
-    ranks.launch(2, 1)
+    processes.launch(2, 1)
     ((file, command),) = started
     assert file == command[0] == sys.executable
     assert command[-3:] == ["train_model.py", "--seed", "0"]
     monkeypatch.setenv("RANK", "0")
-    ranks.launch(2, 1)
+    processes.launch(2, 1)
     assert len(started) == 1
-    with pytest.raises(UserError, match="8 graphics cards on 2 nodes asked for, 2 seen"):
-        ranks.launch(8, 2)
+    with pytest.raises(
+        UserError, match="8 graphics cards on 2 nodes were requested; this node has 2"
+    ):
+        processes.launch(8, 2)
 
 
 def test_more_ranks_than_graphics_cards(monkeypatch):
@@ -99,6 +101,6 @@ def test_more_ranks_than_graphics_cards(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     with (
         pytest.raises(UserError, match="rank 1 of this node has no graphics card: 1 seen"),
-        ranks.joined("cuda"),
+        processes.joined("cuda"),
     ):
         pass

@@ -1,7 +1,8 @@
-"""Others' checkpoints into ours: read without running code, renamed as timm does, nothing lost.
+"""Published checkpoints: read them without running code, and give their tensors timm's names.
 
-Published checkpoints are pickles, which can run any code when they are opened. They are opened
-here with torch's restricted unpickler: tensors, containers, and the few harmless kinds of ALLOWED.
+Published checkpoints are pickles, and a pickle can run any code when it is opened. Here torch's
+restricted unpickler opens them: it takes tensors, containers, and the few harmless types in
+ALLOWED.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from torch import Tensor, nn
 from ..common.cli import UserError
 from .records import Network
 
-# What a training run leaves in a checkpoint beside tensors: its arguments (timm, ConvNeXt), with
-# paths among them (submitit), and learning rates taken from a numpy array (ConvNeXt's schedule).
+# What training scripts store in a checkpoint beside tensors: their arguments (timm, ConvNeXt) with
+# paths in them (submitit), and learning rates from a numpy array (ConvNeXt's schedule).
 _SCALAR = np.float64(0).__reduce__()[0]
 ALLOWED = [
     (argparse.Namespace, "argparse.Namespace"),
@@ -53,8 +54,9 @@ COUNTER = "num_batches_tracked"
 def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Tensor]:
     """The state dict in a checkpoint (torch.save's two formats, or safetensors), on the CPU.
 
-    It is looked for under WRAPPERS, else the file itself must be one; which other keys the file
-    has is said on stderr. A `module.` in front of every name is removed.
+    It is the first of WRAPPERS that the file holds; without any, the file itself must be a state
+    dict. The keys that are not used are named on stderr. If every name begins with `module.`,
+    that prefix is removed.
 
     source: where the file comes from, named in messages instead of its path.
     Raises UserError when the file is damaged or no checkpoint, when loading it would run code
@@ -84,7 +86,7 @@ def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Te
 
 
 def _open(path: Path, source: str):
-    """The content of a file of any of the three formats, which the first bytes tell apart."""
+    """The content of a file of any of the three formats; its first bytes say which it is."""
     with open(path, "rb") as stream:
         head = stream.read(80)
     is_zip = head.startswith(b"PK")
@@ -114,7 +116,10 @@ def _damaged(source: str, error: Exception) -> UserError:
 
 
 def _wanted(path: Path, message: str) -> str:
-    """What torch refused by name; else (pickles of a newer protocol) every name in the pickle."""
+    """The name that torch refused; if torch gives none, every name of code in the pickle.
+
+    torch gives none with pickles of a newer protocol.
+    """
     if found := re.search(r"GLOBAL (\S+)", message):
         return found[1]
     names, texts, memo, last = [], [], [], ""
@@ -129,7 +134,7 @@ def _wanted(path: Path, message: str) -> str:
             if operation.name == "STACK_GLOBAL":
                 names.append(".".join(texts[-2:]))
     except (ValueError, LookupError, OSError):
-        pass  # damaged: what was found until there
+        pass  # a damaged pickle: the names before the damage
     return ", ".join(dict.fromkeys(names))
 
 
@@ -143,11 +148,12 @@ def _pickled(path: Path) -> bytes:
 def convert(
     state: dict[str, Tensor], model: nn.Module, spec: Network, source: str
 ) -> dict[str, Tensor]:
-    """A published state dict under timm's names and in timm's shapes, every entry kept.
+    """A published state dict under timm's names and in timm's shapes; no entry is lost.
 
     Shapes change only by axes of length one (a linear layer that timm writes as 1x1
-    convolution). Batch counters absent beside their statistics are set to zero, with a note:
-    they play no part in evaluation. Whether the result fits is for `weights.load_strictly`.
+    convolution). Missing batch counters are set to zero, with a note on stderr, if their
+    statistics are there: evaluation does not use them. `weights.load_strictly` checks whether the
+    result fits the network.
 
     model: built from `spec`; only its names and shapes are used.  source: named in messages.
     Raises UserError when timm's renaming would lose an entry.
@@ -173,11 +179,11 @@ def _squeezed(tensor: Tensor) -> list[int]:
 
 
 def _timm_names(names: list[str], family: str, source: str) -> dict[str, str]:
-    """New name -> name in the file.
+    """A mapping from timm's names to the names in the file.
 
-    timm's filters see a one-element tag per name instead of the tensors: they then rename and
-    cannot drop, reshape or look up anything unnoticed (metaformer's looks every name up in the
-    model and fails on the first unknown one, convnext's leaves some out).
+    timm's filters get a one-element tag for each name instead of the tensors. They can then only
+    rename: an entry that they drop is noticed, and nothing is reshaped. (metaformer's filter looks
+    every name up in the model and fails on the first unknown one; convnext's drops some names.)
     """
     if family not in FILTERS:
         return {name: name for name in names}
@@ -186,12 +192,12 @@ def _timm_names(names: list[str], family: str, source: str) -> dict[str, str]:
     renamed = {new: int(tag) for new, tag in FILTERS[family](tags, stand_in).items()}
     if lost := sorted(set(range(len(names))) - set(renamed.values())):
         listed = "\n  ".join(names[i] for i in lost[:10])
-        raise UserError(f"{source} is no {family} checkpoint; timm knows no place for\n  {listed}")
+        raise UserError(f"{source} is no {family} checkpoint; timm has no place for\n  {listed}")
     return {new: names[i] for new, i in renamed.items()}
 
 
 class _AnyName(dict):
-    """A state dict that knows every name."""
+    """A state dict that has an entry under every name."""
 
     def __missing__(self, _name: str) -> Tensor:
         return torch.empty(1)

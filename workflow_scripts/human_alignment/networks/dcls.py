@@ -1,11 +1,12 @@
-"""Dilated convolution with learnable spacings (DCLS): put it into a network, train it, bake it.
+"""Dilated convolution with learnable spacings (DCLS): layers, their positions, baking.
 
 The layer itself is `Dcls2d` of the `dcls` package (Khalfaoui-Hassani et al., ICLR 2023). A DCLS
 kernel has `kernel_count` weights per channel pair, each at a learnt real-valued position `P`
 inside a `kernel_size` x `kernel_size` window; interpolation spreads each weight over the grid.
 
-Nothing here knows a model family. Axis order of `P` depends on the version: in `v0` P[0] is the
-row, in the others the column (dcls >= 0.0.6, which is what the published weights follow).
+The code is the same for every family of networks. The order of the axes of `P` depends on the
+version: P[0] is the row in `v0` and the column in the others, as in dcls >= 0.0.6 and in the
+published weights.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ RULES = {
 
 @contextlib.contextmanager
 def _without_kernel_notices() -> Iterator[None]:
-    """The package warns about its absent CUDA kernel once per layer; we never ask for it."""
+    """Silence the package's warning that its CUDA kernel is absent; it is not used here."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -93,8 +94,10 @@ def replace_convolutions(model: nn.Module, settings: Dcls) -> None:
 
 
 def stage_of(name: str) -> str:
-    """The stage a module belongs to: the first two parts of its name (`stages.2`), or the first
-    where stages are numbered in it (`layer3`).
+    """The stage of a module, by the module's name.
+
+    It is the first part of the name if that ends in a number (`layer3`), else the first two parts
+    (`stages.2`).
     """
     first, *rest = name.split(".")
     return first if first[-1].isdigit() else ".".join([first, *rest[:1]])
@@ -122,24 +125,24 @@ def share_positions(model: nn.Module) -> None:
 
 
 def position_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The distinct `P` and `SIG` parameters: they train without decay and five times faster."""
+    """The `P` and `SIG` parameters of a model; those that layers share are listed once."""
     layers = dcls_layers(model).values()
     found = [p for layer in layers for p in (layer.P, layer.SIG) if p is not None]
     return list({id(p): p for p in found}.values())
 
 
 def clamp_positions(model: nn.Module) -> None:
-    """Keep every position inside its window; called after each optimiser step."""
+    """Move every position outside its window to the window's edge; after each optimiser step."""
     for layer in dcls_layers(model).values():
         layer.clamp_parameters()
 
 
 def repulsion(model: nn.Module) -> torch.Tensor:
-    """How much kernel elements crowd: mean over all pairs of max(0, 1 - distance in pixels).
+    """A loss for kernel elements that are close: the mean of max(0, 1 - distance in pixels).
 
-    Averaged over the pairs of each kernel, over kernels, and over the distinct `P` of a model; the
-    training loss adds its square. From K-H-Ismail/ConvNeXt-dcls (utils.get_dcls_loss_rep), where
-    it begins after epoch 20.
+    The mean is over the pairs of elements of each kernel, over kernels, and over the distinct `P`
+    of a model; it is zero without DCLS. The training loss adds its square. From
+    K-H-Ismail/ConvNeXt-dcls (utils.get_dcls_loss_rep), where it begins after epoch 20.
     """
     losses = []
     for positions in {id(layer.P): layer.P for layer in dcls_layers(model).values()}.values():
@@ -164,12 +167,12 @@ def initialise(model: nn.Module) -> None:
 
 
 class KernelConstruction(nn.Module):
-    """Builds dense kernels in a layer's forward pass, in the place of the package's `DCK`.
+    """Builds dense kernels in a layer's forward pass; it replaces the package's `DCK`.
 
-    Equal to it in values and gradients, but from the two axes of each element separately, which
-    every version's interpolation allows: a hat |d| < 1, a wider hat, or a Gaussian per axis,
-    normalised over the window except in `v0`. The package evaluates each element on the whole
-    window: size / 2 times the work, and several GiB for a dense layer.
+    Values and gradients equal the package's. Every version's interpolation is a product of one
+    function per axis: a hat |d| < 1, a wider hat, or a Gaussian, normalised over the window except
+    in `v0`. It is therefore computed on each axis alone. The package computes each element on the
+    whole window: size / 2 times the work, and several GiB for a dense layer.
     """
 
     def __init__(self, version: str, size: int):

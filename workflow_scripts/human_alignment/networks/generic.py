@@ -78,7 +78,7 @@ def channels_first(model: nn.Module) -> Callable[[Tensor], Tensor]:
     channels = getattr(model, "num_features", None)
 
     def arrange(tensor: Tensor) -> Tensor:
-        if tensor.ndim == 3:  # inputs are square, so what is over a square are class tokens
+        if tensor.ndim == 3:  # patches fill a square; the tokens before them are class tokens
             side = math.isqrt(tensor.shape[1])
             tokens = tensor[:, tensor.shape[1] - side * side :].transpose(1, 2)
             return tokens.reshape(*tokens.shape[:2], side, side)

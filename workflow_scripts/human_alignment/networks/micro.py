@@ -13,7 +13,10 @@ from torch import nn
 
 
 def make_micro(model: nn.Module, late_stages: tuple[str, str]) -> nn.Module:
-    """Take the strides out of the late stages and re-initialise; in place, returns the model."""
+    """Set the strides of the late stages to 1 and initialise the weights anew.
+
+    Changes the model in place, and returns it.  late_stages: names of the last two stages.
+    """
     for stage in late_stages:
         _remove_strides(model.get_submodule(stage))
     initialise(model)
@@ -24,7 +27,7 @@ def _remove_strides(stage: nn.Module) -> None:
     """Give every strided module of a stage stride 1.
 
     An even kernel (ConvNeXt's 2x2) cannot keep the size at stride 1 and becomes 1x1. timm's
-    re-parameterisable blocks remember their stride beside the convolution that has it.
+    re-parameterisable blocks keep a second copy of the stride of their convolution.
     """
     for module in stage.modules():
         if getattr(module, "stride", None) == 2:
@@ -41,7 +44,7 @@ def _remove_strides(stage: nn.Module) -> None:
 def initialise(model: nn.Module) -> None:
     """Weights normal with standard deviation 1/sqrt(fan-in), biases zero.
 
-    timm's fixed 0.02 is made for wide layers; narrow ones starve on it.
+    timm's fixed deviation of 0.02 is meant for wide layers; it makes narrow ones' outputs vanish.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | Dcls2d):

@@ -19,14 +19,15 @@ RECORD = "human_alignment"  # the metadata entry that holds the network's record
 
 
 def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> None:
-    """Write a model's state and record. DCLS positions are kept, under every sharer's name.
+    """Write a model's state and record.
 
-    `notes` are further metadata that JSON can hold, e.g. where the weights come from.
+    Positions that DCLS layers share are written under the name of each of these layers.
+    notes: further metadata, as plain values, e.g. where the weights come from.
     """
-    # Clones: safetensors refuses tensors that share memory, which shared positions do.
+    # Clones, because safetensors refuses tensors that share memory, as shared positions do.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
-    # One entry: safetensors writes several in random order, and equal weights would then have
-    # unequal digests.
+    # One entry, because safetensors writes several in random order: equal weights would then have
+    # different digests.
     metadata = {RECORD: json.dumps({"spec": spec.as_dict(), **notes}, sort_keys=True)}
     with written_whole(path) as partial:
         save_file(state, partial, metadata)
@@ -48,9 +49,9 @@ def read_spec(path: Path | str) -> tuple[Network, dict]:
 
 
 def load_weights(path: Path | str) -> tuple[nn.Module, Network, dict]:
-    """Build the network a weights file holds and load it, strictly. Evaluation mode.
+    """Build the network of a weights file and load its tensors, strictly.
 
-    Returns the model, its record and the file's notes.
+    Returns the model in evaluation mode, its record and the file's notes.
     Raises UserError when the tensors do not fit the record.
     """
     spec, notes = read_spec(path)
@@ -62,9 +63,10 @@ def load_weights(path: Path | str) -> tuple[nn.Module, Network, dict]:
 
 
 def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
-    """Load `state` into `model`: same names, same shapes, shared positions equal.
+    """Load `state` into `model` if names and shapes are the same and shared positions are equal.
 
-    Raises UserError naming the first ten mismatches and where the state comes from.
+    source: where the state comes from, named in messages.
+    Raises UserError with the first ten mismatches.
     """
     expected = model.state_dict()
     wrong = [f"missing {n} {list(expected[n].shape)}" for n in expected if n not in state]

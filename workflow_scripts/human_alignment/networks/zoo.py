@@ -74,9 +74,10 @@ FAMILIES = {
 
 
 def find(network: str | Network, dcls: dict | None = None) -> Network:
-    """The complete record of a network, by its name or from a record that leaves out timm's part.
+    """The complete record of a network: with family `timm`, timm's input transform is filled in.
 
-    dcls: settings of `Dcls` in place of the record's own, with a name.
+    network: a name (see records.py) or a record.  dcls: settings of `Dcls` that replace those of
+    the record with that name.
     Raises UserError when no network, or no model of timm, has the name.
     """
     if isinstance(network, str):
@@ -145,11 +146,12 @@ def feature_layer(model: nn.Module, spec: Network) -> nn.Module:
 
 
 def prepare_for_inference(model: nn.Module) -> nn.Module:
-    """Bake DCLS, merge FastViT's training-time branches; in place, in evaluation mode, frozen.
+    """Bake DCLS and merge FastViT's training-time branches, in place; returns the model.
 
-    The result computes the same to rounding and is several times faster, the more so with the
-    channels last (benchmarks/bench_heatmaps.py). timm's positional encoding adds its identity at
-    a fixed 7x7, so it is told the size of the baked kernel first.
+    The result is in evaluation mode and frozen, with the channels last in memory. It computes the
+    same up to rounding and is several times faster (benchmarks/bench_heatmaps.py). timm's
+    positional encoding merges its identity into a 7x7 kernel, so the size of the baked kernel is
+    set first.
     """
     bake(model.eval())
     for module in model.modules():

@@ -1,8 +1,9 @@
-"""Training batches: what each rank sees at each step; from a training file in memory.
+"""Training batches: the images of each rank and step, and batches from a training file.
 
-Nothing here has a state. The images of a step, and every random number that shapes them, follow
-from the seed and from their position in the training: step x batch size + place in the batch. So
-a training resumes anywhere, and sees the same images on any number of ranks and loader processes.
+Batches have no state. The images of a step, and every random number that changes them, follow from
+the seed and from the position in the training: step x batch size + place in the batch. A training
+can therefore go on after any step, and any number of ranks and loader processes gives it the same
+images.
 """
 
 import functools

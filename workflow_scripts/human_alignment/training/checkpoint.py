@@ -1,6 +1,6 @@
-"""The state of a training on disk, so that it can be interrupted anywhere and go on.
+"""The state of a training on disk, so that an interrupted training can go on.
 
-Random states are not in it: every random number follows from the step (see batches.py).
+It holds no random states: every random number follows from the step (see batches.py).
 """
 
 import glob
@@ -17,13 +17,13 @@ import torch
 from ..common.cli import UserError
 from ..common.files import written_whole
 
-# What torch.load and the access to its result raise of a file that is no checkpoint.
+# What torch.load and the access to its result raise for a file that holds no state.
 _DAMAGED = (RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
 TRY_AGAIN = 75  # exit code of an interrupted training; EX_TEMPFAIL of sysexits.h
 
 
 class Interruption:
-    """Notes SIGTERM and SIGUSR1, which schedulers send before they take a machine away.
+    """True once SIGTERM or SIGUSR1 arrived, which schedulers send before they stop a job.
 
     >>> with Interruption() as interrupted:
     ...     for step in steps:
@@ -51,15 +51,20 @@ class Interruption:
         return self._seen
 
 
-class Checkpoint:
-    """One file that holds the latest state of one training.
+class TrainingState:
+    """The file that holds the latest state of one training.
 
-    It is hidden beside the training's weights, so that Snakemake, which deletes the outputs of a
-    job that failed, leaves it. What the training is (network, recipe, data, seed) is in the name
-    and in the file: another training does not find it, and does not overwrite it.
+    It is a hidden file beside the training's weights, because Snakemake deletes the outputs of a
+    job that failed. Its name and its content say which training it belongs to (network, recipe,
+    data, seed): another training does not find it and does not overwrite it.
     """
 
     def __init__(self, output: Path | str, training: dict, minutes: float = 15.0):
+        """The state of one training; reads and writes nothing yet.
+
+        output: the weights file that the training will write.  training: what the training is,
+        as plain values.  minutes: between two saves, see `due`.
+        """
         self._identity = json.dumps(training, sort_keys=True)
         digest = hashlib.sha256(self._identity.encode()).hexdigest()[:10]
         output = Path(output)
@@ -75,12 +80,12 @@ class Checkpoint:
     def save(self, state: dict) -> None:
         """Write a state of tensors and plain values, whole or not at all.
 
-        Raises OSError when the disk is full; the state saved before stays.
+        Raises OSError when the disk is full; the file saved before is then unchanged.
         """
         with written_whole(self.path) as partial, open(partial, "wb") as stream:
             try:
                 torch.save({"training": self._identity, **state}, stream)
-            except RuntimeError as error:  # torch's own, over what the disk said
+            except RuntimeError as error:  # torch wraps the disk's OSError in its own
                 raise (error.__context__ or error) from None
         self._saved = time.monotonic()
 
@@ -88,7 +93,7 @@ class Checkpoint:
         """The latest state, on the CPU; None when there is none.
 
         Only tensors and plain values are read, never code.
-        Raises UserError when the file is damaged or another's.
+        Raises UserError when the file is damaged or belongs to another training.
         """
         if not self.path.exists():
             return None
@@ -97,17 +102,17 @@ class Checkpoint:
             identity = state.pop("training")
         except _DAMAGED as error:
             raise UserError(
-                f"{self.path} is not a checkpoint of ours; delete it to start anew"
+                f"{self.path} does not hold the state of a training; delete it to start again"
             ) from error
         if identity != self._identity:
-            raise UserError(f"{self.path} is of another training; delete it to start anew")
+            raise UserError(f"{self.path} belongs to another training; delete it to start again")
         return state
 
     def others(self) -> list[Path]:
-        """Checkpoints beside this one that another recipe, data set or seed left for the output."""
+        """States that trainings of other settings left for the same output."""
         found = self.path.parent.glob(f"{glob.escape(self._prefix)}*.checkpoint")
         return sorted(path for path in found if path != self.path)
 
     def remove(self) -> None:
-        """Delete the file; the training is complete."""
+        """Delete the file, when the training is complete."""
         self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The learning curve of a training: figures averaged between rows, a CSV file at the end."""
+"""The learning curve of a training: a row of averages every few steps, written as CSV."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from ..common.files import written_whole
 
 
 class Curve:
-    """Rows of figures, and what has been summed up since the last row."""
+    """The rows so far, and sums over the steps since the last row."""
 
     def __init__(self, every: int):
         """every: steps between two rows."""
@@ -20,7 +20,7 @@ class Curve:
         self._began = time.perf_counter()
 
     def add(self, loss: float, hits: float, images: int) -> None:
-        """Count one step: its mean loss, its images and how many were classified rightly."""
+        """Count one step: its mean loss, its images and how many were classified correctly."""
         for name, value in dict(steps=1, images=images, loss=loss, hits=hits).items():
             self._sums[name] += value
         now = time.perf_counter()
@@ -32,7 +32,7 @@ class Curve:
         return last or self._sums["steps"] == self._every
 
     def write_row(self, step: int, epoch: float, rate: float, spread: float | None) -> str:
-        """Append a row, and return it as a line for people."""
+        """Append a row, and return it as a line of text."""
         sums = self._sums
         self._before += sums["seconds"]
         row = {
@@ -54,7 +54,7 @@ class Curve:
         )
 
     def state(self) -> dict:
-        """Plain values, for a checkpoint."""
+        """What `restore` needs to go on, as plain values."""
         return {"rows": self.rows, "sums": self._sums, "before": self._before}
 
     def restore(self, state: dict) -> None:

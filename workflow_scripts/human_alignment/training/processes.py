@@ -19,7 +19,7 @@ from ..common.cli import UserError
 
 @dataclass(frozen=True)
 class Ranks:
-    """One process among `count`. Rank 0 writes files and talks."""
+    """One process among `count`. Only rank 0 writes files and prints messages."""
 
     rank: int = 0
     count: int = 1
@@ -81,17 +81,17 @@ def joined(device: str) -> Iterator[Ranks]:
 
 
 def launch(gpus: int, nodes: int) -> None:
-    """Become torchrun, with one rank a graphics card, when the job has several and none is up.
+    """Replace this process by torchrun, with one rank for each graphics card of the job.
 
     gpus: graphics cards of all nodes together; 0 means one rank a node. On more than one node,
     SLURM's srun starts one torchrun on each node of the job.
-    Returns in a process that is a rank already, or the only one.
+    Returns, and does nothing, in a process that torchrun started, or when one process is enough.
     Raises UserError when this node has fewer cards.
     """
     seen = torch.cuda.device_count()
     if gpus > nodes * seen:
         raise UserError(
-            f"{gpus} graphics cards on {nodes} nodes asked for, {seen} seen on this one"
+            f"{gpus} graphics cards on {nodes} nodes were requested; this node has {seen}"
         )
     if "RANK" in os.environ or max(gpus, nodes) == 1:
         return
@@ -107,7 +107,8 @@ def torchrun(gpus: int, nodes: int) -> list[str]:
     if gpus % nodes:
         raise UserError(f"{gpus} graphics cards cannot be divided among {nodes} nodes")
     command = [sys.executable, "-m", "torch.distributed.run"]
-    # It hands these signals to the ranks, which then save and leave (checkpoint.Interruption).
+    # torchrun passes these signals on to the ranks, which then save and end; see
+    # checkpoint.Interruption.
     command += ["--signals-to-handle=SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1"]
     command += [f"--nproc-per-node={max(1, gpus // nodes)}"]
     if nodes == 1:

@@ -1,7 +1,9 @@
-"""Train one network: accumulate over the pieces of a batch, step, clamp positions, average.
+"""Train one network.
 
-DCLS as in the authors' training code (K-H-Ismail/ConvNeXt-dcls, engine.py): positions are clamped
-to their window after each step, and repel each other from some epoch on.
+One step accumulates gradients over the pieces of a batch, updates the weights, clamps the DCLS
+positions and updates the average of the weights. DCLS is trained as in the authors' code
+(K-H-Ismail/ConvNeXt-dcls, engine.py): positions are clamped to their window after each step, and
+repel each other from a certain epoch on.
 """
 
 import contextlib
@@ -17,7 +19,7 @@ from ..common.cli import UserError
 from ..networks.dcls import clamp_positions, position_parameters, repulsion
 from . import optimisation
 from .batches import PIECE, FileBatches, Share, seed_all
-from .checkpoint import TRY_AGAIN, Checkpoint, Interruption
+from .checkpoint import TRY_AGAIN, Interruption, TrainingState
 from .curve import Curve
 from .folder_batches import FolderBatches
 from .processes import Ranks
@@ -27,7 +29,7 @@ _TYPES = {"none": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.fl
 
 
 class Trainer:
-    """A network and all that changes with it from step to step."""
+    """A network, its optimiser, and what else changes from step to step."""
 
     def __init__(
         self,
@@ -60,21 +62,23 @@ class Trainer:
         return self._average.module if self._average else self.model
 
     def epoch(self, step: int) -> float:
-        """Epochs that `step` steps make."""
+        """Epochs in the first `step` steps."""
         return step * self.recipe.batch_size / self.images
 
     def pieces(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """This rank's images and labels from a step on."""
+        """This rank's images and labels, from step number `first` to the end."""
         return self._batches.pieces(range(first, self.steps), self.share)
 
     def step(
         self, number: int, pieces: Iterator, stop: object = False
     ) -> tuple[float, float, bool]:
-        """One optimiser step on the next pieces of every rank; `stop` is asked at its end.
+        """One optimiser step on the next pieces of every rank.
 
-        Returns the mean loss, the number of images classified rightly (before mixup), and
-        whether any rank wants to stop.
-        Raises UserError, and changes nothing, when the loss is not finite.
+        number: of the step, from 0.  pieces: from `pieces`.  stop: true, at the end of the
+        backward passes, when this rank is to stop.
+        Returns the mean loss, the number of images classified correctly (against their labels
+        before mixup), and whether any rank is to stop.
+        Raises UserError, and leaves the weights as they were, when the loss is not finite.
         """
         self._schedule.step_update(number + 1)
         self.optimizer.zero_grad()
@@ -95,7 +99,7 @@ class Trainer:
             raise UserError(
                 f"training diverged: loss is {loss} at step {number + 1} (epoch "
                 f"{self.epoch(number):.2f}), learning rate {self.rate:.2g}; no weights were "
-                "written, the last saved state stays. Lower learning_rate or set clip_norm"
+                "written, and the last saved state is kept. Lower learning_rate or set clip_norm"
             )
         if self.recipe.clip_norm:
             self._scaler.unscale_(self.optimizer)
@@ -108,7 +112,7 @@ class Trainer:
         return loss, hits, stops > 0
 
     def _learn(self, number: int, images: Tensor, labels: Tensor) -> Tensor:
-        """Forward and backward pass of a piece; its loss and hits."""
+        """Forward and backward pass of a piece; its loss and its number of hits, float64 (2,)."""
         recipe, device = self.recipe, self.ranks.device
         inputs, targets = self._batches.finish(images), labels
         if self._mixup:
@@ -130,7 +134,7 @@ class Trainer:
 
     @property
     def rate(self) -> float:
-        """The learning rate now, of everything but positions."""
+        """The current learning rate of everything but DCLS positions."""
         return self.optimizer.param_groups[0]["lr"]
 
     @property
@@ -142,7 +146,7 @@ class Trainer:
         return round(float(torch.cat([p.detach().flatten() for p in positions]).std()), 4)
 
     def state(self) -> dict:
-        """Tensors and plain values that a training goes on from."""
+        """What `restore` needs to go on: tensors and plain values."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def restore(self, state: dict) -> None:
@@ -156,7 +160,7 @@ class Trainer:
 
 
 def _explain_memory(error: RuntimeError, size: int) -> None:
-    """Raises UserError that says what to set when an error is a lack of memory."""
+    """Raises UserError that says which setting to lower, if the error is a lack of memory."""
     if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
         raise UserError(
             f"out of memory with {size} images a forward pass; set the recipe's device_batch to "
@@ -164,19 +168,19 @@ def _explain_memory(error: RuntimeError, size: int) -> None:
         ) from error
 
 
-def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
-    """Train from the checkpoint, if there is one, to the end; return its learning curve.
+def train(trainer: Trainer, saved: TrainingState) -> Curve:
+    """Train to the end, from the saved state if there is one; return the learning curve.
 
-    Raises SystemExit with the code for trying again when a signal asks for it, after a save.
+    Raises SystemExit with code TRY_AGAIN, after a save, when a signal asked the training to stop.
     """
     first = trainer.ranks.first
     every = min(trainer.steps // 20, trainer.images // trainer.recipe.batch_size)
     curve, done = Curve(max(1, every)), 0
-    if state := checkpoint.load():
+    if state := saved.load():
         done = state["step"]
         trainer.restore(state["trainer"])
         curve.restore(state["curve"])
-        print(f"going on after step {done}, from {checkpoint.path}", file=sys.stderr)
+        print(f"going on after step {done}, from {saved.path}", file=sys.stderr)
     pieces = trainer.pieces(done)
     bar = tqdm(
         range(done, trainer.steps), "training", trainer.steps, unit="step", initial=done,
@@ -192,21 +196,24 @@ def train(trainer: Trainer, checkpoint: Checkpoint) -> Curve:
                 if first:
                     tqdm.write(line, sys.stderr)
             new_epoch = int(trainer.epoch(done)) > int(trainer.epoch(step))
-            if done < trainer.steps and first and (stop or new_epoch or checkpoint.due()):
-                _save(checkpoint, trainer, curve, done, needed=stop)
+            if done < trainer.steps and first and (stop or new_epoch or saved.due()):
+                _save(saved, trainer, curve, done, needed=stop)
             if done < trainer.steps and stop:
-                trainer.ranks.meet()  # none leaves before the first has saved
+                trainer.ranks.meet()  # no rank ends before the first has saved
                 if first:
                     print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
                 raise SystemExit(TRY_AGAIN)
     return curve
 
 
-def _save(checkpoint: Checkpoint, trainer: Trainer, curve: Curve, done: int, needed: bool) -> None:
-    """Save; a full disk stops the training only when it would stop anyway."""
+def _save(saved: TrainingState, trainer: Trainer, curve: Curve, done: int, needed: bool) -> None:
+    """Save after `done` steps.
+
+    needed: raise the OSError of a full disk, instead of warning and going on.
+    """
     try:
-        checkpoint.save({"step": done, "trainer": trainer.state(), "curve": curve.state()})
+        saved.save({"step": done, "trainer": trainer.state(), "curve": curve.state()})
     except OSError as error:
         if needed:
             raise
-        tqdm.write(f"warning: {error}; the training goes on without", sys.stderr)
+        tqdm.write(f"warning: {error}; the training goes on without saving", sys.stderr)
