@@ -13,6 +13,7 @@ import torch
 from human_alignment.common.cli import UserError, run
 from human_alignment.data.classes import class_names
 from human_alignment.data.pictures import read_picture, seen_part, shrunk
+from human_alignment.heatmaps.arguments import PAPER_EXPLAINERS, add_explainers
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
 from human_alignment.networks.records import NETWORK_HELP, Network, network_argument
@@ -59,12 +60,7 @@ def arguments_of(argv: list[str] | None) -> argparse.Namespace:
         help=f"{NETWORK_HELP}; only a published checkpoint needs it",
     )
     parser.add_argument("--weights", required=True, help="weights file or published checkpoint")
-    parser.add_argument(
-        "--explainers",
-        nargs="+",
-        default=["grad_cam", "threshold_grad_cam"],
-        help=f"any of: {' '.join(EXPLAINERS)}",
-    )
+    add_explainers(parser, EXPLAINERS, PAPER_EXPLAINERS)
     parser.add_argument("--class", type=int, dest="target", help="to explain; default: predicted")
     parser.add_argument("--top", type=int, default=5, help="how many classes to print")
     parser.add_argument(

@@ -4,15 +4,14 @@ These explainers cost a full backward pass or thousands of forward passes an ima
 size of the network's input. A run that was killed continues with the first image that is missing.
 """
 
-import argparse
 import sys
 
 import torch
 from human_alignment.common.cli import run
-from human_alignment.common.geometry import GEOMETRIES, canonical
 from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.arguments import add_explainers, extraction_parser, sorted_once
 from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking
-from human_alignment.heatmaps.extraction import TARGETS, file_header
+from human_alignment.heatmaps.extraction import file_header
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.heatmaps.sampled_extraction import SampledExtraction, extract_sampled
 from human_alignment.networks.weights import load_weights
@@ -20,23 +19,15 @@ from human_alignment.networks.weights import load_weights
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, extract, report."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="data file of a prepare_* script")
-    parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
-    parser.add_argument("--output", required=True, help="heatmap file to write (.h5)")
-    parser.add_argument("--explainers", nargs="+", required=True, choices=list(ATTRIBUTIONS))
+    parser = extraction_parser(__doc__.split("\n")[0])
+    add_explainers(parser, ATTRIBUTIONS)
     parser.add_argument("--images", type=int, default=100, help="how many; all if there are fewer")
     parser.add_argument("--seed", type=int, default=0, help="of the sample and of RISE's masks")
     parser.add_argument("--masks", type=int, default=4000, help="of RISE, per image")
-    parser.add_argument("--geometry", type=canonical, default="crop", choices=GEOMETRIES)
-    parser.add_argument("--target", default="label", choices=TARGETS)
-    parser.add_argument("--model", help="name to record; default: the weights file's name")
     parser.add_argument("--batch-size", type=int, default=32, help="masked copies a forward pass")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args(argv)
     how = SampledExtraction(
-        explainers=tuple(sorted(set(arguments.explainers))),
+        explainers=sorted_once(arguments.explainers),
         masking=Masking(arguments.masks, batch=arguments.batch_size, seed=arguments.seed),
         geometry=arguments.geometry,
         target=arguments.target,

@@ -11,13 +11,17 @@ import sys
 
 import torch
 from human_alignment.common.cli import run
-from human_alignment.common.geometry import GEOMETRIES, canonical
 from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps.arguments import (
+    PAPER_EXPLAINERS,
+    add_explainers,
+    extraction_parser,
+    sorted_once,
+)
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.extraction import (
     BATCHES_PER_CHUNK,
     PRECISIONS,
-    TARGETS,
     Extraction,
     extract,
     file_header,
@@ -37,31 +41,18 @@ def shard(text: str) -> tuple[int, int]:
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, extract, report."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="data file of a prepare_* script")
-    parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
-    parser.add_argument("--output", required=True, help="heatmap file to write (.h5)")
-    parser.add_argument(
-        "--explainers",
-        nargs="+",
-        default=["grad_cam", "threshold_grad_cam"],
-        help=f"any of: {' '.join(EXPLAINERS)}",
-    )
-    parser.add_argument("--geometry", type=canonical, default="crop", help=" or ".join(GEOMETRIES))
-    parser.add_argument("--target", default="label", help=" or ".join(TARGETS))
-    parser.add_argument("--model", help="name to record; default: the weights file's name")
+    parser = extraction_parser(__doc__.split("\n")[0])
+    add_explainers(parser, EXPLAINERS, PAPER_EXPLAINERS)
     parser.add_argument("--precision", default="float32", help=" or ".join(PRECISIONS))
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile; needs a C++ compiler"
     )
     parser.add_argument("--shard", type=shard, default=(0, 1), help="part of the images, I/N")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch-size", type=int, default=32, help="images a forward pass")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     how = Extraction(
-        explainers=tuple(sorted(set(arguments.explainers))),
+        explainers=sorted_once(arguments.explainers),
         geometry=arguments.geometry,
         target=arguments.target,
         precision=arguments.precision,

@@ -337,9 +337,9 @@ def child(root: Path, url: str, target: Path, file_limit: int = 0) -> subprocess
 def test_killed_midway_then_rerun_resumes(root, target):
     body, digest = content(40 * CHUNK)
     arrived = target.with_name(".weights.bin.partial")
-    with MisbehavingServer(Reply(body, seconds_per_chunk=0.05)) as server:
+    with MisbehavingServer(Reply(body, stall_after=5 * CHUNK)) as server:
         process = child(root, server.url, target)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60  # the kill does not depend on it: the server stalls
         while not (arrived.exists() and arrived.stat().st_size >= 3 * CHUNK):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.01)

@@ -97,6 +97,16 @@ def test_shards_join_to_the_bytes_of_one_job(folder, batch_size, shards):
     assert not (folder / "short.h5").exists()
 
 
+def test_neither_the_order_of_explainers_nor_the_old_word_changes_the_file(folder):
+    names = ["layer_cam", "grad_cam", "eigen_cam"]
+    extract_heatmaps.main(command(folder, "order.h5", "--explainers", *names))
+    again = ("--explainers", *reversed(names), names[0], "--geometry", "released")
+    extract_heatmaps.main(command(folder, "reversed.h5", *again))
+    assert digest(folder / "order.h5") == digest(folder / "reversed.h5")
+    with HeatmapFile(folder / "order.h5") as maps:
+        assert (maps.explainers, maps.geometry) == (sorted(names), "crop")
+
+
 def test_shards_are_whole_batches_and_cover_everything():
     rows = [shard_rows(103, 10, i, 4) for i in range(4)]
     assert rows == [(0, 20), (20, 50), (50, 80), (80, 103)]

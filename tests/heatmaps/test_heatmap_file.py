@@ -43,6 +43,7 @@ def test_chunks_join_in_order(tmp_path):
         assert maps.image_ids == [f"image-{i}" for i in range(10)]
         np.testing.assert_array_equal(maps.maps("grad_cam", 3, 6)[:, 0, 0], [3, 4, 5])
         assert (maps.model, maps.parameters, maps.explainers) == ("toy", 7, ["grad_cam"])
+        assert maps.geometry == "crop"  # the file holds the old word
         with pytest.raises(UserError, match="no 'rise' maps; it has grad_cam"):
             maps.maps("rise", 0, 1)
     assert [p.name for p in tmp_path.iterdir()] == ["a.h5"]

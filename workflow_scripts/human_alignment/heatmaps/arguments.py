@@ -1,0 +1,58 @@
+"""Command-line flags that the scripts of this room share."""
+
+import argparse
+from collections.abc import Iterable
+
+import torch
+
+from ..common.geometry import canonical
+from .extraction import TARGETS
+
+PAPER_EXPLAINERS = ["grad_cam", "threshold_grad_cam"]
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def extraction_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the flags that extract_heatmaps.py and extract_attributions.py share."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", required=True, help="data file of a prepare_* script")
+    parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
+    parser.add_argument("--output", required=True, help="heatmap file to write (.h5)")
+    parser.add_argument("--model", help="name to record; default: the weights file's name")
+    parser.add_argument(
+        "--geometry",
+        type=canonical,
+        default="crop",
+        help="crop: the network family's own resize and centre crop (default); "
+        "full: the whole image, resized to the network's input",
+    )
+    parser.add_argument(
+        "--target",
+        default="label",
+        help=f"class that is explained: {' or '.join(TARGETS)}; default: label",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--device", default=DEVICE, help=f"cpu or cuda; default here: {DEVICE}")
+    return parser
+
+
+def add_explainers(
+    parser: argparse.ArgumentParser, known: Iterable[str], default: list[str] | None = None
+) -> None:
+    """Add the flag `--explainers`; without a default the user must give it.
+
+    known: names of all explainers, for the help text. The parser does not check the names: the
+    code that takes them does.
+    """
+    parser.add_argument(
+        "--explainers",
+        nargs="+",
+        default=default,
+        required=default is None,
+        help=f"any of: {' '.join(known)}",
+    )
+
+
+def sorted_once(names: Iterable[str]) -> tuple[str, ...]:
+    """The names sorted, each once, so that a heatmap file does not depend on their order."""
+    return tuple(sorted(set(names)))
