@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from workflow_copy import Workflow
@@ -60,3 +61,10 @@ def digits_to_train(tmp_path_factory):
         + ["--train-images", "40", "--test-images", "2"]
     )
     return folder / "t.h5"
+
+
+@pytest.fixture
+def gradient():
+    """A picture 80 wide, 40 high: red grows to the right, green downwards."""
+    red, green = np.meshgrid(np.linspace(0, 255, 80), np.linspace(0, 255, 40))
+    return np.stack([red, green, np.full_like(red, 99)], -1).astype(np.uint8)

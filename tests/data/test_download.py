@@ -244,8 +244,8 @@ def test_silent_server_is_left_after_the_timeout_and_resumed(target, monkeypatch
 
 
 def test_slow_server_is_waited_for(target, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.6))
-    with MisbehavingServer(Reply(BODY, seconds_per_chunk=0.15)) as server:
+    monkeypatch.setattr(download, "TIMEOUT", (5.0, 2.0))  # six pieces take longer together
+    with MisbehavingServer(Reply(BODY, seconds_per_chunk=0.4)) as server:
         assert fetch(server.url, target) == DIGEST
     assert len(server.requests) == 1
 
