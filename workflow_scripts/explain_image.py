@@ -1,4 +1,4 @@
-"""Say what a network sees in a picture, and draw where: top classes, and one overlay per explainer.
+"""Print a network's top classes for one picture, and draw an overlay per explainer.
 
 The weights are a file of this pipeline, or a published checkpoint together with --model. Under
 geometry `crop` the network sees the usual centre crop, and the rest of the picture is dimmed
@@ -29,14 +29,14 @@ COLUMN = 2.2  # inches
 
 
 def overlays(
-    picture: np.ndarray, found: Explanation, spec: Network, protocol: Protocol
+    picture: np.ndarray, found: Explanation, network: Network, protocol: Protocol
 ) -> list[np.ndarray]:
     """Each explainer's map over the part of the picture that the network saw; the rest dimmed."""
-    rows, columns = seen_part(*picture.shape[:2], spec.transform, protocol.geometry)
+    rows, columns = seen_part(*picture.shape[:2], network.transform, protocol.geometry)
     drawn = []
     for name, raw in found.maps.items():
         canvas = (picture * 0.35).astype(np.uint8)
-        applied = postprocess(protocol, name, raw[None], spec.transform.crop)[0]
+        applied = postprocess(protocol, name, raw[None], network.transform.crop)[0]
         canvas[rows, columns] = heatmap_overlay(picture[rows, columns], applied)
         drawn.append(canvas)
     return drawn
@@ -81,11 +81,11 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     protocol = arguments.protocol
     picture = read_picture(arguments.picture)
-    model, spec = load_network(arguments.weights, arguments.model)
-    names = class_names(spec.num_classes)
+    model, network = load_network(arguments.weights, arguments.model)
+    names = class_names(network.num_classes)
     found = explain_picture(
         prepare_for_inference(model),
-        spec,
+        network,
         picture,
         list(dict.fromkeys(arguments.explainers)),
         arguments.target,
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
     height, width = picture.shape[:2]
     print(f"{arguments.picture}: {width} x {height} pixels", *lines, sep="\n")
     small = shrunk(picture, LONGEST)
-    pictures = [small, *overlays(small, found, spec, protocol)]
+    pictures = [small, *overlays(small, found, network, protocol)]
     labels = ["picture", *map(explainer_name, found.maps)]
     explained = f"Explained: {names[found.target]}, {found.probabilities[found.target]:.1%}."
     likeliest = "Most probable: " + "; ".join(" ".join(line.split()) for line in lines) + "."

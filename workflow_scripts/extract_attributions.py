@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--masks", type=int, default=4000, help="of RISE, per image")
     parser.add_argument("--batch-size", type=int, default=32, help="masked copies a forward pass")
     arguments = parser.parse_args(argv)
-    how = SampledExtraction(
+    settings = SampledExtraction(
         explainers=sorted_once(arguments.explainers),
         masking=Masking(arguments.masks, batch=arguments.batch_size, seed=arguments.seed),
         geometry=arguments.geometry,
@@ -38,10 +38,10 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     model, network, _ = load_weights(arguments.weights)
     with DataFile(arguments.data) as data:
-        header = file_header(arguments.model, model, arguments.weights, data, how)
-        header |= {"seed": how.seed, "masks": how.masking.masks}
-        writer = HeatmapWriter(arguments.output, header, (0, len(how.sample(len(data)))), 1)
-        nonfinite = extract_sampled(model, network, data, writer, how)
+        header = file_header(arguments.model, model, arguments.weights, data, settings)
+        header |= {"seed": settings.seed, "masks": settings.masking.masks}
+        writer = HeatmapWriter(arguments.output, header, (0, len(settings.sample(len(data)))), 1)
+        nonfinite = extract_sampled(model, network, data, writer, settings)
     writer.finish()
     for name in nonfinite:
         print(f"warning: image {name} has maps that are not finite", file=sys.stderr)

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=int, default=32, help="images a forward pass")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    how = Extraction(
+    settings = Extraction(
         explainers=sorted_once(arguments.explainers),
         geometry=arguments.geometry,
         target=arguments.target,
@@ -63,12 +63,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     model, network, _ = load_weights(arguments.weights)
     with DataFile(arguments.data) as data:
-        header = file_header(arguments.model, model, arguments.weights, data, how)
-        header |= {"precision": how.precision, "compiled": how.compiled}
-        chunk = how.batch_size * BATCHES_PER_CHUNK
-        rows = shard_rows(len(data), how.batch_size, *arguments.shard)
+        header = file_header(arguments.model, model, arguments.weights, data, settings)
+        header |= {"precision": settings.precision, "compiled": settings.compiled}
+        chunk = settings.batch_size * BATCHES_PER_CHUNK
+        rows = shard_rows(len(data), settings.batch_size, *arguments.shard)
         writer = HeatmapWriter(arguments.output, header, rows, chunk)
-        nonfinite = extract(model, network, data, writer, how)
+        nonfinite = extract(model, network, data, writer, settings)
     writer.finish()
     if nonfinite:
         listed = ", ".join(nonfinite[:10])

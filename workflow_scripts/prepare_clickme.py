@@ -16,7 +16,7 @@ from human_alignment.data.tfrecords import BadRecord, read_records
 
 
 def samples(path: Path) -> Iterator[tuple[str, clickme.Sample | BadRecord]]:
-    """Image id and sample of each record, or why there is none."""
+    """Image id and sample of each record, or the error that makes it unusable."""
     for number, record in enumerate(read_records(path)):
         name = f"{path.stem}-{number:06d}"
         try:
@@ -26,7 +26,7 @@ def samples(path: Path) -> Iterator[tuple[str, clickme.Sample | BadRecord]]:
 
 
 def check_shards(shards: list[Path]) -> None:
-    """Every shard exists, and no two give the same image ids."""
+    """Raise UserError when a shard does not exist or two would give the same image ids."""
     for path in shards:
         if not path.is_file():
             raise UserError(f"shard {path} does not exist; download_clickme.py brings it")
@@ -36,7 +36,7 @@ def check_shards(shards: list[Path]) -> None:
 
 
 def add_shards(writer: DataWriter, shards: list[Path], skip: bool, total: int | None) -> dict:
-    """Write every sample; the number of records per shard.
+    """Write every sample; return the number of records per shard.
 
     Raises BadRecord at the first bad one unless `skip`, which notes it in the data file instead.
     """
@@ -60,9 +60,10 @@ def add_shards(writer: DataWriter, shards: list[Path], skip: bool, total: int | 
 
 
 def check_count(writer: DataWriter, counts: dict[Path, int], skip: bool, total: int | None) -> None:
-    """All records are there: a shard cut off between two of them gives no other sign.
+    """Check the number of records: nothing else shows that a shard was cut off between two.
 
-    Raises UserError naming the shard with the fewest records; with `skip`, absent ones are noted.
+    Raises UserError naming the shard with the fewest records. With `skip`, missing records are
+    noted in the data file instead.
     """
     found, path = sum(counts.values()), min(counts, key=counts.get)
     if total is None or found == total:

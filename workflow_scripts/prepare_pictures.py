@@ -1,7 +1,8 @@
-"""Turn pictures of any kind into a data file without human maps, to be explained like a study's.
+"""Turn pictures of any kind into a data file without human maps.
 
-Each picture's central square is resized to the study's image size. There are no labels: explain
-the predicted class (`extract_heatmaps.py --target prediction`).
+The pictures can then be explained like a study's images. Each picture's central square is resized
+to the study's image size. There are no labels: explain the predicted class
+(`extract_heatmaps.py --target prediction`).
 """
 
 import argparse

@@ -167,7 +167,9 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("content, message", WHOLE.values(), ids=WHOLE)
-def test_what_is_no_shard_is_said_and_mending_helps(shard, tmp_path, content, message):
+def test_a_file_that_is_no_shard_is_reported_and_a_good_one_works(
+    shard, tmp_path, content, message
+):
     path = tmp_path / "s.tfrecords"
     path.write_bytes(content)
     with pytest.raises(UserError, match=message):

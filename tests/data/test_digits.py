@@ -93,7 +93,7 @@ def test_classes_are_about_equally_frequent():
         ("--train-images", "-5", "--train-images must be at least 1"),
     ],
 )
-def test_bad_arguments_are_said(tmp_path, flag, value, message):
+def test_bad_arguments_are_reported(tmp_path, flag, value, message):
     out = ["--output", str(tmp_path / "a.h5"), "--train-output", str(tmp_path / "b.h5")]
     with pytest.raises(UserError, match=message):
         prepare_digits.main([*out, flag, value])

@@ -47,7 +47,7 @@ def test_progress_goes_to_stderr_under_the_label(target, capsys):
     assert "the weights: 100%" in capsys.readouterr().err
 
 
-def test_missing_digest_is_said_once_with_the_one_found(target, capsys):
+def test_a_missing_digest_is_noted_once_with_the_one_found(target, capsys):
     with MisbehavingServer(Reply(BODY)) as server:
         assert fetch(server.url, target) == DIGEST
         assert capsys.readouterr().err.count(f"no sha256 in the config; found {DIGEST}") == 1
@@ -73,7 +73,7 @@ def test_server_trouble_then_success(target, status):
     assert len(server.requests) == 2
 
 
-def test_server_trouble_without_end_is_said_after_a_few_tries(target):
+def test_lasting_server_errors_are_reported_after_a_few_tries(target):
     with (
         MisbehavingServer(Reply(b"busy", status=500)) as server,
         pytest.raises(UserError, match=r"HTTP 500 .*\(3 tries\)\n0 bytes are kept"),
@@ -165,7 +165,7 @@ def test_range_outside_the_file_is_begun_anew(target):
     assert [asked.sent for asked in server.requests] == [2 * CHUNK, 0, CHUNK]
 
 
-def test_truncated_at_every_try_is_said_and_a_rerun_resumes(target, capsys):
+def test_a_reply_cut_at_every_try_is_reported_and_a_rerun_resumes(target, capsys):
     with MisbehavingServer(Reply(BODY, drop_after=CHUNK)) as server:
         kept = f"{3 * CHUNK} of {len(BODY)} bytes are kept; run again to resume"
         with pytest.raises(UserError, match=rf"(?s)weights\.bin: .*\(3 tries\)\n{kept}"):
@@ -356,7 +356,7 @@ def test_killed_midway_then_rerun_resumes(root, target):
 
 
 @pytest.mark.parametrize("space", [2 * CHUNK, len(BODY) - 100], ids=["midway", "at-the-end"])
-def test_full_disk_is_said_and_what_arrived_is_kept(root, target, space):
+def test_a_full_disk_is_reported_and_what_arrived_is_kept(root, target, space):
     with MisbehavingServer(Reply(BODY)) as server:
         process = child(root, server.url, target, file_limit=space)
         message = process.communicate(timeout=20)[1].decode()
@@ -415,7 +415,7 @@ def test_proxy_of_the_environment_is_used(target, monkeypatch):
     assert server.requests[0].path == "http://weights.invalid/a.bin"
 
 
-def test_invalid_address_is_said_at_once(target):
+def test_an_invalid_address_is_reported_at_once(target):
     with pytest.raises(UserError, match="http:///weights.bin"):
         fetch("http:///weights.bin", target)
     assert names(target.parent) == []
@@ -432,7 +432,7 @@ def test_local_path_and_file_url_are_copied(tmp_path, target):
 
 
 @pytest.mark.parametrize("source", ["absent.bin", "file:///absent.bin", "ftp://host/a.bin", "."])
-def test_missing_local_path_is_said(target, source):
+def test_a_missing_local_path_is_reported(target, source):
     with pytest.raises(UserError, match="no such file; give a path"):
         fetch(source, target)
 

@@ -51,7 +51,7 @@ def test_inputs_are_the_released_codes_pixel_by_pixel(data_dir, family, model):
 
 def test_full_geometry_shows_the_whole_image():
     image = np.zeros((224, 224, 3), np.uint8)
-    image[:8] = 255  # a rim that the released crop of ConvNeXt cuts off
+    image[:8] = 255  # a rim that the centre crop of ConvNeXt cuts off
     transform = zoo.find("convnext_tiny").transform
     assert network_pixels(image, transform, "crop").max() == 0
     assert network_pixels(image, transform, "full")[:7].min() == 255
@@ -71,12 +71,12 @@ def test_png_and_gray_images_are_decoded_to_three_channels():
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xd8nothing", b"<html>", b"\x89PNG broken"])
-def test_what_is_no_image_is_said(content):
+def test_bytes_that_are_no_image_are_reported(content):
     with pytest.raises(UserError, match="cannot be decoded"):
         decode(content)
 
 
-def test_a_broken_png_is_said():
+def test_a_broken_png_is_reported():
     stream = io.BytesIO()
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(stream, "PNG")
     broken = stream.getvalue().replace(b"IDAT", b"\xff\xff\xff\xff")

@@ -96,7 +96,7 @@ def test_a_length_that_looks_like_a_web_page_is_a_length(read, begin):
     assert len(record.payload) == size
 
 
-def test_an_empty_shard_is_said(read):
+def test_an_empty_shard_is_reported(read):
     (bad,) = read(b"")
     assert bad.fatal and bad.reason == "the shard is empty"
 

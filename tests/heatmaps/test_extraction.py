@@ -143,7 +143,7 @@ def extract_and_die(arguments, last):
     extract_heatmaps.main(arguments)
 
 
-def test_killed_at_ten_random_moments_it_ends_in_the_same_bytes(folder, tmp_path, monkeypatch):
+def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_path, monkeypatch):
     make_data(tmp_path / "data.h5", count=900)
     (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
     extract_heatmaps.main(command(tmp_path, "whole.h5", *ALL))
@@ -166,7 +166,7 @@ def test_killed_at_ten_random_moments_it_ends_in_the_same_bytes(folder, tmp_path
     assert not list(tmp_path.glob(".killed*"))
 
 
-def test_a_full_disk_is_said_and_no_half_file_is_left(folder):
+def test_a_full_disk_is_reported_and_no_half_file_is_left(folder):
     """A limit on file size fails as a full disk does: the write comes back short."""
 
     def limit():

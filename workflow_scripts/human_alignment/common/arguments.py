@@ -1,4 +1,4 @@
-"""Types of command-line values that several scripts share."""
+"""Types of command-line values that several modules share."""
 
 import argparse
 import json

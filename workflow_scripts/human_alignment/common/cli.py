@@ -1,4 +1,4 @@
-"""What every script shares: how it ends on bad input, and how it shows progress."""
+"""What every script shares: how it ends on bad input and how it shows progress."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -7,13 +7,13 @@ from tqdm import tqdm
 
 
 class UserError(Exception):
-    """Something the user can mend. The message says what, where and how."""
+    """A problem that the user can solve. The message says what, where and how to solve it."""
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`; turn an expected failure into one message and exit code 1.
 
-    Programming errors keep their traceback: they are ours to mend, not the user's.
+    Other errors are mistakes in the code and keep their traceback.
     """
     try:
         main()

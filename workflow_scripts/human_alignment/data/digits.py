@@ -123,7 +123,7 @@ def _distractors(image: np.ndarray, material: Material, random: np.random.Genera
 
 
 def compose(material: Material, split: str, index: int, seed: int) -> Sample:
-    """Image `index` of a split; the same for the same seed, whatever else is made."""
+    """Image `index` of a split; it depends on the seed and the index alone."""
     random = np.random.default_rng([seed, split == "test", index])
     image = _background(material, random)
     _distractors(image, material, random)

@@ -1,8 +1,9 @@
-"""Files from a web server or a local path: complete or absent, resumed where a try broke off.
+"""Fetch files from a web server or a local path. An interrupted download is resumed.
 
-Received bytes lie in `.NAME.partial` beside the destination; `.NAME.partial.json` says which
-version of which file they belong to. A later try or process goes on where they end, with a Range
-request that holds for that version only (If-Range, RFC 9110 section 13.1.5).
+A file appears under its name only when it is complete. Until then the received bytes are in
+`.NAME.partial` beside it, and `.NAME.partial.json` says which version of which file they belong
+to. A later try or process asks for the missing bytes, with a Range request for that version only
+(If-Range, RFC 9110 section 13.1.5).
 """
 
 import fcntl
@@ -38,7 +39,7 @@ def fetch(
     tries: int = 5,
     pause: float = 1.0,
 ) -> str:
-    """Bring `source` (http(s) URL, file:// URL or local path) to `destination`; its hex SHA-256.
+    """Copy `source` (http(s) URL, file:// URL or local path) to `destination`; return its SHA-256.
 
     An older file at `destination` stays until the new one is complete and passes. `check` may
     refuse it by a UserError. `label` names the progress bar (default: destination's name).
@@ -66,7 +67,7 @@ def fetch(
 
 
 def _examine(path: Path, source: str, sha256: str | None, check: Callable | None) -> str:
-    """The digest of a complete file. UserError for a web page, another digest, a failed check."""
+    """Check a complete file; return its SHA-256. Raises UserError as `fetch` does."""
     with open(path, "rb") as stream:
         head = stream.read(512).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
@@ -85,7 +86,7 @@ def _examine(path: Path, source: str, sha256: str | None, check: Callable | None
 
 
 class _Partial:
-    """What has arrived of a URL, and the note of which version it is; held by one process."""
+    """The received bytes of a URL and the note of their version. One process holds them."""
 
     def __init__(self, destination: Path, url: str, digest_known: bool):
         self.url, self.digest_known = url, digest_known
@@ -130,7 +131,7 @@ class _Partial:
         return bool(identified) and 0 < self.size < (self.note["total"] or 0)
 
     def begin(self, total: int | None, validator: str | None) -> None:
-        """Drop what was received and note what comes next, before its first byte is written."""
+        """Delete what was received and note which version comes next."""
         self.data.write_bytes(b"")
         self.note = {"url": self.url, "total": total, "validator": validator}
         self._file.truncate(0)
@@ -139,7 +140,7 @@ class _Partial:
 
 
 def _receive(partial: _Partial, label: str, tries: int, pause: float) -> None:
-    """Ask until the file is complete; UserError after the last try."""
+    """Send requests until the file is complete; raise UserError after the last try."""
     for attempt in range(tries):
         try:
             return _request(partial, label)
@@ -155,7 +156,7 @@ def _receive(partial: _Partial, label: str, tries: int, pause: float) -> None:
 
 
 def _request(partial: _Partial, label: str) -> None:
-    """Ask for what is missing; write each chunk as it comes, for a killed process to leave it."""
+    """Request what is missing. Each chunk is written at once, so that a kill loses little."""
     if partial.complete:  # an earlier process ended just before the last step
         return
     headers = {"Accept-Encoding": "identity"}  # lengths and ranges then count the file's bytes
@@ -176,7 +177,10 @@ def _request(partial: _Partial, label: str) -> None:
 
 
 def _accept(reply: requests.Response, partial: _Partial) -> None:
-    """Make ready for the file or the rest of it. ConnectionError: ask again. UserError: do not."""
+    """Check a reply before its body is read.
+
+    Raises ConnectionError when another request may help, UserError when none can.
+    """
     status, fields = reply.status_code, reply.headers
     answer = f"HTTP {status} {reply.reason}"
     etag = fields.get("ETag", "W/")  # a weak one (W/) does not promise equal bytes

@@ -41,7 +41,7 @@ class ImageFolder:
 
     @property
     def digest(self) -> str:
-        """Hash of the names of all images, in order, with their classes; not of what is in them."""
+        """SHA-256 of the names and classes of all images, in order; not of their content."""
         names = [f"{Path(path).relative_to(self.root)}\0{label}\n" for path, label in self.samples]
         return hashlib.sha256("".join(names).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""From encoded bytes to a network's input, as the published loader does it."""
+"""Turn encoded images into network inputs, as the published loader does."""
 
 import io
 
@@ -10,7 +10,7 @@ from ..common.cli import UserError
 from .input_transform import InputTransform
 from .resize import lerp
 
-# What Pillow raises of a file that is no picture, or a damaged one.
+# What Pillow raises for a damaged file, or one that is no picture.
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 

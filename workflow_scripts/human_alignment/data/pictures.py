@@ -1,4 +1,4 @@
-"""Pictures of any kind and size, as a camera or a web page leaves them, for networks to see."""
+"""Read, crop and resize pictures of any kind and size."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ from .input_transform import InputTransform
 
 
 def read_picture(path: Path | str) -> np.ndarray:
-    """A picture upright as its EXIF tag says, uint8 (height, width, 3).
+    """A picture, rotated as its EXIF tag says: uint8 (height, width, 3).
 
     Grey levels become RGB, and 16 bits become 8. Transparent parts become white. Of several
     frames the first is taken. Raises UserError naming the file when it cannot be read.
@@ -31,7 +31,7 @@ def read_picture(path: Path | str) -> np.ndarray:
         raise UserError(f"picture {path} does not exist") from error
     except UNREADABLE as error:
         raise UserError(
-            f"{path} cannot be read as a picture ({error}); save it anew as JPEG or PNG"
+            f"{path} cannot be read as a picture ({error}); save it again as JPEG or PNG"
         ) from error
 
 

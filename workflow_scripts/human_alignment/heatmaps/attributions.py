@@ -1,7 +1,7 @@
 """Explainers that look past the last feature map: at the input, by gradient or as a black box.
 
-Each takes the network and one image and returns a map of the input's size. They cost one full
-backward pass and thousands of forward passes an image, so they run on a sample of the images. A
+Each takes the network and one image and returns a map of the input's size. Saliency costs a
+full backward pass per image and RISE thousands of forward passes, so they run on a sample. A
 new one is one function here and its name in ATTRIBUTIONS.
 """
 
@@ -30,7 +30,7 @@ class Masking:
     seed: int = 0
 
     def __post_init__(self):
-        """Refuse, with a UserError, what gives no mask."""
+        """Raise UserError when no mask can be drawn."""
         if min(self.masks, self.cells, self.batch) < 1 or not 0 < self.keep < 1:
             raise UserError(f"masks, cells and batch at least 1, keep between 0 and 1: {self}")
 

@@ -28,11 +28,11 @@ BATCHES_PER_CHUNK = 16
 
 @dataclass(frozen=True)
 class Extraction:
-    """How maps are taken.
+    """Settings of an extraction.
 
     explainers: names in EXPLAINERS.  geometry: see common/geometry.py.
-    target: class that is explained, the image's `label` or the network's `prediction`.
-    precision: of the body, the head is always float32.
+    target: which class is explained, the image's `label` or the network's `prediction`.
+    precision: of the body; the head is always float32.
     compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
     workers: threads that decode images.
     """
@@ -54,7 +54,7 @@ class Extraction:
 
 
 def check_word(what: str, word: str, known: Iterable[str]) -> None:
-    """Raise UserError, with the known words, when a word is none of them."""
+    """Raise UserError, which names the known words, when `word` is none of them."""
     if word not in known:
         raise UserError(f"{what} {word!r} is not known; allowed: {', '.join(known)}")
 
@@ -62,7 +62,7 @@ def check_word(what: str, word: str, known: Iterable[str]) -> None:
 def check_names(
     explainers: Iterable[str], known: Iterable[str], geometry: str, target: str
 ) -> None:
-    """Raise UserError at the first word that is not known, with those that are."""
+    """Raise UserError at the first unknown word; the message names the known ones."""
     for name in explainers:
         check_word("explainer", name, known)
     check_word("geometry", geometry, GEOMETRIES)
@@ -70,28 +70,28 @@ def check_names(
 
 
 def file_header(
-    name: str | None, model: nn.Module, weights: Path | str, data: DataFile, how
+    name: str | None, model: nn.Module, weights: Path | str, data: DataFile, settings
 ) -> dict:
-    """Attributes that heatmap files of all kinds have.
+    """Attributes that all heatmap files have.
 
     name: of the model; None takes the weights file's.  model: as loaded, not yet baked.
-    how: an `Extraction` or a `SampledExtraction`.
+    settings: an `Extraction` or a `SampledExtraction`.
     """
     return {
         "model": name or Path(weights).stem,
         "parameters": count_parameters(model),
         "weights_digest": sha256(weights),
         "data_digest": data.digest,
-        "geometry": how.geometry,
-        "target": how.target,
-        "explainers": list(how.explainers),
+        "geometry": settings.geometry,
+        "target": settings.target,
+        "explainers": list(settings.explainers),
         "images": len(data),
         "versions": f"torch {torch.__version__}, timm {timm.__version__}",
     }
 
 
 def shard_rows(images: int, batch_size: int, shard: int, shards: int) -> tuple[int, int]:
-    """Rows of the data file, first and last (exclusive), that shard `shard` of `shards` does.
+    """First and last row (exclusive) of the data file that shard `shard` of `shards` covers.
 
     Shards consist of whole batches, so that every image is in the same batch, with the same
     arithmetic, as in one job. Raises UserError unless 0 <= shard < shards, and when there
@@ -123,23 +123,27 @@ def compile_body(model: nn.Module, layer: nn.Module) -> None:
 
 
 def _explain_batch(
-    model: nn.Module, layer: nn.Module, inputs: torch.Tensor, labels: np.ndarray, how: Extraction
+    model: nn.Module,
+    layer: nn.Module,
+    inputs: torch.Tensor,
+    labels: np.ndarray,
+    settings: Extraction,
 ) -> dict[str, np.ndarray]:
-    """One batch's rows of the heatmap file, as arrays by dataset name, and which are not finite."""
-    label = torch.from_numpy(labels.astype(np.int64)).to(how.device)
+    """One batch's columns of the heatmap file by name; `nonfinite` marks images without maps."""
+    label = torch.from_numpy(labels.astype(np.int64)).to(settings.device)
     found = differentiate_head(
         model,
         layer,
-        inputs.to(how.device, memory_format=torch.channels_last),
-        label if how.target == "label" else (lambda logits: logits.argmax(1)),
+        inputs.to(settings.device, memory_format=torch.channels_last),
+        label if settings.target == "label" else (lambda logits: logits.argmax(1)),
         channels_first(model),
-        PRECISIONS[how.precision],
+        PRECISIONS[settings.precision],
     )
     if found.activation.ndim != 4:
         raise UserError(
             f"the last feature map has shape {tuple(found.activation.shape)}, expected (n, c, h, w)"
         )
-    maps = explain(list(how.explainers), found.activation, found.gradient)
+    maps = explain(list(settings.explainers), found.activation, found.gradient)
     finite = found.activation.flatten(1).isfinite().all(1)
     finite &= found.gradient.flatten(1).isfinite().all(1)
     for values in maps.values():
@@ -159,40 +163,42 @@ def prediction_columns(logits: torch.Tensor, target: torch.Tensor) -> dict[str, 
     }
 
 
-def check_labels(data: DataFile, spec: Network, target: str) -> None:
-    """Refuse, before any work, images of classes that the network does not know."""
-    if target == "label" and int(data.labels.max(initial=0)) >= spec.num_classes:
+def check_labels(data: DataFile, network: Network, target: str) -> None:
+    """Raise UserError when the data file has images of classes that the network does not know."""
+    if target == "label" and int(data.labels.max(initial=0)) >= network.num_classes:
         raise UserError(
             f"{data.path} has images of class {int(data.labels.max())}, the network knows "
-            f"{spec.num_classes} classes (0 to {spec.num_classes - 1}); take a network of that "
-            "data, or --target prediction"
+            f"{network.num_classes} classes (0 to {network.num_classes - 1}); take a network of "
+            "that data, or --target prediction"
         )
 
 
 def extract(
-    model: nn.Module, spec: Network, data: DataFile, writer: HeatmapWriter, how: Extraction
+    model: nn.Module, network: Network, data: DataFile, writer: HeatmapWriter, settings: Extraction
 ) -> list[str]:
-    """Write the maps of every image that `writer` still misses; return ids with NaN maps.
+    """Write the maps of all images that `writer` does not have yet.
+
+    Returns the ids of the images whose maps are NaN.
 
     model: as loaded; it is baked and re-parameterised in place first.
     """
-    check_labels(data, spec, how.target)
-    model = prepare_for_inference(model).to(how.device)
-    layer = feature_layer(model, spec)
-    if how.compiled:
+    check_labels(data, network, settings.target)
+    model = prepare_for_inference(model).to(settings.device)
+    layer = feature_layer(model, network)
+    if settings.compiled:
         compile_body(model, layer)
     ids = np.char.encode(data.image_ids, "utf-8")  # of one length, whichever rows a shard has
     chunks = list(writer.missing())
     begin = {stop: start for start, stop in chunks}
-    size = how.batch_size
+    size = settings.batch_size
     batches = [(a, min(a + size, stop)) for start, stop in chunks for a in range(start, stop, size)]
     rows: list[dict[str, np.ndarray]] = []
     nonfinite: list[str] = []
     with progress(None, sum(b - a for a, b in chunks), "heatmaps", "image") as bar:
         for start, stop, inputs in load_batches(
-            data, spec.transform, how.geometry, batches, how.workers, how.device
+            data, network.transform, settings.geometry, batches, settings.workers, settings.device
         ):
-            row = _explain_batch(model, layer, inputs, data.labels[start:stop], how)
+            row = _explain_batch(model, layer, inputs, data.labels[start:stop], settings)
             row |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
             nonfinite += [name.decode() for name in row["image_id"][row["nonfinite"]]]
             rows.append(row)

@@ -37,7 +37,7 @@ class HeatmapWriter:
     """Collect maps chunk by chunk and join them into one file at the end.
 
     Each finished chunk is a small file in a hidden folder beside the output. A run that was
-    killed continues with the first missing chunk; chunks of another header are thrown away. The
+    killed continues with the first missing chunk; chunks with another header are deleted. The
     joined file does not depend on how often the run was interrupted.
 
     header: attributes of the file.  rows: first and last (exclusive) row of the data file.

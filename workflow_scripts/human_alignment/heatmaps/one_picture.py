@@ -1,4 +1,4 @@
-"""What a network sees in one picture: class probabilities, and maps of every explainer."""
+"""Explain one picture: class probabilities, and raw maps of every explainer."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,9 @@ from .features import differentiate_head
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of one picture.
+    """What a network says about one picture.
 
-    probabilities: softmax of the logits, float64 (classes,).  target: class that is explained.
+    probabilities: softmax of the logits, float64 (classes,).  target: the class that is explained.
     maps: raw map of each explainer, float32 (h, w), at the feature map's resolution.
     """
 
@@ -47,26 +47,26 @@ def load_network(path: Path | str, network: Network | None = None) -> tuple[nn.M
     if not Path(path).is_file():
         raise UserError(f"weights file {path} does not exist")
     try:
-        spec, _ = read_spec(path)
+        held, _ = read_spec(path)
     except UserError:
         if network is None:
             raise
-        spec = find(network)
-        model = build(spec)
-        load_strictly(model, convert(read_checkpoint(path), model, spec, str(path)), str(path))
-        return model.eval(), spec
-    if network is not None and _identity(find(network)) != _identity(spec):
-        kind = f"{spec.family} {'with' if spec.dcls else 'without'} DCLS"
+        network = find(network)
+        model = build(network)
+        load_strictly(model, convert(read_checkpoint(path), model, network, str(path)), str(path))
+        return model.eval(), network
+    if network is not None and _identity(find(network)) != _identity(held):
+        kind = f"{held.family} {'with' if held.dcls else 'without'} DCLS"
         raise UserError(
             f"{path} holds another network than --model says ({kind}, "
-            f"{spec.num_classes} classes); leave out --model to take what it holds"
+            f"{held.num_classes} classes); leave out --model to take what it holds"
         )
     return load_weights(path)[:2]
 
 
-def _identity(spec: Network) -> tuple:
-    """What makes a network the one of a name: not its classes, nor the settings of its DCLS."""
-    return spec.family, spec.arguments, spec.micro, spec.dcls is None
+def _identity(network: Network) -> tuple:
+    """What records of one network share, whatever their classes and the settings of their DCLS."""
+    return network.family, network.arguments, network.micro, network.dcls is None
 
 
 def picture_input(picture: np.ndarray, transform: InputTransform, geometry: str) -> np.ndarray:
@@ -82,7 +82,7 @@ def picture_input(picture: np.ndarray, transform: InputTransform, geometry: str)
 
 def explain_picture(
     model: nn.Module,
-    spec: Network,
+    network: Network,
     picture: np.ndarray,
     explainers: list[str],
     target: int | None = None,
@@ -95,10 +95,10 @@ def explain_picture(
     """
     for name in explainers:
         check_word("explainer", name, EXPLAINERS)
-    if target is not None and not 0 <= target < spec.num_classes:
-        raise UserError(f"there is no class {target}: the network has {spec.num_classes}")
-    inputs = torch.from_numpy(picture_input(picture, spec.transform, geometry))[None]
-    layer = feature_layer(model, spec)
+    if target is not None and not 0 <= target < network.num_classes:
+        raise UserError(f"there is no class {target}: the network has {network.num_classes}")
+    inputs = torch.from_numpy(picture_input(picture, network.transform, geometry))[None]
+    layer = feature_layer(model, network)
     chosen = (lambda logits: logits.argmax(1)) if target is None else torch.tensor([target])
     found = differentiate_head(model, layer, inputs, chosen, channels_first(model))
     if not (found.activation.isfinite().all() and found.gradient.isfinite().all()):

@@ -18,10 +18,11 @@ from .heatmap_file import HeatmapWriter
 
 @dataclass(frozen=True)
 class SampledExtraction:
-    """How maps are taken.
+    """Settings of an extraction from a sample of the images.
 
     explainers: names in ATTRIBUTIONS.  geometry, target: as in `extraction.Extraction`.
-    images: how many; all if there are fewer.  seed: of the sample.  masking: of RISE.
+    images: size of the sample, all images if there are fewer.  seed: of the sample.
+    masking: of RISE.
     """
 
     explainers: tuple[str, ...]
@@ -38,7 +39,7 @@ class SampledExtraction:
             raise UserError(f"images: {self.images} is not positive")
 
     def sample(self, total: int) -> np.ndarray:
-        """Rows of a data file of `total` images, drawn without replacement, rising."""
+        """Rows of a data file of `total` images, drawn without replacement, sorted."""
         random = np.random.default_rng(self.seed)
         return np.sort(random.choice(total, min(self.images, total), replace=False))
 
@@ -48,24 +49,26 @@ def extract_sampled(
     network: Network,
     data: DataFile,
     writer: HeatmapWriter,
-    how: SampledExtraction,
+    settings: SampledExtraction,
 ) -> list[str]:
-    """Write the maps of every sampled image that `writer` still misses; return ids with NaN maps.
+    """Write the maps of all sampled images that `writer` does not have yet.
+
+    Returns the ids of the images whose maps are NaN.
 
     model: as loaded; it is baked and re-parameterised in place first.
     """
-    check_labels(data, network, how.target)
-    model = prepare_for_inference(model).to(how.device)
-    rows = how.sample(len(data))
+    check_labels(data, network, settings.target)
+    model = prepare_for_inference(model).to(settings.device)
+    rows = settings.sample(len(data))
     places = [start for start, _ in writer.missing()]
     ranges = [(int(rows[place]), int(rows[place]) + 1) for place in places]
-    batches = load_batches(data, network.transform, how.geometry, ranges)
+    batches = load_batches(data, network.transform, settings.geometry, ranges)
     ids = np.char.encode(data.image_ids, "utf-8")
     nonfinite = []
     with progress(None, len(places), "attributions", "image") as bar:
         for place, (start, stop, image) in zip(places, batches, strict=True):
-            image = image.to(how.device, memory_format=torch.channels_last)
-            columns = _explain_image(model, image, int(data.labels[start]), how)
+            image = image.to(settings.device, memory_format=torch.channels_last)
+            columns = _explain_image(model, image, int(data.labels[start]), settings)
             columns |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
             columns["row"] = rows[place : place + 1].astype(np.int32)
             nonfinite += [data.image_ids[start]] if columns["nonfinite"].any() else []
@@ -75,18 +78,21 @@ def extract_sampled(
 
 
 def _explain_image(
-    model: nn.Module, image: Tensor, label: int, how: SampledExtraction
+    model: nn.Module, image: Tensor, label: int, settings: SampledExtraction
 ) -> dict[str, np.ndarray]:
-    """One image's row of the heatmap file, and whether it is not finite; image (1, 3, h, w)."""
+    """One image's row of the heatmap file by column; `nonfinite` marks an image without maps.
+
+    image: (1, 3, h, w).
+    """
     with torch.no_grad():
         logits = model(image)
-    target = logits.argmax(1) if how.target == "prediction" else torch.tensor([label])
+    target = logits.argmax(1) if settings.target == "prediction" else torch.tensor([label])
     target = target.to(logits.device)
     row = prediction_columns(logits, target)
-    for name in how.explainers:
-        row[name] = ATTRIBUTIONS[name](model, image, int(target), how.masking)[None]
-    finite = all(row[name].isfinite().all() for name in how.explainers)
-    for name in how.explainers if not finite else ():
+    for name in settings.explainers:
+        row[name] = ATTRIBUTIONS[name](model, image, int(target), settings.masking)[None]
+    finite = all(row[name].isfinite().all() for name in settings.explainers)
+    for name in settings.explainers if not finite else ():
         row[name][:] = torch.nan
     row["nonfinite"] = torch.tensor([not finite])
     return {name: values.cpu().numpy() for name, values in row.items()}
