@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.outcome.protocol_figures import sensitivity
-from human_alignment.outcome.style import save
+from human_alignment.outcome.style import save, score_label
 from human_alignment.scores.run_tables import read_table
 
 
@@ -13,11 +13,13 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, read, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path, help="tables/sensitivity.csv")
-    parser.add_argument("--label", default="mean Spearman ρ", help="what a score is, for the axis")
+    parser.add_argument(
+        "--ceiling", type=float, help="human ceiling that scores are divided by; default: none"
+    )
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)
-    save(sensitivity(read_table(arguments.table), arguments.label, arguments.note),
+    save(sensitivity(read_table(arguments.table), score_label(arguments.ceiling), arguments.note),
          arguments.output)  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.outcome.protocol_figures import threshold_sweep
-from human_alignment.outcome.style import save
+from human_alignment.outcome.style import save, score_label
 from human_alignment.scores.run_tables import read_table
 
 
@@ -15,14 +15,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--curves", type=Path, required=True, help="scores/sweeps.csv")
     parser.add_argument("--best", type=Path, required=True, help="tables/threshold_sweep.csv")
     parser.add_argument("--threshold", type=float, required=True, help="the protocol's own")
-    parser.add_argument("--label", default="score", help="what a score is, for the axis")
+    parser.add_argument(
+        "--ceiling", type=float, help="human ceiling that scores are divided by; default: none"
+    )
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)
     figure = threshold_sweep(
         read_table(arguments.curves),
         read_table(arguments.best),
-        arguments.label,
+        score_label(arguments.ceiling),
         arguments.threshold,
         arguments.note,
     )

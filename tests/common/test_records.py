@@ -34,6 +34,7 @@ def test_a_good_record_and_its_defaults():
             "car: unknown key 'sped' .did you mean 'speed'..; allowed: ",
         ),
         ({"name": "a", "speed": "1e-3"}, "speed is '1e-3'; .*; YAML reads 1e-3 as text, write"),
+        ({"name": "a", "speed": "fast"}, "speed is 'fast'; allowed: float$"),
         ({"name": "a", "speed": float("inf")}, "speed is inf"),
         ({"name": "a", "speed": True}, "speed is True"),
         ({"name": "a", "fast": 1}, "fast is 1; allowed: true or false"),

@@ -1,6 +1,7 @@
 """Records with closed keys: pydantic models that refuse bad values in one sentence."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import TypeVar, get_args
 
@@ -60,10 +61,9 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
         if inner is None or not isinstance(value, dict):
             break
         kind = inner
-    hint = "; YAML reads 1e-3 as text, write 1.0e-3" if isinstance(value, str) else ""
     if field is None:
         return message
-    return f"{'.'.join(path)} is {value!r}; allowed: {_allowed(field)}{hint * _is_number(field)}"
+    return f"{'.'.join(path)} is {value!r}; allowed: {_allowed(field)}{_yaml_hint(field, value)}"
 
 
 def close_name(name: str, known: Iterable[str]) -> str:
@@ -82,8 +82,12 @@ def _record_in(field: FieldInfo) -> type[Record] | None:
     return next((kind for kind in kinds if issubclass(kind, Record)), None)
 
 
-def _is_number(field: FieldInfo) -> bool:
-    return bool({int, float} & set(_kinds(field)))
+def _yaml_hint(field: FieldInfo, value: object) -> str:
+    """What to write where YAML took a number such as 1e-3 for text."""
+    wanted = float in _kinds(field) and isinstance(value, str)
+    if wanted and re.fullmatch(r"[-+]?\d+e[-+]?\d+", value.lower()):
+        return "; YAML reads 1e-3 as text, write 1.0e-3"
+    return ""
 
 
 def _allowed(field: FieldInfo) -> str:

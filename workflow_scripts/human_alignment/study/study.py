@@ -99,12 +99,6 @@ class Study:
         """Whether the study has the maps whose threshold is swept."""
         return METHOD in self.explainers
 
-    @property
-    def score_label(self) -> str:
-        """What a score is, for an axis."""
-        ceiling = self.protocol.human_ceiling
-        return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
-
     # Images
 
     def data_file(self, kind: str = "") -> str:
