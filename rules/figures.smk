@@ -180,7 +180,7 @@ rule plot_positions:
         "python {params.script:q} {input:q} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
-use rule plot_positions as plot_curves with:
+rule plot_curves:
     input:
         study.curves(),
     output:
@@ -189,6 +189,18 @@ use rule plot_positions as plot_curves with:
         f"logs/{STUDY}/plot_curves.log",
     benchmark:
         f"logs/{STUDY}/plot_curves.tsv"
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         script=script("plot_curves.py"),
         code=code("plot_curves.py"),
+        twins=as_json(study.twins),
+        note=NOTE,
+    shell:
+        "python {params.script:q} {input:q} --twins {params.twins:q} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"

@@ -88,10 +88,8 @@ rule explain_pictures:
 rule plot_methods:
     input:
         data=study.methods_images,
-        plain=lambda wildcards: study.methods_heatmaps(study.methods_model(wildcards.number)),
-        dcls=lambda wildcards: study.methods_heatmaps(
-            study.methods_model(wildcards.number) + "_dcls"
-        ),
+        plain=lambda wildcards: study.methods_heatmaps(wildcards.number, "plain"),
+        dcls=lambda wildcards: study.methods_heatmaps(wildcards.number, "dcls"),
     output:
         figure("figure{number}", "Figure {number}: two explainers, ten images", "methods"),
     log:

@@ -79,9 +79,10 @@ rule collect_sweeps:
         script=script("collect_sweeps.py"),
         code=code("collect_sweeps.py"),
         threshold=study.protocol.threshold,
+        twins=as_json(study.twins),
     shell:
         "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
-        "--threshold {params.threshold} --curves {output.curves:q} --output {output.table:q} "
+        "--twins {params.twins:q} --threshold {params.threshold} --curves {output.curves:q} --output {output.table:q} "
         "--markdown {output.markdown:q} 2> {log:q}"
 
 
@@ -157,6 +158,7 @@ rule collect_sensitivity:
     params:
         script=script("collect_sensitivity.py"),
         code=code("collect_sensitivity.py"),
+        twins=as_json(study.twins),
     shell:
-        "python {params.script:q} {input:q} --output {output.table:q} "
+        "python {params.script:q} {input:q} --twins {params.twins:q} --output {output.table:q} "
         "--markdown {output.markdown:q} --paper-protocol {output.paper:q} 2> {log:q}"

@@ -75,9 +75,10 @@ rule collect_scores:
     params:
         script=script("collect_scores.py"),
         code=code("collect_scores.py"),
+        twins=as_json(study.twins),
     shell:
         "python {params.script:q} --summaries {input.summaries:q} --top1 {input.top1:q} "
-        "--output {output:q} 2> {log:q}"
+        "--twins {params.twins:q} --output {output:q} 2> {log:q}"
 
 
 rule compare_models:
@@ -153,7 +154,9 @@ rule collect_measures:
     params:
         script=script("collect_measures.py"),
         code=code("collect_measures.py"),
+        twins=as_json(study.twins),
         statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} {input:q} --statistics {params.statistics:q} "
+        "python {params.script:q} {input:q} --twins {params.twins:q} "
+        "--statistics {params.statistics:q} "
         "--output {output.csv:q} --markdown {output.markdown:q} 2> {log:q}"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import make_gallery
 import numpy as np
+import pandas as pd
 import score_alignment
 from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.scores.pairs import full_name
 from human_alignment.scores.protocol import PRESETS
 from human_alignment.scores.score_file import Scores, ScoreSource, write_scores
 from human_alignment.scores.spearman import CONSTANT_HUMAN_MAP, OK
@@ -86,6 +88,7 @@ def write_heatmaps(path: Path, data: DataFile, model: str, preset: str) -> None:
     protocol, count = PRESETS[preset], len(data)
     header = {
         "model": model,
+        "dcls": False,
         "parameters": 7,
         "weights_digest": "w" * 64,
         "data_digest": data.digest,
@@ -107,6 +110,7 @@ def write_score_file(path: Path, ids: list[str], rho: dict[str, list[float]], **
     """A score file by hand: rho by explainer; NaN stands for a constant human map."""
     made_from = {
         "model": path.parent.name,
+        "dcls": path.parent.name.endswith("_dcls"),
         "parameters": 7,
         "weights_digest": "w" * 64,
         "data_digest": "d" * 64,
@@ -123,6 +127,11 @@ def write_score_file(path: Path, ids: list[str], rho: dict[str, list[float]], **
     }
     labels = np.zeros(len(ids), np.int32)
     write_scores(path, ScoreSource(**made_from), ids, labels, scores)
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with the columns model and dcls, and each network's name as the paper's are."""
+    return table.assign(network=[*map(full_name, table["model"], table["dcls"])])
 
 
 def make(folder: Path, count: int = 40, preset: str = "released") -> SmallStudy:

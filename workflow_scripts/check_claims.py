@@ -9,7 +9,14 @@ from pathlib import Path
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.claims import Evidence, check, read_differences
-from human_alignment.outcome.claims_table import add_paper, as_table, remarks, to_markdown, to_page
+from human_alignment.outcome.claims_table import (
+    add_paper,
+    as_table,
+    remarks,
+    scope,
+    to_markdown,
+    to_page,
+)
 from human_alignment.outcome.table1 import read_paper, read_seeds
 from human_alignment.scores.summary import human_ceiling, read_summary
 
@@ -38,12 +45,13 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.paper:
         paper, seeds = read_paper(arguments.paper), read_seeds(arguments.paper_seeds)
         table = add_paper(table, evidence, paper, seeds)
-    below = remarks(evidence.networks, arguments.caption_note)
+    above, below = scope(evidence.networks), remarks(evidence.networks, arguments.caption_note)
     csv = table.to_csv(index=False)
-    page = to_page(table, below, arguments.output.name, csv)
+    page = to_page(table, above, below, arguments.output.name, csv)
+    text = to_markdown(table, above, below)
     texts = {
         arguments.output: csv,
-        arguments.markdown or arguments.output.with_suffix(".md"): to_markdown(table, below),
+        arguments.markdown or arguments.output.with_suffix(".md"): text,
         arguments.html or arguments.output.with_suffix(".html"): page,
     }
     for path, text in texts.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
+from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.summary import collect
 
 
@@ -18,10 +19,12 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--summaries", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--top1", nargs="*", type=Path, default=[], help="of the runs that have it")
+    parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--output", required=True, help="table to write (.csv)")
     arguments = parser.parse_args(argv)
+    summary = collect(arguments.summaries, arguments.top1, arguments.twins)
     with written_whole(arguments.output) as partial:
-        collect(arguments.summaries, arguments.top1).to_csv(partial, index=False)
+        summary.to_csv(partial, index=False)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.protocol_tables import sensitivity_markdown
+from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.run_tables import gather, under_other_protocol, with_sign_changes
 
 
@@ -17,11 +18,12 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tables", nargs="+", type=Path, help="<run>.sensitivity.csv of all runs")
+    parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--output", required=True, help="all runs' rows to write (.csv)")
     parser.add_argument("--markdown", required=True, help="the same to read (.md)")
     parser.add_argument("--paper-protocol", required=True, help="scores under `paper` (.csv)")
     arguments = parser.parse_args(argv)
-    table = with_sign_changes(gather(arguments.tables))
+    table = with_sign_changes(gather(arguments.tables, arguments.twins))
     paper = under_other_protocol(table)
     for path, rows in {arguments.output: table, arguments.paper_protocol: paper}.items():
         with written_whole(path) as partial:

@@ -6,6 +6,7 @@ from pathlib import Path
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.protocol_tables import thresholds_markdown
+from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.run_tables import best_thresholds, gather
 
 
@@ -15,12 +16,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sweeps", nargs="+", type=Path, required=True, help="<run>.sweep.csv")
     parser.add_argument("--choices", nargs="+", type=Path, required=True, help="<run>.sweep.json")
     parser.add_argument("--threshold", type=float, required=True, help="the protocol's own")
+    parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--curves", required=True, help="all runs' curves to write (.csv)")
     parser.add_argument("--output", required=True, help="best thresholds to write (.csv)")
     parser.add_argument("--markdown", required=True, help="the same to read (.md)")
     arguments = parser.parse_args(argv)
-    sweeps = gather(arguments.sweeps)
-    best = best_thresholds(sweeps, arguments.choices, arguments.threshold)
+    sweeps = gather(arguments.sweeps, arguments.twins)
+    choices = arguments.choices, arguments.threshold, arguments.twins
+    best = best_thresholds(sweeps, *choices)
     for path, table in {arguments.curves: sweeps, arguments.output: best}.items():
         with written_whole(path) as partial:
             table.to_csv(partial, index=False)

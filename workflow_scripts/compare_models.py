@@ -7,16 +7,10 @@ probability of superiority; and how top-1 and size of networks go with their sco
 import argparse
 from pathlib import Path
 
-import pandas as pd
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
-from human_alignment.scores.comparisons import (
-    compare_dcls,
-    compare_explainers,
-    correlate_with_score,
-    read_rho,
-)
+from human_alignment.scores.comparisons import compare, correlate_with_score, read_rho
 from human_alignment.scores.summary import read_summary
 
 
@@ -29,16 +23,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--correlations", required=True, help="over networks, to write (.csv)")
     parser.add_argument("--statistics", **STATISTICS_FLAG)
     arguments = parser.parse_args(argv)
-    settings = arguments.statistics
-    rho = read_rho(arguments.scores)
-    compared = {
-        "dcls - plain": compare_dcls(rho, **settings),
-        "threshold_grad_cam - grad_cam": compare_explainers(rho, **settings),
-    }
-    pairs = pd.concat([table.assign(comparison=name) for name, table in compared.items()])
+    summary = read_summary(arguments.summary)
     tables = {
-        arguments.output: pairs[["comparison", *pairs.columns.drop("comparison")]],
-        arguments.correlations: correlate_with_score(read_summary(arguments.summary), **settings),
+        arguments.output: compare(read_rho(arguments.scores), summary, **arguments.statistics),
+        arguments.correlations: correlate_with_score(summary),
     }
     for path, table in tables.items():
         with written_whole(path) as partial:

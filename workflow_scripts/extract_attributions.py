@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     model, network, _ = load_weights(arguments.weights)
     with DataFile(arguments.data) as data:
-        header = file_header(arguments.model, model, arguments.weights, data, settings)
+        header = file_header(arguments.model, model, network, arguments.weights, data, settings)
         header |= {"seed": settings.seed, "masks": settings.masking.masks}
         writer = HeatmapWriter(arguments.output, header, (0, len(settings.sample(len(data)))), 1)
         nonfinite = extract_sampled(model, network, data, writer, settings)

@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     model, network, _ = load_weights(arguments.weights)
     with DataFile(arguments.data) as data:
-        header = file_header(arguments.model, model, arguments.weights, data, settings)
+        header = file_header(arguments.model, model, network, arguments.weights, data, settings)
         header |= {"precision": settings.precision, "compiled": settings.compiled}
         chunk = settings.batch_size * BATCHES_PER_CHUNK
         rows = shard_rows(len(data), settings.batch_size, *arguments.shard)

@@ -6,6 +6,7 @@ from pathlib import Path
 from human_alignment.common.cli import run
 from human_alignment.outcome.style import save
 from human_alignment.outcome.training_figures import learning_curves
+from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.run_tables import gather
 
 
@@ -13,10 +14,13 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, gather, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("curves", nargs="+", type=Path, help="<network>/<run>.curve.csv")
+    parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)
-    save(learning_curves(gather(arguments.curves), arguments.note), arguments.output)
+    curves = gather(arguments.curves, arguments.twins)
+    curves = gather(arguments.curves, arguments.twins)
+    save(learning_curves(curves, arguments.note), arguments.output)
 
 
 if __name__ == "__main__":

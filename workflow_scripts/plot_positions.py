@@ -4,11 +4,12 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
-from human_alignment.common.paths import network_of
+from human_alignment.common.paths import Run
 from human_alignment.networks.positions import read_positions
 from human_alignment.networks.weights import read_spec
 from human_alignment.outcome.style import save
 from human_alignment.outcome.training_figures import learned_positions
+from human_alignment.scores.pairs import place
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -19,10 +20,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)
     networks = {}
-    for path in arguments.weights:
+    for path in sorted(arguments.weights, key=lambda path: place(Run.of(path).model)):
         spec, _ = read_spec(path)
         if spec.dcls:
-            networks[network_of(path)["model"]] = spec.dcls.kernel_size, read_positions(path)
+            networks[Run.of(path).model] = spec.dcls.kernel_size, read_positions(path)
     save(learned_positions(networks, arguments.note), arguments.output)
 
 

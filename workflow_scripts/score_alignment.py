@@ -37,8 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         source = ScoreSource(**source_fields(heatmaps, explainers), protocol=protocol)
         write_scores(arguments.output, source, heatmaps.image_ids, heatmaps.labels, scores)
     if arguments.summary:
-        summary = summarise_run(source.parameters, scores, protocol, **arguments.statistics)
-        write_json(arguments.summary, summary)
+        write_json(arguments.summary, summarise_run(source, scores, **arguments.statistics))
 
 
 if __name__ == "__main__":

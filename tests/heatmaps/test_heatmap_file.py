@@ -5,6 +5,7 @@ from human_alignment.heatmaps.heatmap_file import HeatmapFile, HeatmapWriter
 
 HEADER = {
     "model": "toy",
+    "dcls": False,
     "parameters": 7,
     "weights_digest": "w",
     "data_digest": "d",

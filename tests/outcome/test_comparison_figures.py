@@ -11,6 +11,7 @@ import plot_comparisons
 import plot_sensitivity
 import plot_threshold_sweep
 import pytest
+import small_study
 from human_alignment.outcome.comparison_figures import accuracy_against_score, paired_differences
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
 from human_alignment.scores.sensitivity import COLUMNS
@@ -61,18 +62,24 @@ def summary(top1=(80.0, 82.0)):
                 | {"mean_rho": score, "score": score, "low": score - 0.1, "high": score + 0.1}
                 | {"human_ceiling": np.nan}
             )
-    return pd.DataFrame(rows)
+    return small_study.named(pd.DataFrame(rows))
 
 
 CORRELATIONS = pd.DataFrame(
-    [("grad_cam", "all", "top1", "pearson", 2, -0.5, -0.9, 0.1)],
-    columns=["explainer", "models", "quantity", "method", "n", "value", "low", "high"],
+    [
+        ("grad_cam", "plain", "top1", "pearson", 8, -0.5, -0.9, 0.1),
+        ("grad_cam", "DCLS", "top1", "pearson", 3, 0.5, np.nan, np.nan),
+        ("grad_cam", "DCLS", "parameters", "pearson", 3, 0.25, np.nan, np.nan),
+    ],
+    columns=["explainer", "networks", "quantity", "method", "n", "value", "low", "high"],
 )
 
 
 def test_accuracy_is_drawn_with_its_correlation():
     figure = accuracy_against_score(summary(), CORRELATIONS)
-    assert "Pearson −0.50 (−0.90 to 0.10)" in texts(figure)
+    assert "plain: Pearson r = −0.50 (−0.90 to 0.10), n = 8" in texts(figure)
+    assert "DCLS: Pearson r = 0.50, n = 3" in texts(figure)
+    assert "0.25" not in texts(figure)
     assert "no correlation: too few networks" in texts(figure)  # of the other explainer
     drawn = [line.get_xydata().tolist() for line in figure.axes[0].lines if len(line.get_xdata())]
     assert [[80.0, 0.4]] in drawn and [[82.0, 0.5]] in drawn
@@ -131,10 +138,10 @@ def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path):
 
 def test_sweep_without_any_score_says_so():
     table = pd.DataFrame(
-        {"model": ["a"], "dcls": [0], "run": ["seed0"], "threshold": [0.3]}
+        {"model": ["a"], "dcls": [0], "run": ["seed0"], "network": ["a"], "threshold": [0.3]}
         | {"score": [np.nan], "low": [np.nan], "high": [np.nan]}
     )
-    choices = pd.DataFrame({"model": ["a"], "dcls": [0], "best": [np.nan]})
+    choices = pd.DataFrame({"network": ["a"], "best": [np.nan]})
     assert "no score" in texts(threshold_sweep(table, choices, "score", 0.3))
 
 
@@ -155,9 +162,11 @@ def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path):
     plot_sensitivity.main([str(tmp_path / "t.csv"), "--output", str(tmp_path / "a.png")])
     assert (tmp_path / "a.png").stat().st_size > 1000
     table = pd.read_csv(tmp_path / "t.csv")
-    assert table["sign_changes"].tolist() == [True] * 4  # 0.7 - 0.4 before, 0.5 - 0.5 after
+    with_dcls = table[table["dcls"] == 1]  # 0.7 - 0.4 before, 0.5 - 0.5 after
+    assert with_dcls["sign_changes"].tolist() == [True] * 2
     paper = pd.read_csv(tmp_path / "p.csv")
-    assert list(paper) == ["model", "dcls", "run", "explainer", "score", "low", "high", "n"]
+    columns = ["model", "dcls", "run", "network", "explainer", "score", "low", "high", "n"]
+    assert list(paper) == columns
     assert paper["dcls"].tolist() == [0, 1] and paper["low"].tolist() == [0.3, 0.3]
     assert "0.400†" in (tmp_path / "t.md").read_text()
 

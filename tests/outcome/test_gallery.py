@@ -96,6 +96,7 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
     with DataFile(study.data) as data:
         header = {
             "model": "near",
+            "dcls": False,
             "parameters": 7,
             "weights_digest": "w" * 64,
             "data_digest": data.digest,

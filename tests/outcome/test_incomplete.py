@@ -117,6 +117,7 @@ def fake_heatmaps(job: Job) -> None:
         labels, ids, digest = images.labels, images.image_ids, images.digest
     header = {
         "model": path.parent.name,
+        "dcls": path.parent.name.endswith("_dcls"),
         "parameters": 20_000_000 + len(path.parent.name),
         "weights_digest": path.parent.name,
         "data_digest": digest,

@@ -140,6 +140,7 @@ def of_size(sizes, values):
             "parameters": sizes, "top1": 80, "explainer": "threshold_grad_cam", "n": 500,
             "n_images": 500, "mean_rho": values, "score": values,
             "low": np.subtract(values, 0.01), "high": np.add(values, 0.01), "human_ceiling": np.nan,
+            "network": [f"net{number}" for number in range(len(sizes))],
         }
     )  # fmt: skip
 
@@ -156,9 +157,12 @@ def test_figure4_finds_a_known_trend():
 
 
 def test_figure4_gives_fishers_interval_of_r():
-    # Scores against log size: r = 0.8 by hand; tanh(artanh 0.8 -/+ 1.96 / sqrt 2) = -0.28, 0.99.
-    axes = size_against_score(of_size([1e5, 1e6, 1e7, 1e8, 1e9], [0.2, 0.1, 0.4, 0.3, 0.5])).axes[0]
-    assert axes.get_title().endswith("Pearson r = 0.80 (95 %: −0.28 to 0.99), n = 5")
+    # Scores against log size: r = 0.9048 by hand; tanh(artanh r -/+ 1.96 / sqrt 5) = 0.55, 0.98.
+    sizes, values = 10.0 ** np.arange(8), [0.2, 0.1, 0.4, 0.3, 0.6, 0.5, 0.8, 0.7]
+    title = size_against_score(of_size(sizes, values)).axes[0].get_title()
+    assert title.endswith("Pearson r = 0.90 (95 %: 0.55 to 0.98), n = 8")
+    title = size_against_score(of_size(sizes[:7], values[:7])).axes[0].get_title()
+    assert title.endswith("Pearson r = 0.90, n = 7")
 
 
 def test_figure4_draws_no_line_through_two_models():

@@ -15,11 +15,11 @@ from human_alignment.outcome.table1 import (
     read_paper,
     table1,
 )
+from human_alignment.scores.pairs import full_name, model_order
 from human_alignment.scores.summary import (
     average_runs,
     explainer_order,
     human_ceiling,
-    model_order,
     read_summary,
     scores_of,
 )
@@ -52,7 +52,8 @@ def row_of(model, **values):
         n_images=500.0, mean_rho=0.5, score=0.5, low=0.48, high=0.52, human_ceiling=np.nan,
         n_constant_heatmap=0.0,
     )  # fmt: skip
-    return {**base, **values}
+    row = {**base, **values}
+    return {"network": full_name(row["model"], row["dcls"])} | row
 
 
 def test_the_papers_numbers_agree_with_what_its_text_claims(paper):
@@ -238,8 +239,8 @@ def test_paper_columns_difference_and_verdict(summary, paper):
 )
 def test_verdict_on_both_sides_of_the_interval(theirs, verdict):
     ours = table1(pd.DataFrame([row_of("resnet50", parameters=25.6e6, low=0.48, high=0.52)]))
-    paper = pd.DataFrame(
-        [{"model": "resnet50", "dcls": 0, "top1": 80, "grad_cam": theirs, "threshold_grad_cam": 1}]
+    paper = pd.DataFrame([{"model": "resnet50", "dcls": 0, "network": "resnet50"}]).assign(
+        top1=80, grad_cam=theirs, threshold_grad_cam=1
     )
     assert add_paper(ours, paper).grad_cam_verdict[0] == verdict
 
@@ -270,8 +271,9 @@ def test_ceiling_is_read_from_the_scores(summary):
 
 def test_scores_of_leaves_out_what_is_undefined():
     frame = pd.DataFrame([row_of("b"), row_of("resnet50"), row_of("a", score=np.nan)])
-    assert list(scores_of(frame, "grad_cam", 0).index) == ["resnet50", "b"]
-    assert scores_of(frame, "grad_cam", 1).empty
+    found = scores_of(frame, "grad_cam")
+    assert list(found.index) == ["resnet50", "b"] and list(found.top1) == [80, 80]
+    assert scores_of(frame, "layer_cam").empty
 
 
 @pytest.mark.parametrize(
@@ -368,7 +370,7 @@ def test_scores_under_the_papers_protocol_have_their_own_block(summary, tmp_path
     other = summary.assign(
         score=summary.score - 0.1, low=summary.low - 0.1, high=summary.high - 0.1
     )
-    other = other[["model", "dcls", "run", "explainer", "score", "low", "high", "n"]]
+    other = other[["model", "dcls", "run", "network", "explainer", "score", "low", "high", "n"]]
     other = other[(other.model != "resnet50") | (other.dcls == 0)]
     other.loc[0, "n"] = 99
     table = add_paper_protocol(table1(summary), other)

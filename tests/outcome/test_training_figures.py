@@ -6,6 +6,7 @@ import pandas as pd
 import plot_curves
 import plot_positions
 import pytest
+import small_study
 import torch
 from drawn_texts import check_texts, texts_of
 from human_alignment.networks import zoo
@@ -130,18 +131,18 @@ def curve(dcls):
 
 def test_a_line_for_each_seed(tmp_path):
     parts = [("resnet50", 0, "seed0"), ("resnet50", 0, "seed1"), ("my_network", 1, "seed0")]
-    tables = [curve(d).assign(model=m, dcls=d, run=r) for m, d, r in parts]
+    tables = [small_study.named(curve(d).assign(model=m, dcls=d, run=r)) for m, d, r in parts]
     figure = learning_curves(pd.concat(tables))
     assert [len(axes.lines) for axes in figure.axes] == [2, 2, 0, 1, 1, 1]
     assert [line.get_linestyle() for line in figure.axes[0].lines] == ["--", "--"]
     assert figure.axes[3].lines[0].get_linestyle() == "-"
     said = texts(figure)
-    assert said.count("no DCLS") == 1 and "my_network" in said
+    assert said.count("no DCLS") == 1 and "my_network_dcls" in said
     files = []
     for (model, dcls, run), table in zip(parts, tables, strict=True):
         path = tmp_path / (model + "_dcls" * dcls) / f"{run}.curve.csv"
         path.parent.mkdir(exist_ok=True)
-        table.drop(columns=["model", "dcls", "run"]).to_csv(path, index=False)
+        table.drop(columns=["model", "dcls", "run", "network"]).to_csv(path, index=False)
         files.append(str(path))
     plot_curves.main([*files, "--output", str(tmp_path / "curves.pdf")])
     assert (tmp_path / "curves.pdf").stat().st_size > 5000

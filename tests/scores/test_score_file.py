@@ -22,7 +22,7 @@ from human_alignment.scores.variant_file import VariantSource, read_variants, wr
 STATUS = np.array(["ok", "constant_human_map", "nonfinite_heatmap", "ok"])
 IDS, LABELS = ["a", 'b,"c"', "d", "e"], np.array([3, 1, 4, 1], np.int32)
 SOURCE = Source(
-    model="net", parameters=7, weights_digest="w", data_digest="d",
+    model="net", dcls=False, parameters=7, weights_digest="w", data_digest="d",
     explainers=["grad_cam", "rise"], images=4, data_images=9, sampled=True,
 )  # fmt: skip
 

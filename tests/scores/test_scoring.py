@@ -253,20 +253,23 @@ def test_bad_arguments_are_said(chain, flags, message):
 
 
 def test_collect_scores_has_a_row_per_run_and_explainer(chain, tmp_path):
-    for name in ("toy", "toy_dcls"):
+    summary = json.loads((chain / "summary.json").read_text())
+    for name, dcls in (("toy_dcls", True), ("my_net", True), ("toy", False)):
         (tmp_path / "scores" / name).mkdir(parents=True)
         (tmp_path / "weights" / name).mkdir(parents=True)
-        summary = tmp_path / "scores" / name / "seed0.json"
-        summary.write_text((chain / "summary.json").read_text())
+        found = {explainer: one | {"dcls": dcls} for explainer, one in summary.items()}
+        (tmp_path / "scores" / name / "seed0.json").write_text(json.dumps(found))
     top1 = tmp_path / "weights" / "toy_dcls" / "seed0.top1.json"
     top1.write_text('{"top1": 80.5}')
     collect_scores.main(
         ["--summaries", *(str(p) for p in sorted(tmp_path.rglob("seed0.json")))]
+        + ["--twins", '{"toy_dcls": "toy", "my_net": "toy"}']
         + ["--top1", str(top1), "--output", str(tmp_path / "summary.csv")]
     )
     table = pd.read_csv(tmp_path / "summary.csv")
-    assert table["model"].tolist() == ["toy"] * 4
-    assert table["dcls"].tolist() == [0, 0, 1, 1]
-    assert table["top1"].isna().tolist() == [True, True, False, False]
-    assert table["n_constant_human_map"].tolist() == [1] * 4
-    assert table["human_ceiling"].tolist() == [0.5] * 4
+    assert table["model"].tolist() == ["toy"] * 6
+    assert table["dcls"].tolist() == [0, 0, 1, 1, 1, 1]
+    assert table["network"].tolist()[::2] == ["toy", "my_net", "toy_dcls"]
+    assert table["top1"].isna().tolist() == [True] * 4 + [False] * 2
+    assert set(table["n_constant_human_map"]) == {1}
+    assert set(table["human_ceiling"]) == {0.5}

@@ -181,8 +181,79 @@ def test_methods_figures_are_numbered_from_five(study_of):
     study = study_of(figures={"methods_models": ["resnet50", "caformer_s18", "convnext_tiny"]})
     assert study.methods_numbers == [5, 6, 7]
     assert study.methods_model("6") == "caformer_s18"
-    assert study.methods_heatmaps("resnet50") == ["results/demo/heatmaps/resnet50/seed0.h5"]
-    assert study.methods_heatmaps("no_such_model") == []
+    assert study.methods_heatmaps(5, "plain") == ["results/demo/heatmaps/resnet50/seed0.h5"]
+    assert study.methods_heatmaps(5, "dcls") == ["results/demo/heatmaps/resnet50_dcls/seed0.h5"]
+
+
+PUBLISHED = {"source": "published", "checkpoint": {"url": "https://example.org/w.pth"}}
+DCLS = {"kernel_size": 17, "kernel_count": 34}
+
+
+@pytest.fixture
+def own_study(schema, configs):
+    """The paper's study with further models."""
+
+    def build(**models):
+        config = copy.deepcopy(configs["paper"])
+        config["models"] |= {name: PUBLISHED | entry for name, entry in models.items()}
+        return checked_study(config, schema)
+
+    return build
+
+
+def test_a_network_with_dcls_is_paired_by_plain_or_by_its_name(own_study):
+    study = own_study(
+        efficientnet_b0={"timm": "efficientnet_b0"},
+        my_efficientnet={"timm": "efficientnet_b0", "dcls": DCLS, "plain": "efficientnet_b0"},
+        wide_dcls={"architecture": "convnext_tiny", "dcls": DCLS},
+        odd_dcls={"timm": "efficientnet_b0"},
+    )
+    twins = study.twins
+    assert twins["my_efficientnet"] == "efficientnet_b0" and twins["wide_dcls"] == "wide"
+    assert twins["resnet50_dcls"] == "resnet50" and "odd_dcls" not in twins
+    pair = {"plain": "efficientnet_b0", "dcls": "my_efficientnet"}
+    assert study.pair_of("efficientnet_b0") == study.pair_of("my_efficientnet") == pair
+    assert study.pair_of("wide_dcls") == {"plain": None, "dcls": "wide_dcls"}
+    assert study.pair_of("odd_dcls") == {"plain": "odd_dcls", "dcls": None}
+
+
+def test_the_model_of_figure_1_is_shown_with_its_twin(own_study):
+    study = own_study(
+        my_resnet={"architecture": "resnet50", "dcls": DCLS | {"replaces": "3x3"}}
+        | {"plain": "resnet50"}
+    )
+    study.config["figures"]["overlay_model"] = "my_resnet"
+    base = "results/paper/scores"
+    assert study.figure1_files("scores", ".csv") == [
+        f"{base}/my_resnet/published.csv",
+        f"{base}/resnet50/published.csv",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"timm": "resnet18", "plain": "resnet50"}, "models.mine.plain: this network has no DCLS"),
+        (
+            {"timm": "resnet18", "dcls": DCLS, "plain": "resnet50_dcls"},
+            "models.mine.plain: 'resnet50_dcls' is no model of the study without DCLS .did you "
+            "mean 'resnet50'",
+        ),
+        ({"timm": "resnet18", "dcls": DCLS, "plain": "nobody"}, "'nobody' is no model"),
+    ],
+)
+def test_a_wrong_twin_is_told_before_any_job(own_study, entry, message):
+    with pytest.raises(UserError, match=message):
+        own_study(mine=entry)
+
+
+def test_claims_need_a_network_of_the_paper(schema, configs):
+    config = copy.deepcopy(configs["paper"])
+    config["models"] = {"mine": PUBLISHED | {"timm": "resnet18"}}
+    check_config(config, schema)
+    assert not Study(config).has_claims
+    config["models"]["resnet50_dcls"] = PUBLISHED
+    assert Study(config).has_claims
 
 
 def test_own_pictures_have_heatmaps_of_their_own(study_of, tmp_path):
@@ -192,7 +263,7 @@ def test_own_pictures_have_heatmaps_of_their_own(study_of, tmp_path):
     study = study_of(figures={"pictures": str(tmp_path)})
     assert study.pictures == [str(tmp_path / "a.jpg"), str(tmp_path / "b.PNG")]
     assert study.methods_images == "results/demo/data/pictures.h5"
-    assert study.methods_heatmaps("resnet50") == ["results/demo/pictures/resnet50/seed0.h5"]
+    assert study.methods_heatmaps(5, "plain") == ["results/demo/pictures/resnet50/seed0.h5"]
 
 
 def test_the_record_of_a_network_travels_as_json(study_of):

@@ -7,7 +7,7 @@ Everything of one run is at `results/<study>/<stage>/<model>/<run><ending>`, whe
 from pathlib import Path
 from typing import NamedTuple
 
-SUFFIX = "_dcls"
+SUFFIX = "_dcls"  # ends the name of a reference network with DCLS
 
 
 class Run(NamedTuple):
@@ -29,9 +29,3 @@ class Run(NamedTuple):
     def __str__(self) -> str:
         """The run as messages name it: `<model>/<run>`."""
         return f"{self.model}/{self.run}"
-
-
-def network_of(path: Path | str) -> dict:
-    """model (without suffix), dcls (0 or 1) and run of a run's file."""
-    name, run = Run.of(path)
-    return {"model": name.removesuffix(SUFFIX), "dcls": int(name.endswith(SUFFIX)), "run": run}

@@ -70,15 +70,21 @@ def check_names(
 
 
 def file_header(
-    name: str | None, model: nn.Module, weights: Path | str, data: DataFile, settings
+    name: str | None,
+    model: nn.Module,
+    network: Network,
+    weights: Path | str,
+    data: DataFile,
+    settings,
 ) -> dict:
     """Attributes that all heatmap files have.
 
     name: of the model; None takes the weights file's.  model: as loaded, not yet baked.
-    settings: an `Extraction` or a `SampledExtraction`.
+    network: its record in the weights.  settings: an `Extraction` or a `SampledExtraction`.
     """
     return {
         "model": name or Path(weights).stem,
+        "dcls": network.dcls is not None,
         "parameters": count_parameters(model),
         "weights_digest": sha256(weights),
         "data_digest": data.digest,

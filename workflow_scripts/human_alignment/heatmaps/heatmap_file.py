@@ -12,9 +12,10 @@ predicted     int32 (n,)
 row           int32 (n,)    row of the data file; only where the images are a sample
 ============= ============= ====================================================================
 
-Attributes: `model`, `parameters` (learnt values), `weights_digest`, `data_digest`, `geometry`,
-`target`, `explainers`, `precision`, `compiled`, `versions`, `images` (in the data file), `first`
-(row of the data file that comes first), `nonfinite` (number of images with NaN maps).
+Attributes: `model`, `dcls` (whether the network has DCLS), `parameters` (learnt values),
+`weights_digest`, `data_digest`, `geometry`, `target`, `explainers`, `precision`, `compiled`,
+`versions`, `images` (in the data file), `first` (row of the data file that comes first),
+`nonfinite` (number of images with NaN maps).
 
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
@@ -135,6 +136,7 @@ class HeatmapFile:
             self._file = h5py.File(self.path, "r")
             attributes = self._file.attrs
             self.model = str(attributes["model"])
+            self.dcls = bool(attributes["dcls"])
             self.data_digest = str(attributes["data_digest"])
             self.weights_digest = str(attributes["weights_digest"])
             self.versions = str(attributes["versions"])

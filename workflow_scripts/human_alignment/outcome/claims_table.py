@@ -2,20 +2,25 @@
 
 import pandas as pd
 
-from ..scores.summary import EXPLAINER_NAMES, full_name
+from ..scores.pairs import PAPER_ORDER, full_name
+from ..scores.statistics import FEWEST
+from ..scores.summary import EXPLAINER_NAMES
 from .claims import Claim, Evidence, check
 from .few_images import FEW_IMAGES
 from .page_tables import Table, tables_page
-from .table1 import refuse_micro
+from .table1 import MICRO, refuse_micro
 
 TITLE = "The paper's claims"
 READING = (
-    "A claim is undecided if differences whose 95 % interval contains zero (open), or missing "
-    "numbers, could decide it either way. Otherwise it holds or does not hold.",
+    "A claim is undecided if numbers that are open (their 95 % interval holds values for and "
+    "against it) or missing could decide it either way. Otherwise it holds or does not hold.",
     "Differences of scores are with DCLS minus without, or Threshold-Grad-CAM minus Grad-CAM, "
     "paired by image. Differences of top-1 are in percentage points; they have no interval, so "
     "the sign decides.",
-    "r: Pearson's correlation over networks with its 95 % interval by Fisher's transformation.",
+    "r: Pearson's correlation over networks with its 95 % interval by Fisher's transformation; "
+    "size enters by its logarithm. Plain networks and networks with DCLS are correlated apart, "
+    "because a network and its twin are not independent. Fewer than "
+    f"{FEWEST} networks have no interval.",
 )
 COLUMNS = {
     "claim": "Claim",
@@ -50,7 +55,27 @@ def add_paper(
 def few_images(networks: pd.DataFrame) -> list[str]:
     """Names of networks with a score from fewer than FEW_IMAGES images."""
     counts = networks[[f"{name}_n" for name in EXPLAINER_NAMES]].astype(float).min(axis=1)
-    return [full_name(*network) for network in counts[counts < FEW_IMAGES].index]
+    return list(counts[counts < FEW_IMAGES].index)
+
+
+def scope(networks: pd.DataFrame) -> str:
+    """What the study lacks of what the claims are about, in words; empty if it lacks nothing.
+
+    networks: of the evidence.
+    """
+    every = [full_name(model, dcls) for model in PAPER_ORDER for dcls in (0, 1)]
+    own = networks[networks.index.isin(every)]
+    lacking = [name for name in every if name not in own.index]
+    if own.empty:
+        return "These claims are about the paper's networks, and this study has none of them."
+    if (own["parameters"] < MICRO).any():
+        return (
+            "These claims are about the paper's networks. This study has small ones under their "
+            "names, so its verdicts say nothing about the paper."
+        )
+    if lacking:
+        return f"These claims are about the paper's networks. The study lacks {', '.join(lacking)}."
+    return ""
 
 
 def remarks(networks: pd.DataFrame, note: str) -> list[str]:
@@ -60,9 +85,9 @@ def remarks(networks: pd.DataFrame, note: str) -> list[str]:
     return [remark for remark in found if remark]
 
 
-def to_markdown(table: pd.DataFrame, remarks: list[str]) -> str:
+def to_markdown(table: pd.DataFrame, scope: str, remarks: list[str]) -> str:
     """A list with an item per claim: cells are too long for a table in a terminal."""
-    lines = [f"# {TITLE}", ""]
+    lines = [f"# {TITLE}", "", *([scope, ""] if scope else [])]
     for row in table.to_dict("records"):
         lines.append(f"- **{row['verdict']}**: {row['claim']} ({row['sections']})")
         lines.append(f"  - {row['evidence']}")
@@ -72,6 +97,7 @@ def to_markdown(table: pd.DataFrame, remarks: list[str]) -> str:
     return "\n".join([*lines, "", *remarks]) + "\n"
 
 
-def to_page(table: pd.DataFrame, remarks: list[str], name: str, csv: str) -> str:
+def to_page(table: pd.DataFrame, scope: str, remarks: list[str], name: str, csv: str) -> str:
     """A page that holds the table also as the CSV file `name`."""
-    return tables_page(TITLE, [Table.of_frame(table.rename(columns=COLUMNS))], remarks, name, csv)
+    shown = Table.of_frame(table.rename(columns=COLUMNS))
+    return tables_page(TITLE, [shown], remarks, name, csv, scope)

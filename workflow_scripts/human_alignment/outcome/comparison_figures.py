@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..scores.comparisons import KINDS
+from ..scores.pairs import pairs
 from ..scores.summary import (
     EXPLAINER_NAMES,
     explainer_name,
     explainer_order,
     human_ceiling,
-    model_order,
     scores_of,
 )
 from .labels import place_labels
@@ -32,10 +33,9 @@ from .style import (
 
 SIGNIFICANT = 0.05  # of the corrected p-value, two-sided
 EXPLAINER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito's
-TITLES = {
-    "dcls - plain": "with DCLS minus without",
-    "threshold_grad_cam - grad_cam": "Threshold-Grad-CAM minus Grad-CAM",
-}
+TITLES = dict(
+    zip(KINDS, ("with DCLS minus without", "Threshold-Grad-CAM minus Grad-CAM"), strict=True)
+)
 
 
 @mpl.rc_context(STYLE)
@@ -68,8 +68,8 @@ def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
 
 
 def _rows(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Models in the paper's order, each with its rows."""
-    return [(name, table[table["model"] == name]) for name in model_order(table)]
+    """Models in the table's order, each with its rows."""
+    return [(name, table[table["model"] == name]) for name in dict.fromkeys(table["model"])]
 
 
 def _draw_differences(axes: Axes, rows: list[tuple[str, pd.DataFrame]], colours: dict) -> None:
@@ -106,17 +106,16 @@ def accuracy_against_score(
     names = [name for name in explainers if name in EXPLAINER_NAMES] or explainers[:1]
     if not names:
         return empty_figure("No network has a score.", note)
-    known = summary.dropna(subset=["top1", "score"])
     figure = new_figure(0.4 + 2.7 * len(names), [note], WIDTH)
     panels = figure.subplots(len(names), squeeze=False)[:, 0]
     drawn = []
     for axes, name in zip(panels, names, strict=True):
         axes.set_title(f"{explainer_name(name)}\n{_in_words(correlations, name)}")
-        part = known[known["explainer"] == name]
-        if part.empty:
+        known = scores_of(summary, name).dropna(subset="top1")
+        if known.empty:
             say_instead(axes, "No network has both a measured top-1 and a score.")
             continue
-        drawn.append((axes, _points(axes, part, summary)))
+        drawn.append((axes, _points(axes, known, summary)))
         axes.set_ylabel(f"score\n({score_label(human_ceiling(summary))})")
         axes.set_xlabel("top-1 accuracy (%)")
     handles = [
@@ -130,17 +129,18 @@ def accuracy_against_score(
     return figure
 
 
-def _points(axes: Axes, part: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[tuple]]:
-    """Draw the networks, and a line between plain and DCLS; returns their points by model."""
-    explainer = part["explainer"].iloc[0]
+def _points(axes: Axes, known: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[tuple]]:
+    """Draw the networks, and a line between plain and DCLS; returns the points of each pair.
+
+    known: scores and top-1 by network.
+    """
     places: dict[str, list[tuple]] = {}
-    for dcls in (0, 1):
-        scores = scores_of(summary, explainer, dcls)
-        means = part[part["dcls"] == dcls].groupby("model")["top1"].mean()
-        for model in scores.index.intersection(means.index):
-            place = means[model], scores.loc[model, "score"]
-            axes.plot(*place, "o", ms=3.5, color=COLOURS[dcls])
-            places.setdefault(model, []).append(place)
+    for pair in pairs(summary):
+        for dcls, network in enumerate(pair):
+            if network in known.index:
+                place = tuple(known.loc[network, ["top1", "score"]])
+                axes.plot(*place, "o", ms=3.5, color=COLOURS[dcls])
+                places.setdefault(pair.label, []).append(place)
     for ends in places.values():
         axes.plot(*np.transpose(ends), color=GREY, linewidth=0.6, alpha=0.6, zorder=1)
     axes.margins(0.15)
@@ -155,14 +155,14 @@ def _name_networks(axes: Axes, places: dict[str, list[tuple]]) -> None:
 
 
 def _in_words(correlations: pd.DataFrame, explainer: str) -> str:
-    """Pearson's and Spearman's correlation of top-1 with the score, each with its interval."""
+    """Pearson's r of top-1 with the score and its interval, of plain networks and with DCLS."""
     chosen = correlations[
         (correlations["explainer"] == explainer)
-        & (correlations["models"] == "all")
+        & (correlations["method"] == "pearson")
         & (correlations["quantity"] == "top1")
     ].dropna(subset="value")
     words = []
     for one in chosen.itertuples():
         interval = "" if pd.isna(one.low) else f" ({one.low:.2f} to {one.high:.2f})"
-        words.append(f"{one.method.capitalize()} {one.value:.2f}{interval}")
+        words.append(f"{one.networks}: Pearson r = {one.value:.2f}{interval}, n = {one.n}")
     return "\n".join(words).replace("-", "−") or "no correlation: too few networks"

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..scores.summary import explainer_name, full_name
+from ..scores.summary import explainer_name
 from .few_images import marked, remarks
 from .markup import Block, to_markdown
 
@@ -16,9 +16,9 @@ def measures_markdown(table: pd.DataFrame) -> str:
     for explainer, part in table.groupby("explainer", sort=False):
         measures = list(dict.fromkeys(part["measure"]))
         rows = []
-        for (model, dcls, run), one in part.groupby(["model", "dcls", "run"], sort=False):
+        for (network, run), one in part.groupby(["network", "run"], sort=False):
             found = one.set_index("measure").loc[measures].to_dict("records")
-            rows.append([full_name(model, dcls), run, *map(_cell, found)])
+            rows.append([network, run, *map(_cell, found)])
         blocks.append(Block([explainer_name(str(explainer)), "run", *measures], rows))
     about = (
         "Means over images; in brackets their 95 % bootstrap intervals. Lower is closer for kl, "

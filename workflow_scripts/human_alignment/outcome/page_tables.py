@@ -88,10 +88,13 @@ def leading_number(text: str) -> float | str:
     return float(found[1].replace(",", "")) * _UNITS[found[2]] if found else ""
 
 
-def tables_page(title: str, tables: list[Table], remarks: list[str], name: str, csv: str) -> str:
+def tables_page(
+    title: str, tables: list[Table], remarks: list[str], name: str, csv: str, scope: str = ""
+) -> str:
     """A page of tables with remarks below, which also holds them as a CSV file to save.
 
-    name, csv: of that file, and its text.
+    name, csv: of that file, and its text.  scope: a sentence under the title.
     """
     shown = [remark for remark in remarks if remark]
-    return render(TABLES_PAGE, title=title, tables=tables, remarks=shown, name=name, csv=csv)
+    about = {"title": title, "scope": scope, "remarks": shown}
+    return render(TABLES_PAGE, tables=tables, name=name, csv=csv, **about)

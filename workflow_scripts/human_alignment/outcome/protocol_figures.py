@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..scores.summary import explainer_name, explainer_order, model_order
+from ..scores.pairs import pairs
+from ..scores.summary import explainer_name, explainer_order
 from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 COLUMNS = 4  # panels of the sweep side by side
@@ -16,23 +17,22 @@ COLUMNS = 4  # panels of the sweep side by side
 @mpl.rc_context(STYLE)
 def threshold_sweep(table: pd.DataFrame, choices: pd.DataFrame, label: str, usual: float,
                     note: str = "") -> Figure:  # fmt: skip
-    """A panel per model: score against threshold, 95 % band, without and with DCLS.
+    """A panel per pair: score against threshold, 95 % band, without and with DCLS.
 
-    table: model, dcls, run, threshold, score, low, high; several runs are averaged.
-    choices: model, dcls, best (threshold). usual: the protocol's threshold. label: of the score.
+    table: model, dcls, network, run, threshold, score, low, high; several runs are averaged.
+    choices: network, best (threshold). usual: the protocol's threshold. label: of the score.
     """
-    models = model_order(table)
+    models = pairs(table)
     rows = -(-len(models) // COLUMNS)
     width = max(WIDTH, 1.75 * min(len(models), COLUMNS))
     figure = new_figure(0.5 + 1.45 * rows, [note], width)
     grid = figure.subplots(rows, min(len(models), COLUMNS), sharex=True, squeeze=False)
     for axes, model in zip(grid.flat, models, strict=False):
-        axes.set_title(model)
+        axes.set_title(model.label)
         axes.axvline(usual, color=GREY, linewidth=0.6, linestyle=":")
-        for dcls in (0, 1):
-            part = table[(table["model"] == model) & (table["dcls"] == dcls)]
-            best = choices[(choices["model"] == model) & (choices["dcls"] == dcls)]["best"]
-            _curve(axes, part, best.dropna(), dcls)
+        for dcls, network in enumerate(model):
+            best = choices[choices["network"] == network]["best"]
+            _curve(axes, table[table["network"] == network], best.dropna(), dcls)
         if not axes.lines[1:]:
             say_instead(axes, "no score")
     for axes in grid.flat[len(models) :]:
@@ -70,7 +70,7 @@ def _curve(axes: Axes, part: pd.DataFrame, best: pd.Series, dcls: int) -> None:
 def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
     """A panel per explainer: how far each field of the protocol moves each network's score.
 
-    table: model, dcls, run, field, value, explainer, difference.
+    table: dcls, network, run, field, value, explainer, difference.
     """
     known = table.dropna(subset="difference")
     explainers = explainer_order(known["explainer"])
@@ -86,7 +86,7 @@ def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
         for place, (field, _) in enumerate(fields):
             part = known[(known["explainer"] == explainer) & (known["field"] == field)]
             for dcls in (0, 1):
-                moved = part[part["dcls"] == dcls].groupby("model")["difference"].mean()
+                moved = part[part["dcls"] == dcls].groupby("network")["difference"].mean()
                 spread = (np.arange(len(moved)) - (len(moved) - 1) / 2) * 0.03
                 shift = (dcls - 0.5) * 0.34
                 axes.plot(moved, place + shift + spread, "o", ms=2.5, color=COLOURS[dcls])

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..scores.summary import explainer_name, full_name
+from ..scores.summary import explainer_name
 from .few_images import marked, remarks
 from .markup import Block, to_markdown
 
@@ -24,7 +24,7 @@ def thresholds_markdown(table: pd.DataFrame, usual: float) -> str:
 
 
 def _threshold_row(one: dict) -> list[str]:
-    cells = [full_name(one["model"], one["dcls"]), one["run"]]
+    cells = [one["network"], one["run"]]
     if pd.isna(one["score"]):
         return [*cells, "-", "-", "-", "undefined", "-"]
     score = marked(f"{one['score']:.3f}", one["n"]) + f" [{one['low']:.3f}, {one['high']:.3f}]"
@@ -55,7 +55,7 @@ def sensitivity_markdown(table: pd.DataFrame) -> str:
 
 
 def _sensitivity_row(one: dict) -> list[str]:
-    cells = [full_name(one["model"], one["dcls"]), one["field"], str(one["value"])]
+    cells = [one["network"], one["field"], str(one["value"])]
     if pd.isna(one["score"]):
         return [*cells, "undefined", "-", "-", "-"]
     change = f"{one['difference']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"

@@ -13,12 +13,12 @@ from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from ..scores.statistics import fisher_interval
+from ..scores.comparisons import correlate_quantity
+from ..scores.pairs import pairs
 from ..scores.summary import (
     EXPLAINER_NAMES,
     explainer_name,
     human_ceiling,
-    model_order,
     read_summary,
     scores_of,
 )
@@ -62,16 +62,17 @@ def _text_ink(axes: Axes, texts: list[Text]) -> np.ndarray:
 def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
     """Figure 2: Threshold-Grad-CAM score without DCLS (x) against with DCLS (y), 95 % intervals.
 
-    Models that lack one of the two are named below the figure.
+    Networks that lack one of the two are named below the figure.
     """
-    x, y = scores_of(summary, METHOD, 0), scores_of(summary, METHOD, 1)
-    pairs = [name for name in x.index if name in y.index]
-    alone = [name for name in model_order(summary) if name not in pairs]
-    if not pairs:
+    scores = scores_of(summary, METHOD)
+    whole = [pair for pair in pairs(summary) if scores.index.isin(pair).sum() == 2]
+    names = [pair.label for pair in whole]
+    alone = [pair.label for pair in pairs(summary) if pair not in whole]
+    if not whole:
         return empty_figure(
             "No model has a Threshold-Grad-CAM score both with and without DCLS.", note
         )
-    x, y = x.loc[pairs], y.loc[pairs]
+    x, y = (scores.loc[list(networks)] for networks in zip(*whole, strict=True))
     missing = f"Not drawn, because one of the two scores is missing: {', '.join(alone)}."
     figure = new_figure(3.5, [missing if alone else "", note])
     axes = figure.subplots()
@@ -88,7 +89,7 @@ def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
     for across, up in zip(x.itertuples(), y.itertuples(), strict=True):
         ink.append(_line((across.low, up.score), (across.high, up.score)))
         ink.append(_line((across.score, up.low), (across.score, up.high)))
-    place_labels(axes, np.stack([x["score"], y["score"]], -1), pairs, np.concatenate(ink))
+    place_labels(axes, np.stack([x["score"], y["score"]], -1), names, np.concatenate(ink))
     return figure
 
 
@@ -116,13 +117,18 @@ def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
 
     Two panels: Grad-CAM above, Threshold-Grad-CAM below. A missing bar is labelled "no score".
     """
-    models = model_order(summary)
+    of_study = pairs(summary)
+    models = [pair.label for pair in of_study]
     figure = new_figure(4.2, [note], max(WIDTH, 0.6 + 0.35 * len(models)))
     drawn = []
     for axes, explainer in zip(figure.subplots(2), EXPLAINER_NAMES, strict=True):
         name = explainer_name(explainer)
-        parts = {dcls: scores_of(summary, explainer, dcls) for dcls in (0, 1)}
-        present = {dcls: part for dcls, part in parts.items() if len(part)}
+        scores = scores_of(summary, explainer)
+        parts = {
+            dcls: scores.reindex([pair[dcls] for pair in of_study]).reset_index(drop=True)
+            for dcls in (0, 1)
+        }
+        present = {dcls: part for dcls, part in parts.items() if part["score"].notna().any()}
         if not present:
             axes.set_title(name)
             say_instead(axes, f"No model has a {name} score.")
@@ -131,7 +137,7 @@ def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
         axes.set_title(name + "".join(absent))
         for dcls, part in present.items():
             shift = (dcls - 0.5) * 0.4 if len(present) == 2 else 0
-            _draw_bars(axes, part.reindex(models), dcls, shift)
+            _draw_bars(axes, part, dcls, shift)
         axes.axhline(0, color="black", linewidth=0.6)
         axes.spines["bottom"].set_visible(False)
         axes.set_ylabel(score_label(human_ceiling(summary)).replace(" / ", "\n/ "))
@@ -162,9 +168,10 @@ def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
     """Figure 4: parameters (million, log scale) against Threshold-Grad-CAM score, without DCLS.
 
     From three models on, with the least-squares line of the score on log10(parameters) and
-    Pearson's r between the two; from four on with r's 95 % interval by Fisher's transformation.
+    Pearson's r between the two, as `comparisons.correlate_quantity` has it.
     """
-    known = scores_of(summary, METHOD, 0).dropna(subset="parameters")
+    scores = scores_of(summary, METHOD)
+    known = scores[scores["dcls"] == 0].dropna(subset="parameters")
     if known.empty:
         sentence = "No model without DCLS has both a Threshold-Grad-CAM score and a known size."
         return empty_figure(sentence, note)
@@ -177,7 +184,7 @@ def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
     _log_axis(axes, size.min(), size.max())
     axes.set_xlabel("number of parameters (million, log scale)")
     axes.set_ylabel(f"score\n({score_label(human_ceiling(summary))})")
-    axes.set_title(f"Threshold-Grad-CAM, models without DCLS\n{_correlation(size, score)}")
+    axes.set_title(f"Threshold-Grad-CAM, models without DCLS\n{_correlation(known)}")
     bars = zip(size, known["low"], known["high"], strict=True)
     ink = [_line((x, low), (x, high)) for x, low, high in bars]
     if len(size) >= 3 and np.ptp(size) > 0:
@@ -200,17 +207,13 @@ def _log_axis(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _correlation(size: np.ndarray, score: np.ndarray) -> str:
-    """Pearson's r of score and log10(size) in words, or why there is none."""
-    count = len(size)
-    if count < 3 or np.ptp(size) == 0 or np.ptp(score) == 0:
-        return "no trend: fewer than three models" if count < 3 else "no trend: all alike"
-    r = float(np.corrcoef(np.log10(size), score)[0, 1])
-    interval = ""
-    if count > 3 and abs(r) < 1 - 1e-12:
-        low, high = fisher_interval(r, count)
-        interval = f" (95 %: {low:.2f} to {high:.2f})"
-    return f"Pearson r = {r:.2f}{interval}, n = {count}".replace("-", "−")
+def _correlation(known: pd.DataFrame) -> str:
+    """Pearson's r of score and log10(parameters) in words, or why there is none."""
+    found = correlate_quantity("parameters", known["parameters"], known["score"])
+    if found.value is None:
+        return "no trend: fewer than three models" if found.n < 3 else "no trend: all alike"
+    interval = "" if found.low is None else f" (95 %: {found.low:.2f} to {found.high:.2f})"
+    return f"Pearson r = {found.value:.2f}{interval}, n = {found.n}".replace("-", "−")
 
 
 def draw_from_summary(

@@ -6,23 +6,20 @@ import numpy as np
 import pandas as pd
 
 from ..common.cli import UserError
+from ..scores.pairs import NETWORK, in_order
 from ..scores.summary import (
     EXPLAINER_NAMES,
-    NETWORK,
     average_runs,
     causes,
     explainer_name,
     explainer_order,
-    full_name,
     human_ceiling,
-    model_order,
     read_checked,
 )
 from .few_images import MARK, REMARK, marked
 from .markup import Block
 
-_MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
-_PAPER_KEY = [f"paper_{name}" for name in NETWORK]
+MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
 UNDER_PAPER = "_paper_protocol"  # suffix of the columns with scores under that protocol
 _INTERVAL = {"": "score", "_low": "low", "_high": "high"}  # suffix here, column of the average
 
@@ -31,12 +28,14 @@ def table1(summary: pd.DataFrame) -> pd.DataFrame:
     """The paper's Table 1 with intervals: one row per network, in its order, plain before DCLS.
 
     Columns: model, dcls, parameters, top1 (percent), n_images (in the data file), then score,
-    `_low`, `_high` of both explainers; after these runs, top1_sd, and per explainer `_sd`, `_n`
-    (images with a defined score) and a count per cause of an undefined one; of further explainers
-    all of it. Unknown numbers are NaN. `average_runs` says how several runs become one row.
+    `_low`, `_high` of both explainers; after these network, runs, top1_sd, and per explainer `_sd`,
+    `_n` (images with a defined score) and a count per cause of an undefined one; of further
+    explainers all of it. Unknown numbers are NaN. `average_runs` says how several runs become one
+    row, `scores.pairs` what model, dcls and network are.
     """
     networks = summary.groupby(NETWORK, sort=False)
-    top1 = summary.groupby([*NETWORK, "run"], sort=False)["top1"].first().groupby(NETWORK)
+    top1 = summary.groupby([*NETWORK, "run"], sort=False)["top1"].first()
+    top1 = top1.groupby(NETWORK, sort=False)
     averaged = average_runs(summary).set_index(NETWORK)
     first = {
         "parameters": networks["parameters"].first(),
@@ -54,11 +53,8 @@ def table1(summary: pd.DataFrame) -> pd.DataFrame:
         whole += [f"{explainer}_{name}" for name in counts]
     table = pd.DataFrame({**first, **later})
     table[whole] = table[whole].round().astype("Int64")
-    table = table.reset_index()
-    place = {name: rank for rank, name in enumerate(model_order(summary))}
-    return table.sort_values(
-        NETWORK, key=lambda column: column.map(place) if column.name == "model" else column
-    ).reset_index(drop=True)
+    table = in_order(table.reset_index()).reset_index(drop=True)
+    return table[["model", "dcls", *first, "network", *later]]
 
 
 def read_paper(path: Path | str) -> pd.DataFrame:
@@ -74,12 +70,12 @@ def read_seeds(path: Path | str) -> pd.DataFrame:
 
 def refuse_micro(table: pd.DataFrame, paper: pd.DataFrame) -> None:
     """Raise UserError if a network with a name of the paper has too few parameters to be it."""
-    same = table.merge(paper[NETWORK])
-    small = same[(same["parameters"] < _MICRO).fillna(False)]
+    same = table[table["network"].isin(paper["network"])]
+    small = same[(same["parameters"] < MICRO).fillna(False)]
     if len(small):
-        name = full_name(*small[NETWORK].iloc[0])
+        name = small["network"].iloc[0]
         raise UserError(
-            f"{len(small)} networks ({name} first) have fewer than {_MICRO:,} parameters: not "
+            f"{len(small)} networks ({name} first) have fewer than {MICRO:,} parameters: not "
             "those of the paper, whose numbers would mislead beside them; leave out --paper"
         )
 
@@ -93,8 +89,8 @@ def add_paper(table: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     Raises UserError as `refuse_micro` does.
     """
     refuse_micro(table, paper)
-    merged = table.merge(paper.add_prefix("paper_"), "left", left_on=NETWORK, right_on=_PAPER_KEY)
-    result = merged.drop(columns=_PAPER_KEY)
+    theirs = paper.set_index("network").drop(columns=["model", "dcls"]).add_prefix("paper_")
+    result = table.merge(theirs, "left", left_on="network", right_index=True)
     for name in ["top1", *EXPLAINER_NAMES]:
         result[f"{name}_difference"] = result[name] - result[f"paper_{name}"]
     for name in EXPLAINER_NAMES:
@@ -116,10 +112,10 @@ def add_paper_protocol(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFram
     """
     averaged = average_runs(scores.assign(parameters=np.nan))
     for explainer in EXPLAINER_NAMES:
-        part = averaged[averaged["explainer"] == explainer].set_index(NETWORK)
+        part = averaged[averaged["explainer"] == explainer].set_index("network")
         wide = part[["score", "low", "high", "sd", "n"]].add_prefix(f"{explainer}{UNDER_PAPER}_")
         wide = wide.rename(columns=lambda name: name.removesuffix("_score"))
-        table = table.merge(wide, "left", left_on=NETWORK, right_index=True)
+        table = table.merge(wide, "left", left_on="network", right_index=True)
     return table
 
 
@@ -131,8 +127,7 @@ def blocks(table: pd.DataFrame) -> list[Block]:
     explainers = [name for name in bounded if not name.endswith(UNDER_PAPER)]
     header = ["Model", "Parameters", "Top-1 (%)", *_score_header(explainers)]
     rows = [
-        [full_name(row["model"], row["dcls"]), _parameters(row), _top1(row)]
-        + _score_cells(row, explainers, digits)
+        [row["network"], _parameters(row), _top1(row)] + _score_cells(row, explainers, digits)
         for row in table.to_dict("records")
     ]
     parts = [Block(header, rows, "Scores and accuracy")]
@@ -159,8 +154,7 @@ def _score_cells(row: dict, columns: list[str], digits: int) -> list[str]:
 def _under_paper(table: pd.DataFrame, digits: int) -> Block:
     columns = [f"{explainer}{UNDER_PAPER}" for explainer in EXPLAINER_NAMES]
     rows = [
-        [full_name(row["model"], row["dcls"]), *_score_cells(row, columns, digits)]
-        for row in table.to_dict("records")
+        [row["network"], *_score_cells(row, columns, digits)] for row in table.to_dict("records")
     ]
     header = ["Protocol paper", *_score_header(list(EXPLAINER_NAMES))]
     return Block(header, rows, "Scores under the protocol that the paper's text describes")
@@ -171,7 +165,7 @@ def _comparison(table: pd.DataFrame) -> Block:
     header = ["Paper", "Top-1 (%)", *(cell for name in names for cell in (name, "verdict"))]
     rows = []
     for row in table.to_dict("records"):
-        cells = [full_name(row["model"], row["dcls"]), _paper_cell(row, "top1", 2)]
+        cells = [row["network"], _paper_cell(row, "top1", 2)]
         for name in EXPLAINER_NAMES:
             cells += [_paper_cell(row, name, 4), row[f"{name}_verdict"] or "-"]
         rows.append(cells)

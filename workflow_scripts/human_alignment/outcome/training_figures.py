@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
-from ..scores.summary import model_order
+from ..scores.pairs import pairs
 from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 CELLS = 8  # of the density, to a pixel
@@ -98,19 +98,20 @@ def _stage_name(stage: str) -> str:
 
 @mpl.rc_context(STYLE)
 def learning_curves(curves: pd.DataFrame, note: str = "") -> Figure:
-    """A row per network, a column per measure, against epochs; a line per seed.
+    """A row per pair, a column per measure, against epochs; a line per network and seed.
 
-    curves: rows of all runs' curve files with model, dcls and run in front (`run_tables.gather`).
+    curves: rows of all runs' curve files with their names in front (`run_tables.gather`).
     """
-    models = model_order(curves)
+    models = pairs(curves)
     remark = "Loss and top-1 on augmented training images; spread: standard deviation of all DCLS "
     remark += "positions in pixels of the kernel."
     figure = new_figure(0.6 + 0.9 * len(models), [remark, note])
     panels = figure.subplots(len(models), len(MEASURES), squeeze=False, sharex=True, sharey="col")
     for row, model in zip(panels, models, strict=True):
-        row[0].set_ylabel(model, fontsize=STYLE["font.size"])
+        row[0].set_ylabel(model.label, fontsize=STYLE["font.size"])
+        part = curves[curves["network"].isin(model)]
         for axes, measure in zip(row, MEASURES, strict=True):
-            _draw_curves(axes, curves[curves["model"] == model].dropna(subset=measure), measure)
+            _draw_curves(axes, part.dropna(subset=measure), measure)
     for axes, title in zip(panels[0], MEASURES.values(), strict=True):
         axes.set_title(title)
     for axes in panels[-1]:

@@ -2,32 +2,35 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from ..common.paths import SUFFIX, network_of
+from ..common.paths import Run
+from .pairs import Pair, pairs
 from .score_file import read_scores
-from .statistics import compare_paired, correlate_models, holm
-from .summary import full_name
+from .statistics import Correlation, compare_paired, correlate, holm
+from .summary import explainer_order, scores_of
 
-QUANTITIES = ("top1", "parameters")
+KINDS = ("dcls - plain", "threshold_grad_cam - grad_cam")
+SCALES = {"top1": np.asarray, "parameters": np.log10}  # how quantities of networks enter
+KINDS_OF_NETWORKS = ("plain", "DCLS")  # by the column dcls
 
 
 def read_rho(paths: list[Path]) -> pd.DataFrame:
     """Rho of every network, explainer and image, averaged over the network's runs.
 
-    paths: `<folder>/<model>/<run>.csv`.  Returns columns model, explainer, image_id, rho; an
+    paths: `<folder>/<network>/<run>.csv`.  Returns columns network, explainer, image_id, rho; an
     image that is undefined in any run stays undefined (NaN).
     """
     tables = []
     for path in paths:
-        name = network_of(path)
         found = read_scores(path)
         for explainer, scores in found.scores.items():
             columns = {"image_id": found.image_ids, "rho": scores.rho}
-            names = {"model": full_name(name["model"], name["dcls"]), "explainer": explainer}
+            names = {"network": Run.of(path).model, "explainer": explainer}
             tables.append(pd.DataFrame(columns).assign(**names))
     together = pd.concat(tables, ignore_index=True)
-    groups = together.groupby(["model", "explainer", "image_id"], sort=False)["rho"]
+    groups = together.groupby(["network", "explainer", "image_id"], sort=False)["rho"]
     return groups.mean().where(groups.count() == groups.size()).reset_index()
 
 
@@ -40,56 +43,88 @@ def _compared(rows: pd.DataFrame, column: str, first: str, second: str, **settin
     return {name: getattr(found, name) for name in found.__dataclass_fields__}
 
 
-def compare_dcls(rho: pd.DataFrame, **settings) -> pd.DataFrame:
-    """Each network with DCLS against the plain one, by explainer.
+def compare_dcls(rho: pd.DataFrame, of_study: list[Pair], **settings) -> pd.DataFrame:
+    """Each network with DCLS against its plain twin, by explainer.
 
-    `p_holm` corrects the Wilcoxon signed-rank test for the number of pairs of an explainer.
+    rho: of `read_rho`.  of_study: the pairs of the study, in their order.  Columns: model (what
+    figures call the pair), network (with DCLS), explainer, the fields of a `PairedComparison`, and
+    `p_holm`, which corrects the Wilcoxon signed-rank test for the pairs of an explainer.
     """
-    plain = [name for name in rho["model"].unique() if not name.endswith(SUFFIX)]
     rows = []
-    for explainer in rho["explainer"].unique():
+    for explainer in explainer_order(rho["explainer"]):
         part = rho[rho["explainer"] == explainer]
-        for name in plain:
-            pair = part[part["model"].isin([name, name + SUFFIX])]
-            found = _compared(pair, "model", name + SUFFIX, name, **settings)
-            rows += [{"model": name, "explainer": explainer, **found}] if found else []
-    return _corrected(rows, by="explainer")
+        for pair in of_study:
+            found = _compared(
+                part[part["network"].isin(pair)], "network", pair.dcls, pair.plain, **settings
+            )
+            names = {"model": pair.label, "network": pair.dcls, "explainer": explainer}
+            rows += [names | found] if found else []
+    return _corrected(rows)
 
 
-def compare_explainers(rho: pd.DataFrame, **settings) -> pd.DataFrame:
-    """Threshold-Grad-CAM against Grad-CAM, network by network."""
+def compare_explainers(rho: pd.DataFrame, networks: list[str], **settings) -> pd.DataFrame:
+    """Threshold-Grad-CAM against Grad-CAM, network by network; columns as in `compare_dcls`.
+
+    networks: of the study, in their order.
+    """
     rows = []
-    for name in rho["model"].unique():
-        part = rho[rho["model"] == name]
+    for name in networks:
+        part = rho[rho["network"] == name]
         found = _compared(part, "explainer", "threshold_grad_cam", "grad_cam", **settings)
-        rows += [{"model": name, "explainer": "threshold_grad_cam", **found}] if found else []
-    return _corrected(rows, by="explainer")
+        names = {"model": name, "network": name, "explainer": "threshold_grad_cam"}
+        rows += [names | found] if found else []
+    return _corrected(rows)
 
 
-def _corrected(rows: list[dict], by: str) -> pd.DataFrame:
+def _corrected(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     if len(table):
-        table["p_holm"] = table.groupby(by)["p_value"].transform(lambda p: holm(p.to_numpy()))
+        corrected = table.groupby("explainer")["p_value"]
+        table["p_holm"] = corrected.transform(lambda p: holm(p.to_numpy()))
     return table
 
 
-def correlate_with_score(summary: pd.DataFrame, **settings) -> pd.DataFrame:
-    """Top-1 and size of networks against their scores, by explainer: plain ones, and all.
+def compare(rho: pd.DataFrame, summary: pd.DataFrame, **settings) -> pd.DataFrame:
+    """Both kinds of comparison in one table, with the column `comparison` in front.
+
+    rho: of `read_rho`.  summary: scores/summary.csv.  settings: of the bootstrap.
+    """
+    of_study = pairs(summary)
+    networks = list(dict.fromkeys(name for pair in of_study for name in pair if name))
+    tables = compare_dcls(rho, of_study, **settings), compare_explainers(rho, networks, **settings)
+    table = pd.concat(
+        [one.assign(comparison=kind) for kind, one in zip(KINDS, tables, strict=True)]
+    )
+    return table[["comparison", *table.columns.drop("comparison")]]
+
+
+def correlate_quantity(
+    name: str, values: np.ndarray, scores: np.ndarray, method: str = "pearson"
+) -> Correlation:
+    """A quantity of networks against their scores, (n,) each: the one definition of the study.
+
+    name: `top1`, or `parameters`, which enter by their logarithm.  values, scores: of plain
+    networks only, or of networks with DCLS only: twins are not independent of each other.
+    """
+    return correlate(SCALES[name](np.asarray(values, np.float64)), scores, method)
+
+
+def correlate_with_score(summary: pd.DataFrame) -> pd.DataFrame:
+    """Top-1 and size of networks against their scores, by explainer, among plain ones and among
+    those with DCLS.
 
     The trade-off of Fel et al. (2022) is accuracy against score. summary: scores/summary.csv.
     """
     rows = []
-    for explainer, part in summary.groupby("explainer", sort=False):
-        means = part.groupby(["model", "dcls"], sort=False).mean(numeric_only=True).reset_index()
-        for models, chosen in (("plain", means[means["dcls"] == 0]), ("all", means)):
-            for quantity in QUANTITIES:
-                known = chosen.dropna(subset=[quantity, "score"])
+    for explainer in explainer_order(summary["explainer"]):
+        scores = scores_of(summary, explainer)
+        for dcls, networks in enumerate(KINDS_OF_NETWORKS):
+            part = scores[scores["dcls"] == dcls]
+            for quantity in SCALES:
                 for method in ("pearson", "spearman"):
-                    found = correlate_models(
-                        known[quantity].to_numpy(), known["score"].to_numpy(), method, **settings
-                    )
+                    found = correlate_quantity(quantity, part[quantity], part["score"], method)
                     rows.append(
-                        {"explainer": explainer, "models": models, "quantity": quantity}
+                        {"explainer": explainer, "networks": networks, "quantity": quantity}
                         | {"method": method, "n": found.n, "value": found.value}
                         | {"low": found.low, "high": found.high}
                     )

@@ -5,7 +5,7 @@ import numpy as np
 from .bootstrap import bootstrap_interval
 from .postprocess import counted
 from .protocol import Protocol
-from .score_file import Scores
+from .score_file import Scores, ScoreSource
 
 
 def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> dict:
@@ -35,14 +35,13 @@ def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> 
     return found
 
 
-def summarise_run(
-    parameters: int, scores: dict[str, Scores], protocol: Protocol, **settings
-) -> dict[str, dict]:
-    """A summary by explainer, each with the network's parameters.
+def summarise_run(source: ScoreSource, scores: dict[str, Scores], **settings) -> dict[str, dict]:
+    """A summary by explainer, each with whether the network has DCLS, and its parameters.
 
     settings: `resamples` and `seed` of the bootstrap.
     """
+    network = {"dcls": source.dcls, "parameters": source.parameters}
     return {
-        name: {"parameters": parameters, **summarise(found, protocol, **settings)}
+        name: network | summarise(found, source.protocol, **settings)
         for name, found in scores.items()
     }

@@ -34,11 +34,13 @@ class Scores:
 class Source(Record):
     """What scores were made from: a network's heatmaps of the images of a data file.
 
-    parameters: learnt values of the network.  images: how many are scored.  data_images: how many
-    the data file has.  sampled: whether the images scored are a random sample of these.
+    dcls: whether the network has DCLS, by the record in its weights.  parameters: learnt values of
+    the network.  images: how many are scored.  data_images: how many the data file has.  sampled:
+    whether the images scored are a random sample of these.
     """
 
     model: str
+    dcls: bool
     parameters: int
     weights_digest: str
     data_digest: str

@@ -127,6 +127,7 @@ def source_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
     """What scores of a heatmap file are made from: the fields of a `score_file.Source`."""
     return {
         "model": heatmaps.model,
+        "dcls": heatmaps.dcls,
         "parameters": heatmaps.parameters,
         "weights_digest": heatmaps.weights_digest,
         "data_digest": heatmaps.data_digest,

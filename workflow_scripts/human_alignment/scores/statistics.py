@@ -1,11 +1,13 @@
-"""Tests of scores by image, and correlations over models: arrays in, numbers out."""
+"""Tests of scores by image, and correlations over networks: arrays in, numbers out."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from .bootstrap import bootstrap_interval, draws, finite
+from .bootstrap import bootstrap_interval, finite
+
+FEWEST = 8  # networks from which a correlation has an interval; the paper has 8 plain ones
 
 
 @dataclass(frozen=True)
@@ -58,58 +60,39 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Correlation:
-    """A correlation over models with its interval; None where it is undefined."""
+    """A correlation over networks with its 95 % interval; None where it is undefined."""
 
     n: int
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
-def correlate_models(
-    x: np.ndarray,
-    y: np.ndarray,
-    method: str = "pearson",
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Correlation:
-    """`pearson` or `spearman` correlation of two quantities over models, (n,) each.
+def correlate(x: np.ndarray, y: np.ndarray, method: str = "pearson") -> Correlation:
+    """`pearson` or `spearman` correlation of two quantities over networks, (n,) each.
 
-    Fewer than three models, or one value in all of them, have no correlation. Percentile
-    bootstrap over models; resamples in which a quantity does not vary are left out, and with
-    few models the interval is a rough one. `ValueError` on values that are not finite.
+    A network that lacks one of the two (NaN) is left out. Fewer than three networks, or one value
+    in all of them, have no correlation; fewer than FEWEST have no interval. The interval is that
+    of Fisher's transformation, with the standard error 1 / sqrt(n - 3), for Spearman's correlation
+    with that of Bonett and Wright (2000), sqrt((1 + r^2 / 2) / (n - 3)). It takes networks as
+    independent: a network and its twin with DCLS must not both be given.
+
+    Raises ValueError on an unknown method and on arrays of different lengths.
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if x.shape != y.shape or not np.isfinite([x, y]).all():
-        raise ValueError(f"expected finite values of one length, got {x.shape} and {y.shape}")
-    value = _rowwise(x[None], y[None], method)[0] if len(x) > 2 else np.nan
-    if np.isnan(value):
-        return Correlation(len(x), None, None, None)
-    drawn = np.concatenate(
-        [_rowwise(x[index], y[index], method) for index in draws(len(x), resamples, seed)]
-    )
-    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Correlation(len(x), float(value), float(low), float(high))
-
-
-def fisher_interval(r: float, count: int) -> tuple[float, float]:
-    """95 % interval of a Pearson correlation of `count` > 3 pairs, by Fisher's transformation."""
-    if abs(r) > 1 - 1e-12:
-        return r, r
-    low, high = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(count - 3))
-    return float(low), float(high)
-
-
-def _rowwise(x: np.ndarray, y: np.ndarray, method: str) -> np.ndarray:
-    """Correlation of each row of x with that of y, (r,); NaN where a row does not vary."""
     if method not in ("pearson", "spearman"):
         raise ValueError(f"unknown correlation {method!r}")
-    varies = (np.ptp(x, axis=1) > 0) & (np.ptp(y, axis=1) > 0)
-    if method == "spearman":
-        x, y = stats.rankdata(x, axis=1), stats.rankdata(y, axis=1)
-    x = x - x.mean(axis=1, keepdims=True)
-    y = y - y.mean(axis=1, keepdims=True)
-    norms = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
-    correlation = np.clip((x * y).sum(axis=1) / np.where(varies, norms, 1), -1, 1)
-    return np.where(varies, correlation, np.nan)
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    count = len(x)
+    if count < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return Correlation(count)
+    measure = stats.pearsonr if method == "pearson" else stats.spearmanr
+    r = float(np.clip(measure(x, y).statistic, -1, 1))
+    if count < FEWEST:
+        return Correlation(count, r)
+    if 1 - abs(r) < 1e-12:
+        return Correlation(count, r, r, r)
+    error = np.sqrt((1 if method == "pearson" else 1 + r**2 / 2) / (count - 3))
+    low, high = np.tanh(np.arctanh(r) + stats.norm.ppf([0.025, 0.975]) * error)
+    return Correlation(count, r, float(low), float(high))

@@ -1,14 +1,15 @@
 """The summary of all scores: what every table and figure reads, checked and averaged over runs."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..common.cli import UserError
-from ..common.paths import network_of
+from ..common.paths import SUFFIX, Run
+from .pairs import NETWORK, full_name, in_order, network_of
 from .spearman import CAUSES
 
 EXPLAINER_NAMES = {"grad_cam": "Grad-CAM", "threshold_grad_cam": "Threshold-Grad-CAM"}  # paper's
@@ -22,36 +23,27 @@ FURTHER_NAMES = {
     "saliency": "Saliency",
     "rise": "RISE",
 }
-PAPER_ORDER = (  # of the rows of Table 1
-    "convnext_tiny",
-    "convnext_small",
-    "convnext_base",
-    "fastvit_sa24",
-    "fastvit_sa36",
-    "caformer_s18",
-    "convformer_s18",
-    "resnet50",
-)
-NETWORK = ["model", "dcls"]  # the two columns that name a network
 FIGURES = ("n", "n_images", "mean_rho", "score", "low", "high")  # of each run and explainer
 _NUMBERS = ("dcls", "parameters", "top1", *FIGURES, "human_ceiling")
 
 
-def collect(summaries: list[Path], accuracies: list[Path]) -> pd.DataFrame:
-    """The summary of a study: a row per run and explainer.
+def collect(
+    summaries: list[Path], accuracies: list[Path], twins: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """The summary of a study: a row per run and explainer, in the paper's order of networks.
 
     summaries: `<folder>/<model>/<run>.json` and `<run>.attributions.json`, as summarise_scores.py
     writes them.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
+    twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.
+
+    Raises UserError when the weights of a network say otherwise than `twins` whether it has DCLS.
     """
-    top1 = {
-        tuple(network_of(path).values()): json.loads(path.read_text())["top1"]
-        for path in accuracies
-    }
+    top1 = {Run.of(path): json.loads(path.read_text())["top1"] for path in accuracies}
     rows = [
         {
-            **network_of(path),
+            **_checked_network(path, found["dcls"], twins),
             "parameters": found["parameters"],
-            "top1": top1.get(tuple(network_of(path).values())),
+            "top1": top1.get(Run.of(path)),
             "explainer": explainer,
             **{figure: found[figure] for figure in FIGURES},
             "human_ceiling": found["protocol"]["human_ceiling"],
@@ -60,13 +52,31 @@ def collect(summaries: list[Path], accuracies: list[Path]) -> pd.DataFrame:
         for path in summaries
         for explainer, found in json.loads(path.read_text()).items()
     ]
-    return pd.DataFrame(rows)
+    return in_order(pd.DataFrame(rows)).reset_index(drop=True)
+
+
+def _checked_network(path: Path, dcls: bool, twins: Mapping[str, str] | None) -> dict:
+    """model, dcls, run and network of a summary. dcls: what the record in the weights says."""
+    if twins is None:
+        name = Run.of(path).model
+        twins = {name: name.removesuffix(SUFFIX)} if dcls else {}
+    found = network_of(path, twins)
+    if found["dcls"] != dcls:
+        has = "has" if dcls else "has no"
+        raise UserError(
+            f"{path}: by its weights the network {found['network']} {has} DCLS; name in --twins "
+            "the networks with DCLS, and no others"
+        )
+    return found
 
 
 def read_checked(path: Path | str, text: list[str], numbers: list[str]) -> pd.DataFrame:
     """Read a CSV file that must have these columns; `numbers` and columns `n_*` become float.
 
-    An empty number is NaN. Raises UserError naming file, line and column on anything else.
+    An empty number is NaN. Without a column `network`, a network has the name that the paper's
+    have: `model`, with `_dcls` if it has DCLS.
+
+    Raises UserError naming file, line and column on anything else.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,38 +97,28 @@ def read_checked(path: Path | str, text: list[str], numbers: list[str]) -> pd.Da
         frame[name] = values
     if not frame["dcls"].isin([0, 1]).all():
         raise UserError(f"{path}: column dcls holds something other than 0 and 1")
-    return frame.astype({"dcls": int})
+    frame = frame.astype({"dcls": int})
+    if "network" not in frame:
+        frame["network"] = list(map(full_name, frame["model"], frame["dcls"]))
+    return frame
 
 
 def read_summary(path: Path | str) -> pd.DataFrame:
-    """Read `scores/summary.csv`: one row per model, with or without DCLS, run and explainer.
+    """Read `scores/summary.csv`: one row per network, run and explainer.
 
     Raises UserError as `read_checked` does, and when two rows are of the same run and explainer.
     """
     frame = read_checked(path, ["model", "run", "explainer"], list(_NUMBERS))
-    twice = frame.duplicated([*NETWORK, "run", "explainer"])
+    twice = frame.duplicated(["network", "run", "explainer"])
     if twice.any():
         row = frame[twice].iloc[0]
-        name = full_name(row.model, row.dcls)
-        raise UserError(f"{path} has two rows for {name}, run {row.run}, {row.explainer}")
+        raise UserError(f"{path} has two rows for {row.network}, run {row.run}, {row.explainer}")
     return frame
-
-
-def full_name(model: str, dcls: int) -> str:
-    """Name of a network as in the paper: with the suffix `_dcls` if it has DCLS."""
-    return f"{model}_dcls" if dcls else model
 
 
 def explainer_name(explainer: str) -> str:
     """How tables and figures call an explainer."""
     return (EXPLAINER_NAMES | FURTHER_NAMES).get(explainer, explainer)
-
-
-def model_order(summary: pd.DataFrame) -> list[str]:
-    """Models (without suffix) in the paper's order, then those it lacks as they first appear."""
-    rank = {name: place for place, name in enumerate(PAPER_ORDER)}
-    names = dict.fromkeys(summary["model"])
-    return sorted(names, key=lambda name: rank.get(name.removeprefix("micro_"), len(rank)))
 
 
 def explainer_order(names: Iterable[str]) -> list[str]:
@@ -149,7 +149,7 @@ def human_ceiling(summary: pd.DataFrame) -> float | None:
 
 
 def average_runs(summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per model, DCLS and explainer, from one row per run.
+    """One row per network and explainer, from one row per run.
 
     `score`: mean over runs. `sd`: sample standard deviation of the score over runs, NaN for one
     run. `low`, `high`: mean of the runs' 95 % bounds. All runs are scored on the same images, so
@@ -171,9 +171,12 @@ def average_runs(summary: pd.DataFrame) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def scores_of(summary: pd.DataFrame, explainer: str, dcls: int) -> pd.DataFrame:
-    """Defined scores of one explainer with or without DCLS, averaged over runs, index `model`."""
+def scores_of(summary: pd.DataFrame, explainer: str) -> pd.DataFrame:
+    """Defined scores of one explainer, averaged over runs: index `network`, in the paper's order.
+
+    Columns as in `average_runs`, and `top1`: the mean over runs, NaN where it was not measured.
+    """
     frame = average_runs(summary)
-    wanted = (frame["explainer"] == explainer) & (frame["dcls"] == dcls) & frame["score"].notna()
-    found = frame[wanted].set_index("model")
-    return found.loc[[name for name in model_order(summary) if name in found.index]]
+    found = in_order(frame[(frame["explainer"] == explainer) & frame["score"].notna()])
+    top1 = summary.drop_duplicates(["network", "run"]).groupby("network")["top1"].mean()
+    return found.set_index("network").assign(top1=top1.reindex(found["network"]).to_numpy())

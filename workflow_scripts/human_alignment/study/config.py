@@ -39,6 +39,7 @@ def checked_study(config: dict, schema: dict) -> Study:
     """
     check_config(config, schema)
     study = Study(config)
+    check_twins(study)
     check_sources(study)
     return study
 
@@ -140,6 +141,27 @@ def _figure_problems(config: dict, known: list[str]) -> Iterator[str]:
 def _hint(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def check_twins(study: Study) -> None:
+    """Whoever has `plain` has DCLS, and names a model of the study without it.
+
+    Raises UserError with the key and what is allowed.
+    """
+    models, twins = study.config["models"], study.twins
+    allowed = [name for name in models if name not in twins]
+    problems = []
+    for name, entry in models.items():
+        plain = entry.get("plain")
+        if plain and name not in twins:
+            problems.append(f"models.{name}.plain: this network has no DCLS; give it `dcls`")
+        elif plain and plain not in allowed:
+            problems.append(
+                f"models.{name}.plain: {plain!r} is no model of the study without DCLS"
+                f"{_hint(plain, allowed)}; allowed: {', '.join(allowed) or 'none is in the study'}"
+            )
+    if problems:
+        raise UserError("the config cannot be used:\n  " + "\n  ".join(problems[:10]))
 
 
 def check_sources(study: Study) -> None:

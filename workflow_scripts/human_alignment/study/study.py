@@ -80,6 +80,37 @@ class Study:
             name = plain + (SUFFIX if model.endswith(SUFFIX) else "")
         return records.find(name, entry.get("dcls"), self.config["networks"])
 
+    @property
+    def twins(self) -> dict[str, str]:
+        """By each network with DCLS its plain twin, as the config or its name says.
+
+        One without a twin has the name of a plain network that the study lacks, or its own.
+        """
+        models = self.config["models"]
+        return {
+            model: entry.get("plain") or model.removesuffix(SUFFIX)
+            for model, entry in models.items()
+            if self.network(model).dcls
+        }
+
+    def pair_of(self, model: str) -> dict[str, str | None]:
+        """`plain` and `dcls`: a model and its twin, None where the study has none.
+
+        Of a plain model's twins it is the first in the config.
+        """
+        twins = self.twins
+        plain = twins.get(model, model)
+        dcls = model if model in twins else next((n for n in twins if twins[n] == plain), None)
+        known = plain in self.config["models"] and plain not in twins
+        return {"plain": plain if known else None, "dcls": dcls}
+
+    @property
+    def has_claims(self) -> bool:
+        """Whether any network of the paper is in the study: the paper's claims are about those."""
+        return any(
+            model.removesuffix(SUFFIX) in records.load_networks() for model in self.config["models"]
+        )
+
     def recipe(self, model: str) -> dict:
         """Training settings of a model."""
         return self.config["recipes"][self.config["models"][model]["train"]["recipe"]]
@@ -209,8 +240,9 @@ class Study:
 
     def dcls_weights(self) -> list[str]:
         """Weights of the networks with DCLS, of the first run of each."""
-        models = [model for model in self.config["models"] if self.network(model).dcls]
-        return [file for model in models for file in self.files("weights", ".safetensors", model)]
+        return [
+            file for model in self.twins for file in self.files("weights", ".safetensors", model)
+        ]
 
     # Figures
 
@@ -221,8 +253,9 @@ class Study:
 
     def figure1_files(self, stage: str, ending: str) -> list[str]:
         """Files of the model of Figure 1: with DCLS, then plain, as the paper's rows are."""
-        name = self.config["figures"]["overlay_model"]
-        scored = [m for m in (name + SUFFIX, name) if self.files("scores", ".csv", m)]
+        pair = self.pair_of(self.config["figures"]["overlay_model"])
+        both = [pair["dcls"], pair["plain"]]
+        scored = [model for model in both if model and self.files("scores", ".csv", model)]
         return [file for model in scored for file in self.files(stage, ending, model)]
 
     @property
@@ -241,8 +274,14 @@ class Study:
         own = f"results/{self.name}/data/pictures.h5"
         return own if self.config["figures"]["pictures"] else self.data_file()
 
-    def methods_heatmaps(self, model: str) -> list[str]:
-        """Heatmaps of those images, of a model's first run; none if the study lacks the model."""
+    def methods_heatmaps(self, number: int | str, kind: str) -> list[str]:
+        """Heatmaps of the images of Figure 5, 6, ...: of the first run of its network.
+
+        kind: `plain` or `dcls`; none if the study lacks that one of the pair.
+        """
+        model = self.pair_of(self.methods_model(number))[kind]
+        if model is None:
+            return []
         if not self.config["figures"]["pictures"]:
             return self.files("heatmaps", ".h5", model)
         weights = map(Run.of, self.files("weights", ".safetensors", model))
