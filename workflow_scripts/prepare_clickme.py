@@ -88,6 +88,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--records", type=int, help="number of records in all shards together, to be checked"
     )
+    parser.add_argument(
+        "--human-ceiling",
+        type=float,
+        help="what a protocol may divide scores by, above 0 and at most 1; default: none is known",
+    )
     arguments = parser.parse_args(argv)
     check_shards(arguments.shards)
     attributes = dict(
@@ -95,6 +100,7 @@ def main(argv: list[str] | None = None) -> None:
         description=clickme.DESCRIPTION,
         num_classes=clickme.CLASSES,
         image_size=clickme.IMAGE_SIZE,
+        human_ceiling=arguments.human_ceiling,
     )
     skip, total = arguments.on_bad_record == "skip", arguments.records
     with DataWriter(arguments.output, **attributes) as writer:

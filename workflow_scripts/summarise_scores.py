@@ -17,8 +17,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="summary to write (.json)")
     arguments = parser.parse_args(argv)
     found = read_scores(arguments.scores)
-    made_from = found.source.parameters, found.scores, found.source.protocol
-    write_json(arguments.output, summarise_run(*made_from, **arguments.statistics))
+    summary = summarise_run(found.source, found.scores, **arguments.statistics)
+    write_json(arguments.output, summary)
 
 
 if __name__ == "__main__":

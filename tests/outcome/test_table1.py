@@ -265,7 +265,15 @@ def test_ceiling_is_read_from_the_scores(summary):
     several = summary.assign(human_ceiling=[0.5, np.nan] * (len(summary) // 2))
     with pytest.raises(UserError, match="several human ceilings: 0.5, none; score all runs"):
         human_ceiling(several)
-    assert "human ceiling 0.65753" in notes(summary, table1(summary))[0]
+
+
+def test_what_the_ceiling_is_is_said_where_it_divides(summary):
+    found = notes(summary, table1(summary))
+    assert "human ceiling 0.65753" in found[0]
+    assert "no code that computes it is public" in found[1]
+    assert "no upper bound" in found[1] and "a score above 1 is possible" in found[1]
+    undivided = summary.assign(human_ceiling=np.nan)
+    assert "ceiling" not in " ".join(notes(undivided, table1(undivided)))
 
 
 def test_scores_of_leaves_out_what_is_undefined():
