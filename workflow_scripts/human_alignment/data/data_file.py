@@ -40,7 +40,7 @@ def _check_ceiling(ceiling: float | None) -> None:
     if ceiling is not None and not 0 < ceiling <= 1:
         raise UserError(
             f"the human ceiling {ceiling:g} is not a number above 0 and at most 1; give such a "
-            "number, or none where none is known"
+            "number, or leave it out where none is known"
         )
 
 

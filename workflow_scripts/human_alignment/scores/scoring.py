@@ -129,7 +129,7 @@ def source_fields(data: DataFile, heatmaps: HeatmapFile, explainers: list[str]) 
 
 
 def _heatmap_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
-    """The fields of a `Source` that heatmaps settle, and every rho with them."""
+    """The fields of a `Source` that a heatmap file knows: all but the human ceiling."""
     return {
         "model": heatmaps.model,
         "parameters": heatmaps.parameters,
@@ -143,7 +143,10 @@ def _heatmap_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
 
 
 def check_scores_of(heatmaps: HeatmapFile, source: Source) -> None:
-    """Refuse scores that were made from another network, other weights or other images."""
+    """Refuse scores that were made from another network, other weights or other images.
+
+    The human ceiling is not compared: it changes no rho.
+    """
     for name, value in _heatmap_fields(heatmaps, source.explainers).items():
         if getattr(source, name) != value:
             raise UserError(
