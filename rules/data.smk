@@ -45,7 +45,10 @@ rule prepare_clickme:
     params:
         script=script("prepare_clickme.py"),
         code=code("prepare_clickme.py"),
-        settings=flags({name: CLICKME[name] for name in ("on_bad_record", "records")}),
+        settings=flags(
+            {name: CLICKME[name] for name in ("on_bad_record", "records")}
+            | {"human_ceiling": CLICKME["human_ceiling"] or "none"}
+        ),
     shell:
         "python {params.script:q} --output {output:q} {params.settings} {input:q} 2> {log:q}"
 

@@ -71,11 +71,10 @@ rule plot_threshold_sweep:
         script=script("plot_threshold_sweep.py"),
         code=code("plot_threshold_sweep.py"),
         threshold=study.protocol.threshold,
-        ceiling=flags({"ceiling": study.protocol.human_ceiling}),
         note=NOTE,
     shell:
         "python {params.script:q} --curves {input.curves:q} --best {input.best:q} "
-        "--threshold {params.threshold} {params.ceiling} --note={params.note:q} "
+        "--threshold {params.threshold} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -98,10 +97,9 @@ rule plot_sensitivity:
     params:
         script=script("plot_sensitivity.py"),
         code=code("plot_sensitivity.py"),
-        ceiling=flags({"ceiling": study.protocol.human_ceiling}),
         note=NOTE,
     shell:
-        "python {params.script:q} {input:q} {params.ceiling} --note={params.note:q} "
+        "python {params.script:q} {input:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 

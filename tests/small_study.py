@@ -64,10 +64,10 @@ def places(count: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(0.2, 0.8, (count, 2))
 
 
-def write_data(path: Path, count: int) -> None:
-    """Images of four classes, each with its human map."""
+def write_data(path: Path, count: int, **more: float) -> None:
+    """Images of four classes, each with its human map; more: further arguments of DataWriter."""
     attributes = dict(dataset="small", description="made up", num_classes=4, image_size=SIDE)
-    with DataWriter(path, **attributes) as writer:
+    with DataWriter(path, **attributes, **more) as writer:
         for number, place in enumerate(places(count)):
             human = blob(*place, 16) * (number != CONSTANT_HUMAN)
             writer.append(encode(image(number, *place)), number % 4, f"image-{number:03d}", human)
@@ -118,6 +118,7 @@ def write_score_file(path: Path, ids: list[str], rho: dict[str, list[float]], **
         "images": len(ids),
         "data_images": len(ids),
         "sampled": False,
+        "human_ceiling": None,
         "protocol": PRESETS["released"],
         **source,
     }

@@ -88,6 +88,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--records", type=int, help="number of records in all shards together, to be checked"
     )
+    parser.add_argument(
+        "--human-ceiling",
+        type=lambda text: None if text == "none" else float(text),
+        default=clickme.HUMAN_CEILING,
+        help="what a protocol may divide scores by, above 0 and at most 1, or `none` where the "
+        "maps are not ClickMe's; default: %(default)s",
+    )
     arguments = parser.parse_args(argv)
     check_shards(arguments.shards)
     attributes = dict(
@@ -95,6 +102,7 @@ def main(argv: list[str] | None = None) -> None:
         description=clickme.DESCRIPTION,
         num_classes=clickme.CLASSES,
         image_size=clickme.IMAGE_SIZE,
+        human_ceiling=arguments.human_ceiling,
     )
     skip, total = arguments.on_bad_record == "skip", arguments.records
     with DataWriter(arguments.output, **attributes) as writer:

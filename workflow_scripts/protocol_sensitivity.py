@@ -39,10 +39,16 @@ def main(argv: list[str] | None = None) -> None:
         files = [stack.enter_context(HeatmapFile(path)) for path in arguments.heatmaps]
         geometries = [heatmaps.geometry for heatmaps in files]
         base, other = arguments.protocol, arguments.other
-        changed = changed_protocols(base, other, geometry=other.geometry in geometries)
+        changed = changed_protocols(
+            base,
+            other,
+            geometry=other.geometry in geometries,
+            ceiling=data.human_ceiling is not None,
+        )
         protocols = {BASE: base, **changed}
         scores = score_geometries(data, files, protocols)
-        source = VariantSource(**source_fields(files[0], list(scores)), protocols=protocols)
+        made_from = source_fields(data, files[0], list(scores))
+        source = VariantSource(**made_from, protocols=protocols)
     write_variants(arguments.output, source, scores)
 
 

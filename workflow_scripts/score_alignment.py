@@ -34,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
         explainers = sorted(set(arguments.explainers or heatmaps.explainers))
         scores = score(data, heatmaps, explainers, protocol)
-        source = ScoreSource(**source_fields(heatmaps, explainers), protocol=protocol)
+        made_from = source_fields(data, heatmaps, explainers)
+        source = ScoreSource(**made_from, protocol=protocol)
         write_scores(arguments.output, source, heatmaps.image_ids, heatmaps.labels, scores)
     if arguments.summary:
         write_json(arguments.summary, summarise_run(source, scores, **arguments.statistics))

@@ -21,7 +21,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="table to write (.csv)")
     arguments = parser.parse_args(argv)
     found = read_variants(arguments.scores)
-    rows = sensitivity_rows(found.scores, found.source.protocols, **arguments.statistics)
+    source = found.source
+    made_from = found.scores, source.protocols, source.human_ceiling
+    rows = sensitivity_rows(*made_from, **arguments.statistics)
     write_rows(arguments.output, COLUMNS, map(dict.values, rows))
 
 

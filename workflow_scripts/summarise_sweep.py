@@ -31,8 +31,9 @@ def main(argv: list[str] | None = None) -> None:
     protocols = found.source.protocols
     scores = {protocols[name].threshold: one for name, one in found.scores[SWEPT].items()}
     protocol = next(iter(protocols.values()))  # they differ in the threshold only
-    rows = sweep_rows(scores, protocol, **arguments.statistics)
-    choice = cross_validate(scores, protocol, arguments.folds, **arguments.statistics)
+    under = protocol, found.source.human_ceiling
+    rows = sweep_rows(scores, *under, **arguments.statistics)
+    choice = cross_validate(scores, *under, arguments.folds, **arguments.statistics)
     write_rows(arguments.output, COLUMNS, map(dict.values, rows))
     write_json(arguments.choice, asdict(choice) if choice else None)
 

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     protocols = sweep_protocols(arguments.protocol, arguments.thresholds)
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
         scores = score_under(data, heatmaps, [SWEPT], protocols)
-        source = VariantSource(**source_fields(heatmaps, [SWEPT]), protocols=protocols)
+        source = VariantSource(**source_fields(data, heatmaps, [SWEPT]), protocols=protocols)
     write_variants(arguments.output, source, scores)
 
 

@@ -53,6 +53,16 @@ def test_parity_with_the_published_loader(shard, expected, tmp_path):
             np.testing.assert_allclose(shown.transpose(1, 2, 0), expected["images"][i], atol=1e-3)
 
 
+def test_the_human_ceiling_is_clickmes_or_the_flags(shard, tmp_path):
+    with prepare(tmp_path / "a.h5", shard) as data:
+        assert data.human_ceiling == 0.65753
+    with prepare(tmp_path / "b.h5", shard, "--human-ceiling", "none") as data:
+        assert data.human_ceiling is None
+    with pytest.raises(UserError, match="human ceiling 65.753 .* above 0 and at most 1"):
+        prepare(tmp_path / "c.h5", shard, "--human-ceiling", "65.753")
+    assert not (tmp_path / "c.h5").exists()
+
+
 def test_images_are_stored_untouched_and_found_by_id(shard, tmp_path):
     records = list(read_records(shard))
     with prepare(tmp_path / "c.h5", shard) as data:

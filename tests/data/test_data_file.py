@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 from human_alignment.common.cli import UserError
@@ -36,6 +37,35 @@ def test_digest_depends_on_content_only(tmp_path):
     assert len(digests) == 1
     assert DataFile(write(tmp_path / "c.h5", 20, first=1)).digest not in digests
     assert DataFile(write(tmp_path / "d.h5", 20, maps=False)).digest not in digests
+
+
+def with_ceiling(path, ceiling):
+    with DataWriter(path, **ATTRIBUTES, human_ceiling=ceiling) as writer:
+        writer.append(b"x", 0, "a")
+    return DataFile(path)
+
+
+def test_the_human_ceiling_is_kept_and_no_part_of_the_digest(tmp_path):
+    known, unknown = (with_ceiling(tmp_path / f"{x}.h5", x) for x in (0.65753, None))
+    assert known.human_ceiling == 0.65753 and type(known.human_ceiling) is float
+    assert with_ceiling(tmp_path / "one.h5", 1).human_ceiling == 1
+    assert unknown.human_ceiling is None
+    with h5py.File(tmp_path / "None.h5") as file:
+        assert "human_ceiling" not in file.attrs
+    assert known.digest == unknown.digest
+
+
+@pytest.mark.parametrize("ceiling", [0, -0.5, 1.01, float("nan"), float("inf")])
+def test_a_human_ceiling_out_of_range_is_refused(tmp_path, ceiling):
+    message = f"human ceiling {ceiling:g} .* above 0 and at most 1"
+    with pytest.raises(UserError, match=message):
+        with_ceiling(tmp_path / "a.h5", ceiling)
+    assert list(tmp_path.iterdir()) == []
+    path = write(tmp_path / "b.h5", 3)
+    with h5py.File(path, "a") as file:
+        file.attrs["human_ceiling"] = ceiling
+    with pytest.raises(UserError, match=f"b.h5 .*{message}"):
+        DataFile(path)
 
 
 def test_skipped_records_are_listed(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 import small_study
 from human_alignment.outcome.comparison_figures import accuracy_against_score, paired_differences
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
+from human_alignment.outcome.style import save
 from human_alignment.scores.sensitivity import COLUMNS
 
 
@@ -99,21 +100,36 @@ def test_without_top1_the_figure_says_so(tmp_path):
     assert (tmp_path / "a.pdf").exists()
 
 
-def write_run(folder, model, offset, n=600):
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that the two scripts draw."""
+    drawn = []
+
+    def keep(figure, paths):
+        drawn.append(figure)
+        save(figure, paths)
+
+    for script in (plot_threshold_sweep, plot_sensitivity):
+        monkeypatch.setattr(script, "save", keep)
+    return drawn
+
+
+def write_run(folder, model, offset, n=600, ceiling=None):
     folder = folder / model
     folder.mkdir()
     sweep = pd.DataFrame({"threshold": [0, 0.3, 0.6], "score": [0.3, 0.5, 0.6]})
     sweep["score"] += offset
     sweep = sweep.assign(n=n, mean_rho=sweep["score"], low=sweep["score"] - 0.02,
-                         high=sweep["score"] + 0.02)  # fmt: skip
+                         high=sweep["score"] + 0.02, human_ceiling=ceiling)  # fmt: skip
     sweep.to_csv(folder / "seed0.sweep.csv", index=False)
     choice = {"best": 0.6, "chosen": [0.6] * 5, "n": n, "score": 0.59, "low": 0.5, "high": 0.6}
     (folder / "seed0.sweep.json").write_text(json.dumps(choice if offset else None))
 
 
-def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path):
-    write_run(tmp_path, "resnet50", 0.0)
-    write_run(tmp_path, "resnet50_dcls", 0.1, n=40)
+@pytest.mark.parametrize("ceiling", [0.65753, None])
+def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path, figures, ceiling):
+    write_run(tmp_path, "resnet50", 0.0, ceiling=ceiling)
+    write_run(tmp_path, "resnet50_dcls", 0.1, n=40, ceiling=ceiling)
     runs = [str(tmp_path / model / "seed0.sweep") for model in ("resnet50", "resnet50_dcls")]
     collect_sweeps.main(
         ["--sweeps", *(f"{one}.csv" for one in runs), "--choices", *(f"{one}.json" for one in runs)]
@@ -125,6 +141,8 @@ def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path):
         + ["--threshold", "0.3", "--output", str(tmp_path / "a.png")]
     )
     assert (tmp_path / "a.png").stat().st_size > 1000
+    assert ("human ceiling 0.65753" in texts(figures[0])) == (ceiling is not None)
+    assert "mean Spearman ρ" in texts(figures[0])
     table = pd.read_csv(tmp_path / "t.csv").set_index("dcls")
     assert table.loc[1, "best"] == 0.6 and table.loc[1, "usual_score"] == pytest.approx(0.6)
     assert np.isnan(table.loc[0, "best"])
@@ -145,13 +163,15 @@ def test_sweep_without_any_score_says_so():
     assert "no score" in texts(threshold_sweep(table, choices, "score", 0.3))
 
 
-def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path):
+@pytest.mark.parametrize("ceiling", [0.65753, None])
+def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path, figures, ceiling):
     paths = []
     for model, gap in (("resnet50", 0.1), ("resnet50_dcls", -0.2)):
         (tmp_path / model).mkdir()
+        moved = [gap, gap - 0.01, gap + 0.01, ceiling]
         rows = [
-            ["resize", "first", "grad_cam", 600, 0.5, 0.4, 0.6, gap, gap - 0.01, gap + 0.01],
-            ["all fields", "paper", "grad_cam", 90, 0.4, 0.3, 0.5, gap, gap - 0.01, gap + 0.01],
+            ["resize", "first", "grad_cam", 600, 0.5, 0.4, 0.6, *moved],
+            ["all fields", "paper", "grad_cam", 90, 0.4, 0.3, 0.5, *moved],
         ]
         paths.append(tmp_path / model / "seed0.sensitivity.csv")
         pd.DataFrame(rows, columns=COLUMNS).to_csv(paths[-1], index=False)
@@ -161,6 +181,8 @@ def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path):
     )
     plot_sensitivity.main([str(tmp_path / "t.csv"), "--output", str(tmp_path / "a.png")])
     assert (tmp_path / "a.png").stat().st_size > 1000
+    assert ("human ceiling 0.65753" in texts(figures[0])) == (ceiling is not None)
+    assert "change of the score" in texts(figures[0])
     table = pd.read_csv(tmp_path / "t.csv")
     with_dcls = table[table["dcls"] == 1]  # 0.7 - 0.4 before, 0.5 - 0.5 after
     assert with_dcls["sign_changes"].tolist() == [True] * 2

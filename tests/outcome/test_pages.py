@@ -130,6 +130,7 @@ def test_what_a_study_is_made_of(tmp_path):
     assert record["config"] == {"study": "small", "threads": 1}
     assert record["protocol"]["below_threshold"] == "zero"
     assert record["data"]["images"] == 8 and record["data"]["left out"] == {}
+    assert record["data"]["human ceiling"] is None
     assert [run["network"] for run in record["runs"]] == ["near", "far", "odd"]
     assert record["runs"][0]["weights digest"] == "w" * 64
     assert record["software"]["numpy"] and record["software"]["Python"].startswith("3.")

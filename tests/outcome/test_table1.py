@@ -1,6 +1,7 @@
 import html.parser
 import re
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -266,7 +267,26 @@ def test_ceiling_is_read_from_the_scores(summary):
     several = summary.assign(human_ceiling=[0.5, np.nan] * (len(summary) // 2))
     with pytest.raises(UserError, match="several human ceilings: 0.5, none; score all runs"):
         human_ceiling(several)
-    assert "human ceiling 0.65753" in notes(summary, table1(summary))[0]
+
+
+def test_what_the_ceiling_is_is_said_where_it_divides(summary):
+    found = notes(summary, table1(summary))
+    assert "human ceiling 0.65753" in found[0]
+    assert "no code that computes it is public" in found[1]
+    assert "no upper bound" in found[1] and "a score above 1 is possible" in found[1]
+    undivided = summary.assign(human_ceiling=np.nan)
+    assert "ceiling" not in " ".join(notes(undivided, table1(undivided)))
+
+
+@pytest.mark.parametrize("ceiling", [0.65753, 0.7, None])
+def test_the_reports_caption_says_what_clickmes_ceiling_is(root, ceiling):
+    caption = jinja2.Template((root / "report" / "table1.rst").read_text())
+    config = {"study": "x", "data": "clickme", "clickme": {"human_ceiling": ceiling}}
+    said = caption.render(snakemake={"config": config})
+    assert ("0.65753 is the average alignment" in said) == (ceiling == 0.65753)
+    assert ("no upper bound" in said) == (ceiling == 0.65753)
+    without = caption.render(snakemake={"config": {"study": "x", "data": "digits"}})
+    assert "0.65753" not in without and "human ceiling. Brackets hold" in without
 
 
 def test_scores_of_leaves_out_what_is_undefined():

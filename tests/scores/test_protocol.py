@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 from human_alignment.common.cli import UserError
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.scores.postprocess import counted, cut, normalised, postprocess
@@ -28,14 +29,16 @@ def test_released_maps_equal_the_released_code(data_dir):
     np.testing.assert_allclose(plain[:1], known["gradcam_224"], rtol=0, atol=tolerance)
 
 
-def test_released_score_equals_the_released_code(data_dir):
+def test_released_score_equals_the_released_code(data_dir, root):
+    clickme = yaml.safe_load((root / "config.yaml").read_text())["clickme"]
     known = np.load(data_dir / "scores" / "released_scores.npz")
     status = np.where(known["skipped"], "constant_heatmap", "ok")
-    score = RELEASED.scaled(counted(RELEASED, known["rho"], status).mean())
+    ceiling = clickme["human_ceiling"]
+    assert ceiling == known["human_ceiling"]
+    score = RELEASED.scaled(counted(RELEASED, known["rho"], status).mean(), ceiling)
     assert score == pytest.approx(known["score"], abs=1e-12)
-    assert RELEASED.human_ceiling == known["human_ceiling"]
     whole = len(status) // known["batch_size"] * known["batch_size"]
-    score = RELEASED.scaled(counted(RELEASED, known["rho"][:whole], status[:whole]).mean())
+    score = RELEASED.scaled(counted(RELEASED, known["rho"][:whole], status[:whole]).mean(), ceiling)
     assert score == pytest.approx(known["score_drop_remainder"], abs=1e-12)
 
 
@@ -116,14 +119,16 @@ def test_what_undefined_images_contribute():
     assert counted(PAPER, rho, status).tolist() == [0.5, 0, -0.1]
 
 
-def test_ceiling_scales_the_score_and_null_does_not():
-    assert RELEASED.scaled(0.65753) == 1
-    assert PAPER.scaled(0.65753) == 0.65753
+def test_a_known_ceiling_divides_where_the_protocol_says_so():
+    assert RELEASED.divide_by_ceiling and not PAPER.divide_by_ceiling
+    assert RELEASED.scaled(0.3, 0.7) == 0.3 / 0.7 and RELEASED.divisor(0.7) == 0.7
+    assert RELEASED.scaled(0.3, None) == 0.3 and RELEASED.divisor(None) is None
+    assert PAPER.scaled(0.3, 0.7) == 0.3 and PAPER.divisor(0.7) is None
 
 
 def test_overrides_change_a_preset_and_all_fields_are_written_out():
-    protocol = Protocol.from_config("paper", {"threshold": 0, "human_ceiling": 0.7})
-    assert protocol == PAPER.changed(threshold=0, human_ceiling=0.7)
+    protocol = Protocol.from_config("paper", {"threshold": 0, "divide_by_ceiling": True})
+    assert protocol == PAPER.changed(threshold=0, divide_by_ceiling=True)
     assert Protocol(**json.loads(json.dumps(protocol.as_dict()))) == protocol
     assert Protocol.from_config("released") is not PAPER
     assert Protocol.from_config("released") == RELEASED
@@ -141,7 +146,8 @@ def test_overrides_change_a_preset_and_all_fields_are_written_out():
         ("paper", {"threshold": True}, "threshold is True; allowed"),
         ("paper", {"threshold": "0.3"}, "threshold is '0.3'; allowed"),
         ("paper", {"threshold": float("nan")}, "threshold is nan; allowed"),
-        ("paper", {"human_ceiling": 0}, "human_ceiling is 0; allowed: null, or a number"),
+        ("paper", {"divide_by_ceiling": 0.7}, "divide_by_ceiling is 0.7; allowed: true or false"),
+        ("paper", {"human_ceiling": 0.7}, "unknown key 'human_ceiling'.*divide_by_ceiling"),
     ],
 )
 def test_wrong_words_in_the_config_are_named_with_what_is_allowed(preset, overrides, message):
@@ -165,7 +171,7 @@ def test_the_old_word_for_crop_is_read():
         ("paper", PAPER),
         ('{"preset": "paper"}', PAPER),
         ('{"preset": "released", "threshold": 0.2}', RELEASED.changed(threshold=0.2)),
-        (json.dumps(PAPER.changed(human_ceiling=0.5).as_dict()), PAPER.changed(human_ceiling=0.5)),
+        (json.dumps(PAPER.changed(threshold=0.5).as_dict()), PAPER.changed(threshold=0.5)),
     ],
 )
 def test_the_flag_takes_a_preset_or_json(text, expected):

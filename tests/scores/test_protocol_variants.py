@@ -12,10 +12,10 @@ from human_alignment.scores.protocol_variants import (
 
 
 def test_each_variant_differs_in_one_field():
-    found = changed_protocols(RELEASED, PAPER, geometry=True)
+    found = changed_protocols(RELEASED, PAPER, geometry=True, ceiling=True)
     assert set(found) == {
         "geometry", "resize", "normalisation", "below_threshold", "constant_maps",
-        "human_ceiling", ALL,
+        "divide_by_ceiling", ALL,
     }  # fmt: skip
     for name, protocol in found.items():
         mine, base = protocol.as_dict(), RELEASED.as_dict()
@@ -24,10 +24,25 @@ def test_each_variant_differs_in_one_field():
 
 
 def test_without_the_other_geometry_neither_it_nor_all_fields_is_claimed():
-    assert {"geometry", ALL}.isdisjoint(changed_protocols(RELEASED, PAPER, geometry=False))
+    found = changed_protocols(RELEASED, PAPER, geometry=False, ceiling=True)
+    assert {"geometry", ALL}.isdisjoint(found)
     same = PAPER.changed(geometry="crop")
-    assert ALL in changed_protocols(RELEASED, same, geometry=False)
-    assert changed_protocols(PAPER, PAPER, geometry=True) == {}
+    assert ALL in changed_protocols(RELEASED, same, geometry=False, ceiling=True)
+    assert changed_protocols(PAPER, PAPER, geometry=True, ceiling=True) == {}
+
+
+def test_what_does_not_divide_is_no_variant():
+    """Without a ceiling nothing is divided, whatever the protocols say."""
+    found = changed_protocols(RELEASED, PAPER, geometry=True, ceiling=False)
+    assert "divide_by_ceiling" not in found and found[ALL] == PAPER
+    undivided = RELEASED.changed(divide_by_ceiling=False)
+    assert changed_protocols(RELEASED, undivided, geometry=True, ceiling=False) == {}
+    assert set(changed_protocols(RELEASED, undivided, geometry=True, ceiling=True)) == {
+        "divide_by_ceiling",
+        ALL,
+    }
+    agreed = changed_protocols(undivided, PAPER, geometry=True, ceiling=True)
+    assert "divide_by_ceiling" not in agreed and ALL in agreed
 
 
 def test_thresholds_are_sorted_and_checked():

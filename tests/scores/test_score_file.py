@@ -24,6 +24,7 @@ IDS, LABELS = ["a", 'b,"c"', "d", "e"], np.array([3, 1, 4, 1], np.int32)
 SOURCE = Source(
     model="net", dcls=False, parameters=7, weights_digest="w", data_digest="d",
     explainers=["grad_cam", "rise"], images=4, data_images=9, sampled=True,
+    human_ceiling=0.65753,
 )  # fmt: skip
 
 
@@ -111,8 +112,11 @@ def test_images_in_another_order_and_of_another_number_are_refused(path):
         (lambda source: source.pop("sampled"), "the key 'sampled' is missing"),
         (lambda source: source.update(colour="red"), "unknown key 'colour'"),
         (lambda source: source["protocol"].update(threshold=7), "protocol.threshold is 7"),
+        (lambda source: source.pop("human_ceiling"), "the key 'human_ceiling' is missing"),
+        (lambda source: source.update(human_ceiling=1.5),
+         "human_ceiling is 1.5; allowed: null, or a number above 0 and at most 1"),
     ],
-)
+)  # fmt: skip
 def test_a_changed_source_is_refused(path, change, message):
     source = json.loads(source_path(path).read_text())
     change(source)

@@ -39,6 +39,18 @@ def test_defaults_are_filled_in(schema, demo):
     assert demo["statistics"] == {"resamples": 2000, "seed": 0}
 
 
+def test_the_ceiling_is_clickmes_unless_the_config_says_otherwise(root, schema):
+    paper = yaml.safe_load((root / "config.yaml").read_text())
+    check_config(paper, schema)
+    assert paper["clickme"]["human_ceiling"] == 0.65753
+    del paper["clickme"]["human_ceiling"]
+    check_config(paper, schema)
+    assert paper["clickme"]["human_ceiling"] == 0.65753
+    paper["clickme"]["human_ceiling"] = None
+    check_config(paper, schema)
+    assert paper["clickme"]["human_ceiling"] is None
+
+
 def test_names_in_the_schema_are_those_of_the_package(schema):
     from human_alignment.heatmaps.attributions import ATTRIBUTIONS
     from human_alignment.heatmaps.explainers import EXPLAINERS
@@ -66,6 +78,16 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
          "models.resnet50.train.seeds.0: -1 is out of range; allowed: >= 0"),
         (lambda c: c["digits"].update(seed=-3), "digits.seed: -3 is out of range; allowed: >= 0"),
         (lambda c: c.update(data="clickme"), "top level: 'clickme' is a required property"),
+        (lambda c: c.update(clickme={"source": "x", "shards": 1, "human_ceiling": 0}),
+         "clickme.human_ceiling: 0 is out of range; allowed: > 0"),
+        (lambda c: c.update(clickme={"source": "x", "shards": 1, "human_ceiling": 65.753}),
+         "clickme.human_ceiling: 65.753 is out of range; allowed: <= 1"),
+        (lambda c: c.update(clickme={"source": "x", "shards": 1, "human_ceiling": "none"}),
+         "clickme.human_ceiling: 'none' is not of type 'number', 'null'"),
+        (lambda c: c["protocol"].update(human_ceiling=0.65753),
+         "protocol: unknown key 'human_ceiling'; allowed: "),
+        (lambda c: c["protocol"].update(divide_by_ceiling=0.65753),
+         "protocol.divide_by_ceiling: 0.65753 is not of type 'boolean'"),
         (lambda c: c.update(data="clicks"),
          "data: 'clicks' is not known; allowed: clickme, digits"),
         (lambda c: c["models"]["resnet50"].pop("train"),

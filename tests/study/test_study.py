@@ -148,6 +148,13 @@ def test_without_the_second_geometry_no_second_extraction(study_of):
     assert study.paper_protocol_scores() == []
 
 
+def test_clickmes_ceiling_and_whether_to_divide(study_of):
+    paper, demo = study_of("paper"), study_of()
+    assert paper.clickme["human_ceiling"] == 0.65753 and demo.clickme["human_ceiling"] is None
+    assert paper.protocol.divide_by_ceiling and demo.protocol.divide_by_ceiling
+    assert not study_of(protocol={"divide_by_ceiling": False}).protocol.divide_by_ceiling
+
+
 def test_the_order_of_explainers_means_nothing(study_of):
     names = ["threshold_grad_cam", "layer_cam", "grad_cam"]
     one, other = (study_of(extract={"explainers": order}) for order in (names, names[::-1]))

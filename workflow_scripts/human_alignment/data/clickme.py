@@ -13,6 +13,9 @@ SIDE = 256  # of images and human maps as published, in pixels
 MAP_SIDE = 64  # at which human maps are blurred
 IMAGE_SIZE = 224  # at which images are shown and maps compared
 CLASSES = 1000
+# Average alignment between human raters, a constant of serre-lab/Harmonization; no code that
+# computes it is public.
+HUMAN_CEILING = 0.65753
 DESCRIPTION = "ClickMe: image parts that human players found telling for the class (ImageNet)."
 
 

@@ -13,7 +13,13 @@ box             int16 (n,4)  object's left, top, right, bottom in pixels; option
 
 Attributes: `dataset` (name), `description` (one sentence for captions), `num_classes`,
 `image_size` (side in pixels at which images are shown to models and maps are compared),
-`digest` (SHA-256 of all records in order), `skipped` (JSON list of records left out, and why).
+`digest` (SHA-256 of all records in order), `skipped` (JSON list of records left out, and why), and
+`human_ceiling`, a number above 0 and at most 1, which is absent where none is known.
+
+The human ceiling is what a protocol may divide the mean rho by. ClickMe's, 0.65753, is the average
+alignment between human raters that serre-lab/Harmonization states as a constant; no code that
+computes it is public. It is no upper bound for a heatmap that is compared with the average map of
+many raters. It is no part of the digest: heatmaps do not depend on it.
 """
 
 import hashlib
@@ -29,8 +35,20 @@ from ..common.files import new_hdf5
 _BUFFER = 256  # records held in memory before they are written
 
 
+def _check_ceiling(ceiling: float | None) -> None:
+    """Raise UserError unless the ceiling is None, or above 0 and at most 1; NaN is neither."""
+    if ceiling is not None and not 0 < ceiling <= 1:
+        raise UserError(
+            f"the human ceiling {ceiling:g} is not a number above 0 and at most 1; give such a "
+            "number, or leave it out where none is known"
+        )
+
+
 class DataWriter:
     """Write a data file record by record; it appears under its name only when complete.
+
+    human_ceiling: of the data set, above 0 and at most 1; None where none is known. Raises
+    UserError when it is out of range.
 
     >>> with DataWriter("x.h5", dataset="digits", description="...", num_classes=10,
     ...                 image_size=64) as writer:
@@ -38,8 +56,16 @@ class DataWriter:
     """
 
     def __init__(
-        self, path: Path | str, *, dataset: str, description: str, num_classes: int, image_size: int
+        self,
+        path: Path | str,
+        *,
+        dataset: str,
+        description: str,
+        num_classes: int,
+        image_size: int,
+        human_ceiling: float | None = None,
     ):
+        _check_ceiling(human_ceiling)
         self._whole = new_hdf5(path, libver="latest")
         self._attributes = dict(
             dataset=dataset,
@@ -47,6 +73,8 @@ class DataWriter:
             num_classes=num_classes,
             image_size=image_size,
         )
+        if human_ceiling is not None:
+            self._attributes["human_ceiling"] = float(human_ceiling)
         self._digest = hashlib.sha256()
         self._rows: list[dict] = []
         self._bytes = 0
@@ -163,10 +191,16 @@ class DataFile:
             self.image_size = int(attributes["image_size"])
             self.digest = str(attributes["digest"])
             self.skipped: list[dict] = json.loads(attributes["skipped"])
+            ceiling = attributes.get("human_ceiling")
+            self.human_ceiling: float | None = None if ceiling is None else float(ceiling)
         except (OSError, KeyError, ValueError) as error:
             raise UserError(
                 f"{self.path} is not a complete data file ({error}); delete it and prepare it again"
             ) from error
+        try:
+            _check_ceiling(self.human_ceiling)
+        except UserError as error:
+            raise UserError(f"{self.path} cannot be used: {error}; prepare it again") from error
 
     @property
     def _file(self) -> h5py.File:

@@ -28,7 +28,7 @@ def study_record(config: dict, protocol: Protocol, data: Path, heatmaps: list[Pa
 
 
 def described_data(path: Path) -> dict:
-    """Name, size and digest of a data file, and how many entries it leaves out, by reason."""
+    """What a data file holds, and how many entries it leaves out, by reason."""
     with DataFile(path) as data:
         return {
             "dataset": data.dataset,
@@ -36,6 +36,7 @@ def described_data(path: Path) -> dict:
             "images": len(data),
             "classes": data.num_classes,
             "image size": data.image_size,
+            "human ceiling": data.human_ceiling,
             "left out": dict(Counter(entry["reason"] for entry in data.skipped)),
             "digest": data.digest,
         }

@@ -215,6 +215,12 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
     candidates = {
         f"Score: mean Spearman correlation of the model's map with the human map{divided}; in "
         "brackets its 95 % bootstrap interval over images.": True,
+        "Human ceiling: the average alignment between human raters, as stated for the data set; "
+        "0.65753 is the constant that serre-lab/Harmonization states for ClickMe, and no code that "
+        "computes it is public. It is no upper bound for a heatmap that is compared with the "
+        "average map of many raters: a score above 1 is possible and means no error.": bool(
+            ceiling
+        ),
         f"n: images with a defined score, of {images}. The CSV file counts the others by "
         "cause.": True,
         "Several training runs: mean ± standard deviation over them; the interval is the mean of "

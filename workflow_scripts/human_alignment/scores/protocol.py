@@ -31,7 +31,10 @@ class Protocol(Record):
     below_threshold: such values become the threshold (`floor`) or 0 (`zero`).
     constant_maps: an image whose heatmap has one value only is left out of the mean (`skip`) or
         enters it with rho 0 (`zero`). Constant human maps and NaN heatmaps are always left out.
-    human_ceiling: the score is the mean rho divided by it; null: the score is the mean rho.
+    divide_by_ceiling: the score is the mean rho divided by the data set's human ceiling, if the
+        data set has one; else it is the mean rho. ClickMe's, 0.65753, is a constant that
+        serre-lab/Harmonization states for the average alignment between human raters. It is no
+        upper bound for a map compared with the average of many raters: a score can exceed 1.
 
     `target` and `geometry` are settled when heatmaps are extracted; the protocol holds them so
     that scores can be checked against the heatmaps they come from.
@@ -44,9 +47,7 @@ class Protocol(Record):
     threshold: float = Field(ge=0, le=1, description="a number from 0 to 1")
     below_threshold: Literal["floor", "zero"]
     constant_maps: Literal["skip", "zero"]
-    human_ceiling: float | None = Field(
-        gt=0, le=1, description="null, or a number above 0 and at most 1"
-    )
+    divide_by_ceiling: bool
 
     @classmethod
     def from_fields(cls, fields: dict) -> "Protocol":
@@ -74,9 +75,17 @@ class Protocol(Record):
             return ()
         return self.resize, self.normalisation, self.threshold, self.below_threshold
 
-    def scaled(self, rho):
-        """Mean rho, or the ends of its interval, in units of the human ceiling: the score."""
-        return rho if self.human_ceiling is None else rho / self.human_ceiling
+    def divisor(self, ceiling: float | None) -> float | None:
+        """What divides the mean rho: the data set's ceiling; None if nothing does."""
+        return ceiling if self.divide_by_ceiling else None
+
+    def scaled(self, rho, ceiling: float | None):
+        """The score of a mean rho, or of the ends of its interval.
+
+        ceiling: the data set's human ceiling; None where none is known.
+        """
+        divisor = self.divisor(ceiling)
+        return rho if divisor is None else rho / divisor
 
 
 RELEASED = Protocol(
@@ -87,7 +96,7 @@ RELEASED = Protocol(
     threshold=0.3,
     below_threshold="floor",
     constant_maps="skip",
-    human_ceiling=0.65753,  # constant of serre-lab/Harmonization; the paper does not mention it
+    divide_by_ceiling=True,  # the paper does not mention it
 )
 """The public code of the study, rabihchamas/DCLS-GradCAM-Eval."""
 
@@ -99,7 +108,7 @@ PAPER = Protocol(
     threshold=0.3,
     below_threshold="zero",
     constant_maps="zero",
-    human_ceiling=None,
+    divide_by_ceiling=False,
 )
 """The paper's text: appendix B for normalisation and threshold. Where it is silent:
 
@@ -109,7 +118,7 @@ resize: first, for Algorithm 2 calls the thresholded map final, and only so does
     pixels either reach the threshold or be zero.
 constant_maps: no image is said to be left out, and a map without any structure agrees with
     nobody: rho 0.
-human_ceiling: the score is said to be the Spearman correlation, without a divisor.
+divide_by_ceiling: the score is said to be the Spearman correlation, without a divisor.
 """
 
 PRESETS = {"released": RELEASED, "paper": PAPER}

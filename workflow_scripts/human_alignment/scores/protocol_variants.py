@@ -29,16 +29,21 @@ def sweep_protocols(protocol: Protocol, thresholds: list[float]) -> dict[str, Pr
     return {str(value): protocol.changed(threshold=value) for value in thresholds}
 
 
-def changed_protocols(base: Protocol, other: Protocol, geometry: bool) -> dict[str, Protocol]:
+def changed_protocols(
+    base: Protocol, other: Protocol, geometry: bool, ceiling: bool
+) -> dict[str, Protocol]:
     """`base` with one field at a time as in `other`, by the field's name, then with all fields.
 
     geometry: whether there are heatmaps of the other geometry. Without them the field `geometry`
     is left out; if the two protocols differ in it, so is the protocol with all fields.
+    ceiling: whether the data set has a human ceiling. Without one `divide_by_ceiling` changes
+    nothing and is left out.
     """
     theirs, ours = other.as_dict(), base.as_dict()
-    names = [name for name in ours if ours[name] != theirs[name]]
-    if "geometry" in names and not geometry:
+    without_effect = set() if ceiling else {"divide_by_ceiling"}
+    names = [name for name in ours if ours[name] != theirs[name] and name not in without_effect]
+    complete = geometry or "geometry" not in names
+    if not complete:
         names.remove("geometry")
-        other = base
     found = {name: base.changed(**{name: theirs[name]}) for name in names}
-    return found | ({ALL: other} if other != base else {})
+    return found | ({ALL: other} if names and complete else {})

@@ -8,9 +8,12 @@ from .protocol import Protocol
 from .score_file import Scores, ScoreSource
 
 
-def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> dict:
+def summarise(
+    scores: Scores, protocol: Protocol, ceiling: float | None, resamples: int, seed: int
+) -> dict:
     """Mean, score, interval and counts of one explainer.
 
+    ceiling: of the data set. `human_ceiling` is the number that divided, null if none did.
     `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
     when no image has a defined correlation, the interval also when only one has.
     """
@@ -24,24 +27,23 @@ def summarise(scores: Scores, protocol: Protocol, resamples: int, seed: int) -> 
         "low": None,
         "high": None,
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "human_ceiling": protocol.divisor(ceiling),
         "protocol": protocol.as_dict(),
     }
     if len(values):
         mean = float(np.mean(values))
-        found |= {"mean_rho": mean, "score": protocol.scaled(mean)}
+        found |= {"mean_rho": mean, "score": protocol.scaled(mean, ceiling)}
     if len(values) > 1:
         low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
-        found |= {"low": protocol.scaled(low), "high": protocol.scaled(high)}
+        found |= {"low": protocol.scaled(low, ceiling), "high": protocol.scaled(high, ceiling)}
     return found
 
 
 def summarise_run(source: ScoreSource, scores: dict[str, Scores], **settings) -> dict[str, dict]:
     """A summary by explainer, each with whether the network has DCLS, and its parameters.
 
-    settings: `resamples` and `seed` of the bootstrap.
+    source: what the scores were made from.  settings: `resamples` and `seed` of the bootstrap.
     """
     network = {"dcls": source.dcls, "parameters": source.parameters}
-    return {
-        name: network | summarise(found, source.protocol, **settings)
-        for name, found in scores.items()
-    }
+    under = source.protocol, source.human_ceiling
+    return {name: network | summarise(found, *under, **settings) for name, found in scores.items()}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from ..common.cli import UserError
 from ..common.files import write_json, written_whole
@@ -36,7 +37,8 @@ class Source(Record):
 
     dcls: whether the network has DCLS, by the record in its weights.  parameters: learnt values of
     the network.  images: how many are scored.  data_images: how many the data file has.  sampled:
-    whether the images scored are a random sample of these.
+    whether the images scored are a random sample of these.  human_ceiling: of the data file; null
+    where none is known.
     """
 
     model: str
@@ -48,6 +50,9 @@ class Source(Record):
     images: int
     data_images: int
     sampled: bool
+    human_ceiling: float | None = Field(
+        gt=0, le=1, description="null, or a number above 0 and at most 1"
+    )
 
 
 class ScoreSource(Source):

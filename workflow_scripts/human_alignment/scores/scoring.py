@@ -123,8 +123,13 @@ def score_geometries(
     return scores
 
 
-def source_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
+def source_fields(data: DataFile, heatmaps: HeatmapFile, explainers: list[str]) -> dict:
     """What scores of a heatmap file are made from: the fields of a `score_file.Source`."""
+    return _heatmap_fields(heatmaps, explainers) | {"human_ceiling": data.human_ceiling}
+
+
+def _heatmap_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
+    """The fields of a `Source` that a heatmap file knows: all but the human ceiling."""
     return {
         "model": heatmaps.model,
         "dcls": heatmaps.dcls,
@@ -139,8 +144,11 @@ def source_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
 
 
 def check_scores_of(heatmaps: HeatmapFile, source: Source) -> None:
-    """Refuse scores that were made from another network, other weights or other images."""
-    for name, value in source_fields(heatmaps, source.explainers).items():
+    """Refuse scores that were made from another network, other weights or other images.
+
+    The human ceiling is not compared: it changes no rho.
+    """
+    for name, value in _heatmap_fields(heatmaps, source.explainers).items():
         if getattr(source, name) != value:
             raise UserError(
                 f"the scores of {heatmaps.path} were made from other heatmaps: {name} was "

@@ -9,11 +9,16 @@ from .protocol_variants import ALL, BASE
 from .score_file import Scores
 
 OUTCOME = ["n", "score", "score_low", "score_high", "difference", "low", "high"]
-COLUMNS = ["field", "value", "explainer", *OUTCOME]
+COLUMNS = ["field", "value", "explainer", *OUTCOME, "human_ceiling_before"]
 
 
 def difference(
-    scores: Scores, protocol: Protocol, base_scores: Scores, base: Protocol, **settings
+    scores: Scores,
+    protocol: Protocol,
+    base_scores: Scores,
+    base: Protocol,
+    ceiling: float | None,
+    **settings,
 ) -> dict:
     """Score under a protocol minus score under `base`, on the same images, with its interval.
 
@@ -21,12 +26,14 @@ def difference(
     n / n_defined (rho - mean) for either, plus the difference itself, has that difference as its
     mean: its bootstrap interval is the interval of the difference, paired by image.
 
+    ceiling: of the data set; each protocol says whether its scores are divided by it.
+
     Returns n, score with its own interval score_low to score_high, difference, low, high.
     """
     both = (scores, protocol), (base_scores, base)
     means, shares = [], []
     for found, under in both:
-        values = under.scaled(entering(under, found.rho, found.status))
+        values = under.scaled(entering(under, found.rho, found.status), ceiling)
         defined = ~np.isnan(values)
         if not defined.any():
             return {name: 0 if name == "n" else None for name in OUTCOME}
@@ -34,7 +41,7 @@ def difference(
         means.append(float(mean))
         shares.append(np.where(defined, values - mean, 0) * (len(values) / defined.sum()))
     gap = means[0] - means[1]
-    entered = protocol.scaled(counted(protocol, scores.rho, scores.status))
+    entered = protocol.scaled(counted(protocol, scores.rho, scores.status), ceiling)
     own = bootstrap_interval(entered, **settings)
     paired = bootstrap_interval(gap + shares[0] - shares[1], **settings)
     found = len(entered), means[0], *own, gap, *paired
@@ -42,21 +49,27 @@ def difference(
 
 
 def sensitivity_rows(
-    scores: dict[str, dict[str, Scores]], protocols: dict[str, Protocol], **settings
+    scores: dict[str, dict[str, Scores]],
+    protocols: dict[str, Protocol],
+    ceiling: float | None,
+    **settings,
 ) -> list[dict]:
     """A row per changed field and explainer, with the keys COLUMNS.
 
     scores: by explainer and by the protocol's name.  protocols: `BASE` and its variants by name.
-    settings: `resamples` and `seed` of the bootstrap.
+    ceiling: of the data set; `human_ceiling_before` is the number that divided the score under
+    `BASE`, None if none did.  settings: `resamples` and `seed` of the bootstrap.
     """
     rows = []
+    before = {"human_ceiling_before": protocols[BASE].divisor(ceiling)}
     for field, protocol in protocols.items():
         if field == BASE:
             continue
         value = "paper" if field == ALL else getattr(protocol, field)
+        value = str(value).lower() if isinstance(value, bool) else value  # as the config has it
         for explainer, found in scores.items():
-            before = found[BASE], protocols[BASE]
-            change = difference(found[field], protocol, *before, **settings)
-            shown = "none" if value is None else value
-            rows.append({"field": field, "value": shown, "explainer": explainer, **change})
+            base = found[BASE], protocols[BASE]
+            change = difference(found[field], protocol, *base, ceiling, **settings)
+            named = {"field": field, "value": value, "explainer": explainer}
+            rows.append(named | change | before)
     return rows

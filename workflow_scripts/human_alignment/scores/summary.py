@@ -46,7 +46,7 @@ def collect(
             "top1": top1.get(Run.of(path)),
             "explainer": explainer,
             **{figure: found[figure] for figure in FIGURES},
-            "human_ceiling": found["protocol"]["human_ceiling"],
+            "human_ceiling": found["human_ceiling"],
             **{f"n_{cause}": found["status"].get(cause, 0) for cause in CAUSES},
         }
         for path in summaries
@@ -133,17 +133,17 @@ def causes(summary: pd.DataFrame) -> list[str]:
     return [name for name in summary if name.startswith("n_") and name not in ("n_images", "n_ok")]
 
 
-def human_ceiling(summary: pd.DataFrame) -> float | None:
+def human_ceiling(table: pd.DataFrame, column: str = "human_ceiling") -> float | None:
     """The human ceiling that mean correlations were divided by to give the scores; None if none.
 
-    Raises UserError when rows of the summary were divided by different ceilings.
+    Raises UserError when rows of the table were divided by different ceilings.
     """
-    found = summary["human_ceiling"].unique()
+    found = table[column].unique()
     if len(found) > 1:
         values = ", ".join("none" if np.isnan(one) else f"{one:g}" for one in found)
         raise UserError(
-            f"the scores of the study have several human ceilings: {values}; score all runs under "
-            "one protocol"
+            f"the scores of the study have several human ceilings: {values}; score all runs with "
+            "one data file and under one protocol"
         )
     return None if not len(found) or np.isnan(found[0]) else float(found[0])
 

@@ -10,16 +10,23 @@ from .protocol import Protocol
 from .run_summary import summarise
 from .score_file import Scores
 
-COLUMNS = ("threshold", "n", "mean_rho", "score", "low", "high")
+COLUMNS = ("threshold", "n", "mean_rho", "score", "low", "high", "human_ceiling")
 
 
 def sweep_rows(
-    scores: dict[float, Scores], protocol: Protocol, resamples: int, seed: int
+    scores: dict[float, Scores],
+    protocol: Protocol,
+    ceiling: float | None,
+    resamples: int,
+    seed: int,
 ) -> list[dict]:
-    """A row per threshold: threshold, n, mean_rho, score and its 95 % interval low to high."""
+    """A row per threshold, with the keys COLUMNS: score with its 95 % interval low to high.
+
+    ceiling: of the data set. `human_ceiling` is the number that divided, None if none did.
+    """
     rows = []
     for threshold, found in scores.items():
-        summary = summarise(found, protocol, resamples, seed)
+        summary = summarise(found, protocol, ceiling, resamples, seed)
         rows.append({"threshold": threshold, **{name: summary[name] for name in COLUMNS[1:]}})
     return rows
 
@@ -41,10 +48,16 @@ class Choice:
 
 
 def cross_validate(
-    scores: dict[float, Scores], protocol: Protocol, folds: int, resamples: int, seed: int
+    scores: dict[float, Scores],
+    protocol: Protocol,
+    ceiling: float | None,
+    folds: int,
+    resamples: int,
+    seed: int,
 ) -> Choice | None:
     """For each fold: choose the threshold on the other folds and score the fold's images with it.
 
+    ceiling: of the data set; the protocol says whether scores are divided by it.
     Folds are random and of equal size up to one image. None when some fold cannot choose or
     cannot be scored: too few images with a defined rho.
     """
@@ -65,7 +78,7 @@ def cross_validate(
         return None
     low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
     best = thresholds[int(np.nanargmax(_means(rho)))]
-    ends = (protocol.scaled(value) for value in (float(values.mean()), low, high))
+    ends = (protocol.scaled(value, ceiling) for value in (float(values.mean()), low, high))
     return Choice(best, chosen, len(values), *ends)
 
 

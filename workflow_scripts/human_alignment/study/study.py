@@ -13,7 +13,14 @@ from .closing import listed
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
 # A study of other data has no ClickMe shards; their rules stay idle.
-_NO_CLICKME = {"source": "", "split": "val", "shards": 0, "on_bad_record": "stop", "records": None}
+_NO_CLICKME = {
+    "source": "",
+    "split": "val",
+    "shards": 0,
+    "on_bad_record": "stop",
+    "records": None,
+    "human_ceiling": None,
+}
 
 
 def as_json(value: object) -> str:
