@@ -74,7 +74,7 @@ def test_the_study_and_the_weights_must_agree_on_dcls(tmp_path):
     path = tmp_path / "my_net" / "seed0.json"
     path.parent.mkdir()
     found = {"dcls": True, "parameters": 7, "n": 1, "n_images": 1, "mean_rho": 0.5, "score": 0.5}
-    found |= {"low": None, "high": None, "status": {"ok": 1}, "protocol": {"human_ceiling": None}}
+    found |= {"low": None, "high": None, "status": {"ok": 1}, "human_ceiling": None}
     path.write_text(json.dumps({"grad_cam": found}))
     row = collect([path], [], TWINS).iloc[0]
     assert (row.model, row.dcls, row.network) == ("resnet50", 1, "my_net")
