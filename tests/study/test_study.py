@@ -33,6 +33,7 @@ def study_of(schema, configs):
         config = copy.deepcopy(configs[name])
         if models is not None:
             config["models"] = {model: config["models"][model] for model in models}
+            config["figures"] = {}
         for section, values in sections.items():
             both = isinstance(values, dict) and section in config
             config[section] = config[section] | values if both else values
@@ -206,6 +207,7 @@ def test_the_record_of_a_network_travels_as_json(study_of):
     [
         ("imagenet", {"val": "/no/such/folder"}, "imagenet.val: /no/such/folder does not exist"),
         ("figures", {"pictures": "/no/such"}, "figures.pictures: /no/such does not exist"),
+        ("imagenet", {"val": "."}, "imagenet.val: .: expected one sub-folder of images per class"),
         ("partial", True, "no run of the study has scores yet"),
     ],
 )
