@@ -1,6 +1,6 @@
 # make env    set up .venv from the pinned lists       make demo   the embedded study
 # make test   lint, format and all tests               make report the demo's report, one file
-# make pins   resolve envs/ anew                       make test-slurm  a study on a real SLURM
+# make pins   resolve envs/ anew, list timm's models   make test-slurm  a study on a real SLURM
 
 PYTHON ?= python3
 ENVIRONMENTS = envs/human_alignment.yaml envs/workflow.yaml envs/tests.yaml
@@ -36,6 +36,8 @@ test-slurm: env
 
 pins:
 	$(VENV) python envs/resolve_pins.py
+	$(MAKE) env
+	$(VENV) python envs/list_timm_models.py
 
 clean:
 	rm -rf .venv

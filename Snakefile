@@ -19,6 +19,7 @@ include: "rules/common.smk"
 study = loaded_study(config)
 STUDY = study.name
 NOTE = study.note
+RECEIVED = []  # names of signals that this run has received
 
 
 wildcard_constraints:
@@ -65,9 +66,14 @@ rule all:
         expand(rules.show_table.output, table=TABLES),
 
 
+# Snakemake has set its own handlers by now.
+onstart:
+    note_signals(RECEIVED)
+
+
 onsuccess:
     print(closing("complete"), file=sys.stderr)
 
 
 onerror:
-    print(closing("stopped by failed jobs"), file=sys.stderr)
+    print(closing(cause_of_stop(RECEIVED)), file=sys.stderr)

@@ -18,6 +18,7 @@ from human_alignment.common.cli import UserError
 from human_alignment.study.closing import closing_lines
 from human_alignment.study.code import code_digest
 from human_alignment.study.config import checked_study
+from human_alignment.study.signals import cause_of_stop, note_signals
 from human_alignment.study.study import as_json, flags
 
 

@@ -36,16 +36,24 @@ class Workflow:
     def write(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def snakemake(self, *arguments: str, config: bool = True) -> subprocess.CompletedProcess:
-        """Run snakemake with this interpreter's environment; paths are the workflow's own."""
+    def start(self, *arguments: str, config: bool = True, **more) -> subprocess.Popen:
+        """Start snakemake with this interpreter's environment; paths are the workflow's own.
+
+        more: arguments of Popen.
+        """
         command = [sys.executable, "-m", "snakemake", "--snakefile"]
         command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
         command += ["--cores", "2", "--nocolor", *arguments]
         command += ["--configfile", str(self.config_file)] if config else []
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | {"PATH": path}
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=os.environ | {"PATH": path}, **pipes, **more)
+
+    def snakemake(self, *arguments: str, config: bool = True) -> subprocess.CompletedProcess:
+        """Run snakemake to its end."""
+        with self.start(*arguments, config=config) as process:
+            output, error = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs by rule that would run now."""

@@ -12,8 +12,6 @@ from human_alignment.common.cli import run
 from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.pictures import read_picture, square_png
 
-UNKNOWN = -1  # the label of every picture
-
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, read, write."""
@@ -31,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     about = dict(dataset="pictures", description="Pictures of one's own.")
     with DataWriter(arguments.output, **about, num_classes=classes, image_size=size) as writer:
         for path in arguments.pictures:
-            writer.append(square_png(read_picture(path), size), UNKNOWN, path.name)
+            writer.append(square_png(read_picture(path), size), None, path.name)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from human_alignment.common.cli import UserError
 from human_alignment.data.blur import blur, gaussian_kernel
 from human_alignment.data.data_file import DataFile
-from human_alignment.data.images import decode
+from human_alignment.data.decoding import decode
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.data.tfrecords import features, read_records
 from PIL import Image

@@ -4,7 +4,7 @@ import pytest
 from human_alignment.common.cli import UserError
 from human_alignment.data import digits
 from human_alignment.data.data_file import DataFile
-from human_alignment.data.images import decode
+from human_alignment.data.decoding import decode
 
 
 def prepare(folder, seed=0, train=12, test=6):

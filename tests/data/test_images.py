@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from human_alignment.common.cli import UserError
-from human_alignment.data.images import decode, network_input, network_pixels, present
+from human_alignment.data.decoding import decode
+from human_alignment.data.images import network_input, network_pixels, present
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.data.tfrecords import features, read_records
 from human_alignment.networks import zoo

@@ -1,5 +1,7 @@
 """Any timm classifier: feature map found, head differentiated, map finite and not constant."""
 
+import runpy
+
 import pytest
 import timm
 import torch
@@ -9,7 +11,7 @@ from human_alignment.heatmaps.features import differentiate_head
 from human_alignment.networks import zoo
 from human_alignment.networks.dcls import dcls_layers
 from human_alignment.networks.generic import channels_first, find_feature_layer
-from human_alignment.networks.records import Network
+from human_alignment.networks.records import TIMM_MODELS, Network
 
 # One of each way to lay out and pool a last feature map: name, side of the input in pixels.
 CLASSIFIERS = [
@@ -81,6 +83,20 @@ def test_no_depthwise_convolution_is_said():
 def test_unknown_name_is_said_with_close_ones():
     with pytest.raises(UserError, match="no model called 'efficientnet_bo'; did you mean"):
         zoo.find("timm:efficientnet_bo")
+
+
+def test_the_list_of_names_is_that_of_the_pinned_timm(root):
+    script = root / "envs" / "list_timm_models.py"
+    names = runpy.run_path(str(script))["names"]()
+    message = f"timm has other models than {TIMM_MODELS.name}; run: python envs/{script.name}"
+    assert TIMM_MODELS.read_text() == "\n".join(names) + "\n", message
+    assert all(map(timm.is_model, names))
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny_in22ft1k", "resnet50.no_such_tag"])
+def test_a_name_without_an_input_transform_is_said(name):
+    with pytest.raises(UserError, match=f"timm has no input transform of '{name}' .* `transform`"):
+        zoo.find(f"timm:{name}")
 
 
 def test_a_layer_can_be_named_and_a_wrong_one_is_said():

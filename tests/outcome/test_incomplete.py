@@ -185,6 +185,7 @@ def test_one_published_network_without_top1(incomplete, config, root, tmp_path):
     paper["models"] = {
         "convnext_tiny": {"source": "published", "checkpoint": {"url": str(tmp_path / "c.pth")}}
     }
+    paper["figures"] = {}
     paper |= {"study": "demo", "statistics": config["statistics"], "measures": ["pearson"]}
     rules = {job.rule for job in incomplete.run(paper)}
     assert not rules & {"plot_curves", "train_model", "evaluate_top1"}

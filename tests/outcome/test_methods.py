@@ -13,7 +13,7 @@ import torch
 from human_alignment.common.cli import UserError
 from human_alignment.common.picture_files import find_pictures
 from human_alignment.data.data_file import DataFile
-from human_alignment.data.images import decode
+from human_alignment.data.decoding import decode
 from human_alignment.networks.weights import save_weights
 from human_alignment.networks.zoo import build, find
 from human_alignment.outcome.map_figures import even_steps, shortened
@@ -132,6 +132,16 @@ def test_an_unreadable_picture_is_named_and_nothing_is_written(study, tmp_path):
     files = map(str, find_pictures(tmp_path / "pictures"))
     flags = ["--study", str(study / "d.h5"), "--output", str(tmp_path / "p.h5")]
     with pytest.raises(UserError, match=r"b\.JPG cannot be read as a picture"):
+        prepare_pictures.main([*flags, *files])
+    assert not (tmp_path / "p.h5").exists()
+
+
+def test_two_pictures_of_one_name_are_refused(study, tmp_path):
+    for folder in ("one", "other"):
+        shutil.copytree(study / "pictures", tmp_path / folder)
+    files = [str(tmp_path / folder / "b.JPG") for folder in ("one", "other")]
+    flags = ["--study", str(study / "d.h5"), "--output", str(tmp_path / "p.h5")]
+    with pytest.raises(UserError, match=r"image id 'b\.JPG' stands twice"):
         prepare_pictures.main([*flags, *files])
     assert not (tmp_path / "p.h5").exists()
 

@@ -3,6 +3,7 @@ import copy
 import pytest
 import yaml
 from human_alignment.common.cli import UserError
+from human_alignment.common.picture_files import CLASS_ENDINGS, class_folders
 from human_alignment.study.config import check_config, check_folders
 
 TRAINED = {"source": "train", "train": {"recipe": "digits", "seeds": [0]}}
@@ -51,6 +52,30 @@ def test_the_ceiling_is_clickmes_unless_the_config_says_otherwise(root, schema):
     assert paper["clickme"]["human_ceiling"] is None
 
 
+def test_figures_show_the_first_model_unless_told(schema, demo):
+    del demo["figures"]
+    demo["models"] = {name: demo["models"][name] for name in ("resnet50_dcls", "caformer_s18")}
+    check_config(demo, schema)
+    assert demo["figures"]["overlay_model"] == "resnet50_dcls"
+    assert demo["figures"]["methods_models"] == ["resnet50_dcls"]
+
+
+@pytest.mark.parametrize("kept", ["caformer_s18", "caformer_s18_dcls"])
+def test_figures_of_one_network_without_its_twin(schema, demo, kept):
+    demo["models"] = {kept: demo["models"][kept]}
+    demo["figures"] = {"overlay_model": "caformer_s18", "methods_models": []}
+    check_config(demo, schema)
+    assert demo["figures"]["methods_models"] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet50", "resnet50.a1_in1k", "resnet10t@layer3", "convnext_tiny_in22ft1k"]
+)
+def test_names_of_timm_that_are_known(schema, demo, name):
+    demo["models"]["mine"] = {**TRAINED, "timm": name}
+    check_config(demo, schema)
+
+
 def test_names_in_the_schema_are_those_of_the_package(schema):
     from human_alignment.heatmaps.attributions import ATTRIBUTIONS
     from human_alignment.heatmaps.explainers import EXPLAINERS
@@ -73,7 +98,18 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c["models"].update(resnet51=TRAINED),
          "models.resnet51: no network called 'resnet51' (did you mean 'resnet50'?)"),
         (lambda c: c["extract"].update(explainers=["grad_camm"]),
-         "extract.explainers.0: 'grad_camm' is not known; allowed: grad_cam, threshold_grad_cam"),
+         "extract.explainers.0: 'grad_camm' is not known (did you mean 'grad_cam'?); allowed: "
+         "grad_cam, threshold_grad_cam"),
+        (lambda c: c["attributions"].update(explainers=["saliencey"]),
+         "attributions.explainers.0: 'saliencey' is not known (did you mean 'saliency'?); allowed"),
+        (lambda c: c["models"].update(mine={**TRAINED, "timm": "efficientnet_b00"}),
+         "models.mine.timm: timm has no model called 'efficientnet_b00'; did you mean effici"),
+        (lambda c: c["models"].update(mine={**TRAINED, "timm": "resnet5.a1_in1k@layer3"}),
+         "models.mine.timm: timm has no model called 'resnet5.a1_in1k'; did you mean resnet50"),
+        (lambda c: c["models"].update(mine={**TRAINED, "timm": "hf-hub:timm/resnet50.a1_in1k"}),
+         "models.mine.timm: timm has no model called 'hf-hub:timm/resnet50.a1_in1k'"),
+        (lambda c: c.update(networks={"m": {"family": "timm", "arguments": {"name": "resnet5"}}}),
+         "networks.m: timm has no model called 'resnet5'; did you mean resnet"),
         (lambda c: c["models"]["resnet50"]["train"].update(seeds=[-1]),
          "models.resnet50.train.seeds.0: -1 is out of range; allowed: >= 0"),
         (lambda c: c["digits"].update(seed=-3), "digits.seed: -3 is out of range; allowed: >= 0"),
@@ -89,7 +125,7 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c["protocol"].update(divide_by_ceiling=0.65753),
          "protocol.divide_by_ceiling: 0.65753 is not of type 'boolean'"),
         (lambda c: c.update(data="clicks"),
-         "data: 'clicks' is not known; allowed: clickme, digits"),
+         "data: 'clicks' is not known (did you mean 'clickme'?); allowed: clickme, digits"),
         (lambda c: c["models"]["resnet50"].pop("train"),
          "models.resnet50: 'train' is a required property"),
         (lambda c: c["models"]["resnet50"]["train"].update(recipe="digit"),
@@ -106,9 +142,12 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c["models"]["resnet50"].update(source="hub"),
          "models.resnet50.source: 'hub' is not known; allowed: published, train"),
         (lambda c: c["figures"].update(overlay_model="convnxt_base"),
-         "figures: no network called 'convnxt_base' (did you mean 'convnext_base'?)"),
+         "figures.overlay_model: the study has no model 'convnxt_base' (did you mean "
+         "'convnext_base'?); allowed: convnext_tiny, "),
         (lambda c: c["figures"].update(methods_models=["resnet50", "resnet55"]),
-         "figures: no network called 'resnet55' (did you mean 'resnet50'?)"),
+         "figures.methods_models: the study has no model 'resnet55' (did you mean 'resnet50'?)"),
+        (lambda c: [c["models"].pop(name) for name in ("convnext_base", "convnext_base_dcls")],
+         "figures.overlay_model: the study has no model 'convnext_base' (did you mean 'conv"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_named_with_what_is_allowed(schema, demo, change, message):
@@ -127,12 +166,56 @@ def test_every_full_size_network_can_be_trained_with_one_word(root, schema):
     assert set(config["recipes"]) - set(recipes.values()) == {"resnet50_a1"}
 
 
+def folder_of(root, *files):
+    """A folder with empty files; its path as text."""
+    root.mkdir()
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    return str(root)
+
+
 def test_class_folders_that_differ(tmp_path):
-    for path in ("train/a", "train/b", "train/c", "val/a", "val/b", "val/d"):
-        (tmp_path / path).mkdir(parents=True)
-    (tmp_path / "train" / "notes.txt").touch()
-    train, val = str(tmp_path / "train"), str(tmp_path / "val")
+    train = folder_of(tmp_path / "train", "a/1.JPEG", "b/1.png", "c/1.jpg", "notes.txt")
+    val = folder_of(tmp_path / "val", "a/1.JPEG", "b/1.png", "d/1.jpg", "c/notes.txt")
     with pytest.raises(UserError, match="train lacks 1 class folders: d\n.*val lacks 1 .*: c"):
         check_folders(train, val)
     check_folders(train, train)
     check_folders(train, None)
+    check_folders(None, None)
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ((), ": expected one sub-folder of images per class, ending in .jpeg, .jpg, .png; it "),
+        (("1.JPEG", "2.JPEG"), " holds images such as .* in no class folder; expected one sub-fol"),
+        (("a/1.jpg", "b/1.jpg", "1.jpg"), " holds images such as 1.jpg in no class folder; expec"),
+        (("a/notes.txt", "b/1.webp"), ": expected one sub-folder of images per class"),
+        (("a/images/1.jpg", "b/images/1.jpg"), ".* it has images in a single one, 'images'"),
+    ],
+)  # fmt: skip
+def test_folders_without_class_folders(tmp_path, part, files, message):
+    root = folder_of(tmp_path / "images", *files)
+    with pytest.raises(UserError, match=f"imagenet.{part}: {root}{message}"):
+        check_folders(**{"train": None, "val": None, part: root})
+
+
+def test_a_file_and_a_folder_that_cannot_be_read(tmp_path):
+    root = folder_of(tmp_path / "images", "images.tar")
+    (tmp_path / "images" / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match="imagenet.val: .*images.tar is not a folder; expected"):
+        check_folders(None, f"{root}/images.tar")
+    with pytest.raises(UserError, match="imagenet.val: .*images cannot be searched for images: "):
+        check_folders(None, root)
+
+
+def test_class_folders_are_the_classes_of_timm(tmp_path):
+    from human_alignment.data.folders import ImageFolder
+    from timm.data.readers.img_extensions import get_img_extensions
+
+    files = ("animals/cat/1.jpg", "animals/dog/1.JPG", "animals/2.txt", "car/1.png", "bus/1.gif")
+    root = folder_of(tmp_path / "images", *files)
+    assert class_folders(root) == set(ImageFolder(root).classes) == {"cat", "dog", "car"}
+    assert set(CLASS_ENDINGS) == set(get_img_extensions())

@@ -33,6 +33,7 @@ def study_of(schema, configs):
         config = copy.deepcopy(configs[name])
         if models is not None:
             config["models"] = {model: config["models"][model] for model in models}
+            config["figures"] = {}
         for section, values in sections.items():
             both = isinstance(values, dict) and section in config
             config[section] = config[section] | values if both else values
@@ -257,6 +258,7 @@ def test_a_wrong_twin_is_told_before_any_job(own_study, entry, message):
 def test_claims_need_a_network_of_the_paper(schema, configs):
     config = copy.deepcopy(configs["paper"])
     config["models"] = {"mine": PUBLISHED | {"timm": "resnet18"}}
+    config["figures"] = {}
     check_config(config, schema)
     assert not Study(config).has_claims
     config["models"]["resnet50_dcls"] = PUBLISHED
@@ -284,6 +286,7 @@ def test_the_record_of_a_network_travels_as_json(study_of):
     [
         ("imagenet", {"val": "/no/such/folder"}, "imagenet.val: /no/such/folder does not exist"),
         ("figures", {"pictures": "/no/such"}, "figures.pictures: /no/such does not exist"),
+        ("imagenet", {"val": "."}, "imagenet.val: .: expected one sub-folder of images per class"),
         ("partial", True, "no run of the study has scores yet"),
     ],
 )

@@ -31,6 +31,7 @@ OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 5}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
 PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 5, "describe_study": 1}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
+OVERLAYS = {"plot_figure1": 1, "plot_methods": 1}  # of the first run of each network
 
 
 def twice(jobs):
@@ -93,7 +94,7 @@ def models_with(study, **changed):
 def test_editing_one_models_entry_runs_its_chain_and_the_tables(workflow, study):
     entry = study["models"]["convnext_tiny_dcls"] | {"architecture": "micro_convnext_small"}
     planned = planned_with(workflow, study, **models_with(study, convnext_tiny_dcls=entry))
-    assert planned == CHAIN | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}
+    assert planned == CHAIN | OUTCOME | HEATMAPS | LEARNED | OVERLAYS
 
 
 def test_adding_a_seed_runs_that_seed_and_the_tables(workflow, study):
@@ -107,7 +108,7 @@ def test_another_recipe_trains_the_networks_that_take_it(workflow, study):
     entry = study["models"]["convnext_tiny"] | {"train": {"recipe": "longer", "seeds": [0]}}
     models = models_with(study, convnext_tiny=entry)
     planned = planned_with(workflow, study, recipes=recipes, **models)
-    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1, "plot_figure1": 1}
+    assert planned == CHAIN | OUTCOME | HEATMAPS | {"plot_curves": 1} | OVERLAYS
 
 
 def test_a_network_added_by_its_record_alone_runs_its_own_chain(workflow, study):
@@ -196,7 +197,7 @@ def test_comments_docstrings_and_formatting_run_nothing(workflow):
             "scores/bootstrap.py",
             twice({"score_alignment": 2, **SUMMARISED}) | OUTCOME | {"plot_figure1": 1},
         ),
-        ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | {"plot_figure1": 1}),
+        ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | OVERLAYS),
         ("outcome/claims.py", {"check_claims": 1}),
         ("plot_figure4.py", {"plot_figure4": 1}),
         ("outcome/training_figures.py", LEARNED),
@@ -242,13 +243,50 @@ def test_a_partial_study_is_asked_for_as_the_closing_lines_say(workflow):
     assert "describe_study" in text and "train_model" not in text  # only the config's page changes
 
 
-def test_mistakes_are_told_before_any_job(workflow, study):
-    workflow.write({**study, "extract": {"explainers": ["grad_kam"]}})
+TIMM = {"source": "published", "timm": "efficientnet_b00", "checkpoint": {"url": "file://x"}}
+
+
+@pytest.mark.parametrize(
+    "sections, messages",
+    [
+        (
+            {"extract": {"explainers": ["grad_kam"]}, "attributions": {"explainers": ["rice"]}},
+            [
+                "'grad_kam' is not known (did you mean 'grad_cam'?); allowed: grad_cam, threshold_",
+                "'rice' is not known (did you mean 'rise'?); allowed: saliency, rise",
+            ],
+        ),
+        (
+            {"figures": {"overlay_model": "convnext_tyni", "methods_models": ["convnext_bass"]}},
+            [
+                "overlay_model: the study has no model 'convnext_tyni' (did you mean 'convnext_tin",
+                "methods_models: the study has no model 'convnext_bass' (did you mean",
+            ],
+        ),
+        (
+            {"models": {"mine": TIMM}},
+            ["models.mine.timm: timm has no model called 'efficientnet_b00'; did you mean"],
+        ),
+        (
+            {"imagenet": {"train": "empty", "val": "flat"}},
+            [
+                "imagenet.train: empty: expected one sub-folder of images per class",
+                "imagenet.val: flat holds images such as 1.JPEG in no class folder; expected one",
+            ],
+        ),
+    ],
+    ids=["explainers", "figures", "timm", "imagenet"],
+)
+def test_mistakes_are_told_before_any_job(workflow, study, sections, messages):
+    for name in ("empty", "flat"):
+        (workflow.work / name).mkdir(exist_ok=True)
+    (workflow.work / "flat" / "1.JPEG").touch()
+    workflow.write({**study, **sections})
     done = workflow.snakemake("--dry-run")
     workflow.write(study)
     assert done.returncode != 0
     text = done.stdout + done.stderr
-    assert "'grad_kam' is not known; allowed: grad_cam, threshold_grad_cam" in text
+    assert [message for message in messages if message not in text] == [], text
     assert "Traceback" not in text
     assert len(text.splitlines()) < 15
 

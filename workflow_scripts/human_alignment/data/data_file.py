@@ -5,7 +5,7 @@ Layout, for n images:
 =============== ============ ==========================================================
 image_bytes     uint8 (b,)   the encoded images (JPEG or PNG), one after the other
 image_offset    int64 (n+1,) where each image begins in `image_bytes`; the last is b
-label           int32 (n,)   class index
+label           int32 (n,)   class index; `UNKNOWN` in a file of pictures without labels
 image_id        str (n,)     unique name
 human_map       float32      (n, h, w); absent in a training file
 box             int16 (n,4)  object's left, top, right, bottom in pixels; optional
@@ -24,6 +24,7 @@ many raters. It is no part of the digest: heatmaps do not depend on it.
 
 import hashlib
 import json
+from numbers import Integral
 from pathlib import Path
 
 import h5py
@@ -31,8 +32,54 @@ import numpy as np
 
 from ..common.cli import UserError
 from ..common.files import new_hdf5
+from .decoding import is_image
 
+UNKNOWN = -1  # the label of an image without one
 _BUFFER = 256  # records held in memory before they are written
+_INT16 = np.iinfo(np.int16)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    """Whether HDF5 can hold a value as text that is not empty."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # of a file name that is not UTF-8
+        return False
+    return True
+
+
+def _checked_map(human_map: np.ndarray, place: str) -> np.ndarray:
+    """A human map as float32 (h, w). place: begins the message of the UserError."""
+    try:
+        found = np.ascontiguousarray(human_map, np.float32)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{place} its human map is not made of numbers ({error})") from error
+    shape = np.shape(human_map)
+    if len(shape) != 2 or found.size == 0:
+        raise UserError(f"{place} its human map is {shape}; allowed: (height, width)")
+    wrong = found[~(np.isfinite(found) & (found >= 0))]
+    if wrong.size:
+        raise UserError(
+            f"{place} its human map holds {wrong[0]}; allowed: finite numbers, 0 or more"
+        )
+    return found
+
+
+def _checked_box(box: tuple[int, int, int, int], place: str) -> np.ndarray:
+    """A box as int16 (4,). place: begins the message of the UserError."""
+    four = isinstance(box, tuple | list | np.ndarray) and len(box) == 4
+    if not (four and all(_is_whole(v) and _INT16.min <= v <= _INT16.max for v in box)):
+        raise UserError(
+            f"{place} its box is {box!r}; allowed: four whole numbers of pixels (left, top, "
+            f"right, bottom), {_INT16.max} at most"
+        )
+    return np.asarray(box, np.int16)
 
 
 def _check_ceiling(ceiling: float | None) -> None:
@@ -53,6 +100,8 @@ class DataWriter:
     >>> with DataWriter("x.h5", dataset="digits", description="...", num_classes=10,
     ...                 image_size=64) as writer:
     ...     writer.append(png, label=3, image_id="test-0", human_map=map64)
+
+    Raises UserError when `num_classes` or `image_size` is no whole number above zero.
     """
 
     def __init__(
@@ -66,6 +115,11 @@ class DataWriter:
         human_ceiling: float | None = None,
     ):
         _check_ceiling(human_ceiling)
+        for name, value in (("num_classes", num_classes), ("image_size", image_size)):
+            if not _is_whole(value) or value < 1:
+                raise UserError(
+                    f"data file {path}: {name} is {value!r}; allowed: a whole number, 1 or more"
+                )
         self._whole = new_hdf5(path, libver="latest")
         self._attributes = dict(
             dataset=dataset,
@@ -77,6 +131,8 @@ class DataWriter:
             self._attributes["human_ceiling"] = float(human_ceiling)
         self._digest = hashlib.sha256()
         self._rows: list[dict] = []
+        self._ids: set[str] = set()
+        self._shapes: dict[str, tuple] | None = None  # of a record's fields; None at first
         self._bytes = 0
         self._count = 0
         self._skipped: list[dict] = []
@@ -88,26 +144,79 @@ class DataWriter:
     def append(
         self,
         image: bytes,
-        label: int,
+        label: int | None,
         image_id: str,
         human_map: np.ndarray | None = None,
         box: tuple[int, int, int, int] | None = None,
     ) -> None:
-        """Add one record. Every record of a file has the same optional fields."""
-        row = {"image": image, "label": label, "image_id": image_id}
+        """Add one record. Labels, human maps and boxes are in all records of a file or in none.
+
+        image: an encoded image (JPEG or PNG), of which the header is checked.  label: 0 to
+        num_classes - 1, or None if it is unknown.  image_id: text that no other record has.
+        human_map: (h, w), the same in every record; finite numbers, 0 or more.
+        box: left, top, right, bottom in pixels.
+
+        Raises UserError that names the image id of a record that is otherwise; nothing is added.
+        """
+        if not _is_text(image_id):
+            raise UserError(
+                f"image id {image_id!r} of record {self._count + len(self._rows) + 1}; allowed: "
+                "text (UTF-8, without NUL) that is not empty"
+            )
+        if image_id in self._ids:
+            raise UserError(f"image id {image_id!r} stands twice; each image needs its own")
+        place = f"image {str(image_id)!r}:"
+        row = {"image": image, "label": self._checked_label(label, place), "image_id": image_id}
+        if not isinstance(image, bytes):
+            kind = type(image).__name__
+            raise UserError(f"{place} it is given as {kind}; allowed: the bytes of a JPEG or PNG")
+        if not is_image(image):
+            raise UserError(f"{place} its {len(image)} bytes are no image (JPEG or PNG)")
         if human_map is not None:
-            row["human_map"] = np.ascontiguousarray(human_map, np.float32)
+            row["human_map"] = _checked_map(human_map, place)
         if box is not None:
-            row["box"] = np.asarray(box, np.int16)
-        if self._rows and self._rows[0].keys() != row.keys():
-            raise ValueError(f"record {image_id}: fields {sorted(row)} differ from those before it")
-        self._digest.update(f"{image_id}\0{label}\0{len(image)}\0".encode() + image)
+            row["box"] = _checked_box(box, place)
+        self._check_like_before(row, place)
+        self._ids.add(image_id)
+        self._digest.update(f"{image_id}\0{row['label']}\0{len(image)}\0".encode() + image)
         for field in ("human_map", "box"):
             if field in row:
                 self._digest.update(row[field].tobytes())
         self._rows.append(row)
         if len(self._rows) == _BUFFER:
             self._flush()
+
+    def _checked_label(self, label: int | None, place: str) -> int:
+        """The number to store for a label. place: begins the message of the UserError."""
+        classes = self._attributes["num_classes"]
+        if label is None:
+            return UNKNOWN
+        if not _is_whole(label) or not 0 <= label < classes:
+            raise UserError(
+                f"{place} its label is {label!r}; allowed: a whole number from 0 to {classes - 1}"
+            )
+        return int(label)
+
+    def _check_like_before(self, row: dict, place: str) -> None:
+        """Labels and optional fields are in all records or in none, and of one shape.
+
+        Raises UserError that begins with `place`.
+        """
+        shapes = {name: row[name].shape for name in ("human_map", "box") if name in row}
+        if row["label"] != UNKNOWN:
+            shapes["label"] = ()
+        if self._shapes is None:
+            self._shapes = shapes
+        before = self._shapes
+        for name in sorted(shapes.keys() | before.keys()):
+            word = name.replace("_", " ")
+            if (name in shapes) != (name in before):
+                here, there = ("a", "none") if name in shapes else ("no", "one")
+                raise UserError(f"{place} it has {here} {word}, images before it have {there}")
+            if shapes[name] != before[name]:
+                raise UserError(
+                    f"{place} its {word} is {shapes[name]}, those before it are {before[name]}"
+                )
 
     def skip(self, record: str, reason: str) -> None:
         """Note a record that was left out; it is listed in the file's `skipped` attribute."""

@@ -8,7 +8,7 @@ from PIL import Image
 from timm.data import create_dataset
 
 from ..common.cli import UserError
-from .images import UNREADABLE
+from .decoding import UNREADABLE
 
 
 class ImageFolder:

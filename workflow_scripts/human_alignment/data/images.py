@@ -1,33 +1,11 @@
 """Turn encoded images into network inputs, as the published loader does."""
 
-import io
-
 import numpy as np
-import simplejpeg
 from PIL import Image
 
-from ..common.cli import UserError
+from .decoding import decode
 from .input_transform import InputTransform
 from .resize import lerp
-
-# What Pillow raises for a damaged file, or one that is no picture.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-
-
-def decode(encoded: bytes) -> np.ndarray:
-    """Decode a JPEG or PNG image to uint8 (height, width, 3).
-
-    JPEG is decoded with the fast integer DCT, the default of TensorFlow and so of the published
-    loader; Pillow and OpenCV use the accurate one and differ by up to 5 grey levels.
-    Raises UserError when the bytes are no image.
-    """
-    try:
-        if encoded[:2] == b"\xff\xd8":
-            return simplejpeg.decode_jpeg(encoded, fastdct=True)
-        with Image.open(io.BytesIO(encoded)) as image:
-            return np.asarray(image.convert("RGB"))
-    except UNREADABLE as error:
-        raise UserError(f"image of {len(encoded)} bytes cannot be decoded: {error}") from error
 
 
 def present(encoded: bytes, image_size: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..common.cli import UserError
-from .images import UNREADABLE
+from .decoding import UNREADABLE
 from .input_transform import InputTransform
 
 

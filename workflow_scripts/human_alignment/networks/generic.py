@@ -1,6 +1,5 @@
 """Any classifier of timm: its input transform, and its last feature map found automatically."""
 
-import difflib
 import math
 from collections.abc import Callable
 
@@ -13,17 +12,19 @@ from ..common.cli import UserError
 from ..data.input_transform import InputTransform
 
 
-def check_name(name: str) -> None:
-    """Raise UserError, with names that are close, when timm has no such model."""
-    if not timm.is_model(name):
-        close = difflib.get_close_matches(name, timm.list_models(), 3)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise UserError(f"timm has no model called {name!r}{hint}")
-
-
 def input_transform(name: str) -> InputTransform:
-    """The evaluation transform that timm's default configuration of a model asks for."""
-    config = resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+    """The evaluation transform that timm's default configuration of a model asks for.
+
+    Raises UserError when timm has none: of a name that it no longer lists, or a wrong tag.
+    """
+    try:
+        found = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    except RuntimeError as error:
+        raise UserError(
+            f"timm has no input transform of {name!r} ({error}); take a name that it lists, or "
+            "give `transform` in a record under `networks`"
+        ) from error
+    config = resolve_data_config(pretrained_cfg=found.to_dict())
     size = config["input_size"][-1]
     return InputTransform(
         resize=int(size / config["crop_pct"]),

@@ -9,6 +9,7 @@ before it for the small member of the same family; `timm:NAME` is any other clas
 `timm:NAME@LAYER` also names the module that gives its last feature map.
 """
 
+import difflib
 import functools
 import json
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from ..common.records import Record, checked, close_name
 from ..data.input_transform import InputTransform
 
 FILE = Path(__file__).with_name("networks.yaml")
+TIMM_MODELS = Path(__file__).with_name("timm_models.txt")  # written by envs/list_timm_models.py
 GENERIC = "timm:"  # begins the name of any classifier of timm
 _ODD = "a positive odd number of pixels"
 
@@ -127,6 +129,24 @@ def load_networks() -> Mapping[str, Network]:
     return {
         name: Network.from_dict(record) for name, record in held.items() if not name.startswith(".")
     }
+
+
+@functools.cache
+def timm_models() -> frozenset[str]:
+    """Names of all models of timm, without the tags of pretrained weights; timm is not imported."""
+    return frozenset(TIMM_MODELS.read_text().split())
+
+
+def check_timm_name(name: str) -> None:
+    """Raise UserError, with names that are close, when timm has no such model.
+
+    Of a name with a tag (`resnet50.a1_in1k`) the part before the dot is checked.
+    """
+    architecture = name.partition(".")[0]
+    if architecture not in timm_models():
+        close = difflib.get_close_matches(architecture, sorted(timm_models()), 3)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise UserError(f"timm has no model called {name!r}{hint}")
 
 
 def find(name: str, dcls: dict | None = None, more: Mapping[str, dict] | None = None) -> Network:

@@ -84,7 +84,7 @@ def find(network: str | Network, dcls: dict | None = None) -> Network:
         network = records.find(network, dcls)
     if network.family != "timm":
         return network
-    generic.check_name(network.arguments["name"])
+    records.check_timm_name(network.arguments["name"])
     if network.transform:
         return network
     return network.changed(transform=generic.input_transform(network.arguments["name"]))

@@ -1,15 +1,15 @@
 """Check a study's config against its schema and fill in defaults, with messages for people."""
 
 import copy
-import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
 
 from ..common.cli import UserError
 from ..common.paths import SUFFIX
-from ..common.picture_files import find_pictures
+from ..common.picture_files import class_folders, find_pictures
+from ..common.records import close_name
 from ..networks import records
 from ..training.recipe import Recipe
 from .study import Study
@@ -67,6 +67,11 @@ def check_config(config: dict, schema: dict) -> None:
         (config["sweep"], "thresholds"),
     ):
         holder[key] = sorted(holder[key])  # their order means nothing, and re-runs nothing
+    figures, first = config["figures"], next(iter(config["models"]))
+    if figures["overlay_model"] is None:
+        figures["overlay_model"] = first
+    if figures["methods_models"] is None:
+        figures["methods_models"] = [first]
 
 
 def _message(error: jsonschema.ValidationError) -> str:
@@ -77,12 +82,13 @@ def _message(error: jsonschema.ValidationError) -> str:
             known = list(error.schema.get("properties", {}))
             unknown = [name for name in error.instance if name not in known]
             return (
-                f"{where}: unknown key {unknown[0]!r}{_hint(unknown[0], known)}; "
+                f"{where}: unknown key {unknown[0]!r}{close_name(unknown[0], known)}; "
                 f"allowed: {', '.join(known)}"
             )
         case "enum":
             allowed = ", ".join(map(str, error.validator_value))
-            return f"{where}: {error.instance!r} is not known; allowed: {allowed}"
+            close = close_name(str(error.instance), map(str, error.validator_value))
+            return f"{where}: {error.instance!r} is not known{close}; allowed: {allowed}"
         case "minimum" | "exclusiveMinimum" | "maximum":
             sign = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}[error.validator]
             return f"{where}: {error.instance!r} is out of range; allowed: {sign} " + str(
@@ -97,10 +103,16 @@ def _problems(config: dict) -> list[str]:
     known = [*records.load_networks(), *config["networks"]]
     return [
         *_record_problems("recipes", config["recipes"], Recipe.from_dict),
-        *_record_problems("networks", config["networks"], records.Network.from_dict),
+        *_record_problems("networks", config["networks"], _check_network),
         *(text for name in config["models"] for text in _model_problems(config, name, known)),
-        *_figure_problems(config, known),
+        *_figure_problems(config),
     ]
+
+
+def _check_network(record: dict) -> None:
+    network = records.Network.from_dict(record)
+    if network.family == "timm":
+        records.check_timm_name(network.arguments["name"])
 
 
 def _record_problems(section: str, values: dict, check: Callable[[dict], object]) -> Iterator[str]:
@@ -117,9 +129,14 @@ def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
     plain = entry.get("architecture", name.removesuffix(SUFFIX))
     if plain not in known and "timm" not in entry:
         yield (
-            f"models.{name}: no network called {plain!r}{_hint(plain, known)}; "
+            f"models.{name}: no network called {plain!r}{close_name(plain, known)}; "
             f"give `timm`, or `architecture`, one of: {', '.join(known)}"
         )
+    if "timm" in entry:
+        try:
+            records.check_timm_name(entry["timm"].partition("@")[0])  # a layer may follow
+        except UserError as error:
+            yield f"models.{name}.timm: {error}"
     recipe = entry.get("train", {}).get("recipe")
     if entry["source"] == "train" and recipe not in config["recipes"]:
         recipes = ", ".join(config["recipes"]) or "none is given"
@@ -129,18 +146,17 @@ def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
         )
 
 
-def _figure_problems(config: dict, known: list[str]) -> Iterator[str]:
-    """A known network that the study lacks is no mistake: its figure says that it is missing."""
-    names = [*config["models"], *known]
+def _figure_problems(config: dict) -> Iterator[str]:
+    """Are the networks of the figures in the study, plain or with DCLS?"""
     figures = config["figures"]
-    for name in (figures["overlay_model"], *figures["methods_models"]):
-        if name not in names:
-            yield f"figures: no network called {name!r}{_hint(name, names)}"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    wanted = [("overlay_model", figures["overlay_model"])]
+    wanted += [("methods_models", name) for name in figures["methods_models"] or []]
+    for key, name in wanted:
+        if name is not None and not {name, name + SUFFIX} & config["models"].keys():
+            yield (
+                f"figures.{key}: the study has no model {name!r}"
+                f"{close_name(name, config['models'])}; allowed: {', '.join(config['models'])}"
+            )
 
 
 def check_twins(study: Study) -> None:
@@ -158,7 +174,7 @@ def check_twins(study: Study) -> None:
         elif plain and plain not in allowed:
             problems.append(
                 f"models.{name}.plain: {plain!r} is no model of the study without DCLS"
-                f"{_hint(plain, allowed)}; allowed: {', '.join(allowed) or 'none is in the study'}"
+                f"{close_name(plain, allowed)}; allowed: {', '.join(allowed) or 'none'}"
             )
     if problems:
         raise UserError("the config cannot be used:\n  " + "\n  ".join(problems[:10]))
@@ -193,16 +209,27 @@ def check_sources(study: Study) -> None:
 
 
 def check_folders(train: str | None, val: str | None) -> None:
-    """Compare the class folders of two image folders, where both are named.
+    """The image folders that are named hold class folders with images, and the same classes.
 
-    Raises UserError with the classes that only one of them has (three at most).
+    Raises UserError with what is expected, or the classes that only one has (three at most).
     """
-    if not (train and val):
+    classes, problems = {}, []
+    for part, root in (("train", train), ("val", val)):
+        try:
+            if root:
+                classes[part] = class_folders(root)
+        except UserError as error:
+            problems.append(f"imagenet.{part}: {error}")
+    if problems:
+        raise UserError("images cannot be read as classes:\n  " + "\n  ".join(problems))
+    if len(classes) < 2:
         return
-    here, there = ({p.name for p in Path(root).iterdir() if p.is_dir()} for root in (train, val))
     problems = [
         f"imagenet.{part} lacks {len(names)} class folders: {', '.join(sorted(names)[:3])}"
-        for part, names in (("train", there - here), ("val", here - there))
+        for part, names in (
+            ("train", classes["val"] - classes["train"]),
+            ("val", classes["train"] - classes["val"]),
+        )
         if names
     ]
     if problems:

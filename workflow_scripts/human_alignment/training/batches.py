@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..common.cli import UserError
 from ..data.data_file import DataFile
-from ..data.images import decode
+from ..data.decoding import decode
 from ..data.input_transform import InputTransform
 from .recipe import Recipe
 
