@@ -19,7 +19,7 @@ from human_alignment.study.closing import closing_lines
 from human_alignment.study.code import code_digest
 from human_alignment.study.config import checked_study
 from human_alignment.study.signals import cause_of_stop, note_signals
-from human_alignment.study.study import as_json, flags
+from human_alignment.study.study import Study, as_json, flags
 
 
 def loaded_study(config):
@@ -87,4 +87,6 @@ def figure(name, title, caption=None, category="Figures"):
 
 def closing(state):
     """What the run produced, where and how long, and what it left out: a few lines to print."""
-    return "\n".join(closing_lines(study.name, list(map(str, study.runs)), state, STARTED))
+    now = Study(config)  # which has not looked at any file yet
+    runs = list(map(str, now.runs))
+    return "\n".join(closing_lines(now.name, runs, state, STARTED, stale=now.stale_runs()))

@@ -90,6 +90,7 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: processes.Ranks) ->
     if mine.first:
         curve.write(arguments.curve)
         notes = {"source": f"trained on {data.dataset}, seed {arguments.seed}"}
+        notes |= {"recipe": training["recipe"], "seed": arguments.seed}
         notes |= {"classes": data.classes} if isinstance(data, ImageFolder) else {}
         save_weights(arguments.output, trainer.result, network, **notes)
         saved.remove()

@@ -3,7 +3,8 @@ import stat
 
 import pytest
 import torch
-from human_alignment.common.files import new_hdf5, write_json, written_whole
+from human_alignment.common.files import write_json, written_whole
+from human_alignment.common.hdf5 import new_hdf5
 from safetensors.torch import save_file
 
 

@@ -43,7 +43,7 @@ def test_what_was_written_where_how_long_and_what_was_skipped(folder):
         f"  written   4 files (2.0 MB) of 5 in {results}",
         "  job time  train_model 1 min 5 s, make_table1 0 s",
         "  scored    1 of 2 networks on 40 images: grad_cam, saliency (5)",
-        f"  missing   no scores of far/seed0; see {logs}",
+        f"  missing   no current scores of far/seed0; see {logs}",
         "  without   them: --config partial=true makes the tables and figures of the others",
         "  left out  3 x record is cut off, 1 x constant heatmap, 2 x constant human map",
         f"  to read   {results / 'gallery.html'}",
@@ -62,7 +62,7 @@ def test_the_lines_say_that_nothing_was_left_out(folder):
 def test_files_cut_short_and_none_at_all_do_not_stop_it(folder, tmp_path):
     (folder / "results" / "toy" / "scores" / "near" / "seed0.json").write_text('{"grad')
     lines = closing_lines("toy", RUNS, "stopped by failed jobs", 0, folder)
-    assert any("no scores of near/seed0, far/seed0" in line for line in lines)
+    assert any("no current scores of near/seed0, far/seed0" in line for line in lines)
     assert len(closing_lines("other", RUNS, "complete", 0, tmp_path / "empty")) == 3
 
 

@@ -66,7 +66,7 @@ def test_a_network_whose_training_fails(finished, study):
     done = finished.snakemake("--keep-going")
     assert done.returncode != 0
     assert "Study demo: stopped by failed jobs after" in done.stderr
-    assert f"no scores of {DCLS}/seed0; see logs/demo" in done.stderr
+    assert f"no current scores of {DCLS}/seed0; see logs/demo" in done.stderr
     assert "--config partial=true" in done.stderr
     table, claims = complete(finished, {**changed, "partial": True})
     assert table["model"].tolist() == [PLAIN]

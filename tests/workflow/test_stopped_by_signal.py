@@ -37,6 +37,6 @@ def test_the_closing_lines_name_the_signal(running, name, send):
     _, text = running.communicate(timeout=120)
     assert running.returncode != 0
     assert f"Study demo: stopped by a signal ({name}) after" in text, text
-    assert "missing   no scores of convnext_tiny/seed0, convnext_tiny_dcls/seed0" in text
+    assert "missing   no current scores of convnext_tiny/seed0, convnext_tiny_dcls/seed0" in text
     assert "failed jobs" not in text
     assert "Exception in" not in text

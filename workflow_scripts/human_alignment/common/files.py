@@ -1,4 +1,4 @@
-"""Files that are either complete or absent, and digests of what is in them."""
+"""Files that are either complete or absent, and digests of what is in them. Python alone."""
 
 import contextlib
 import hashlib
@@ -6,8 +6,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-import h5py
 
 
 @contextlib.contextmanager
@@ -33,21 +31,6 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def new_hdf5(path: Path | str, **options) -> Iterator[h5py.File]:
-    """A new HDF5 file, written whole.
-
-    HDF5 writes through a Python stream: a full disk is then an OSError, where HDF5's own files
-    leave the process with a segmentation fault.
-    """
-    with (
-        written_whole(path) as partial,
-        open(partial, "w+b") as stream,
-        h5py.File(stream, "w", **options) as file,
-    ):
-        yield file
 
 
 def write_json(path: Path | str, value) -> None:

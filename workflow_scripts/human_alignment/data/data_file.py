@@ -31,7 +31,7 @@ import h5py
 import numpy as np
 
 from ..common.cli import UserError
-from ..common.files import new_hdf5
+from ..common.hdf5 import new_hdf5
 from .decoding import is_image
 
 UNKNOWN = -1  # the label of an image without one

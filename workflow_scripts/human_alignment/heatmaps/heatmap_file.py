@@ -30,8 +30,9 @@ import h5py
 import numpy as np
 
 from ..common.cli import UserError
-from ..common.files import new_hdf5, write_json
+from ..common.files import write_json
 from ..common.geometry import canonical
+from ..common.hdf5 import new_hdf5
 
 
 class HeatmapWriter:

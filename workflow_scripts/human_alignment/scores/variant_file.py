@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from ..common.cli import UserError
-from ..common.files import new_hdf5
+from ..common.hdf5 import new_hdf5
 from ..common.records import checked
 from .protocol import Protocol
 from .score_file import STATUSES, Scores, Source

@@ -4,32 +4,40 @@ They are read from the files in results/ and logs/, with the standard library on
 """
 
 import csv
-import json
 import time
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
+
+from .made_from import json_file
 
 PARTIAL = "--config partial=true makes the tables and figures of the others"
 _LISTED = 4  # names in a line; it counts the others
 
 
 def closing_lines(
-    study: str, runs: list[str], state: str, started: float, folder: Path | str = "."
+    study: str,
+    runs: list[str],
+    state: str,
+    started: float,
+    folder: Path | str = ".",
+    stale: Collection[str] = (),
 ) -> list[str]:
     """Lines to print when a run ends.
 
     runs: `<model>/<run>` of every network the study should have.  state: how the run ended.
-    started: seconds since the epoch.  folder: holds `results/` and `logs/`.
+    started: seconds since the epoch.  folder: holds `results/` and `logs/`.  stale: those of the
+    runs whose scores on disk do not count, because the config says something else now.
     """
     results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
-    scores = {run: _summary(results / "scores" / run) for run in runs}
+    scores = {run: {} if run in stale else _summary(results / "scores" / run) for run in runs}
     missing = [run for run, found in scores.items() if not found]
     lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
     about = {
         "written": _written(results, started),
         "job time": _job_time(logs, started),
         "scored": _scored(scores),
-        "missing": f"no scores of {listed(missing)}; see {logs}" if missing else "",
+        "missing": f"no current scores of {listed(missing)}; see {logs}" if missing else "",
         "without": f"them: {PARTIAL}" if 0 < len(missing) < len(runs) else "",
         "left out": _left_out(results, scores),
         "to read": ", ".join(str(path) for path in _pages(results)),
@@ -53,18 +61,10 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _json(path: Path) -> dict:
-    """What a JSON file holds; nothing if it is not there or not whole."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-
-
 def _summary(run: Path) -> dict:
     """Summaries of one run by explainer; nothing unless those of all images are there."""
-    main = _json(run.with_name(f"{run.name}.json"))
-    return main | _json(run.with_name(f"{run.name}.attributions.json")) if main else {}
+    main = json_file(run.with_name(f"{run.name}.json"))
+    return main | json_file(run.with_name(f"{run.name}.attributions.json")) if main else {}
 
 
 def _written(results: Path, started: float) -> str:
@@ -103,7 +103,7 @@ def _left_out(results: Path, scores: dict[str, dict]) -> str:
     for summary in scores.values():
         for one in summary.values():
             causes.update({cause: n for cause, n in one["status"].items() if cause != "ok"})
-    records = _json(results / "study.json").get("data", {}).get("left out", {})
+    records = json_file(results / "study.json").get("data", {}).get("left out", {})
     parts = [f"{n:,} x {cause.replace('_', ' ')}" for cause, n in (records | causes).items()]
     return listed(parts) or ("nothing" if any(scores.values()) else "")
 

@@ -1,5 +1,6 @@
 """What a study's config means: its networks, runs, data, protocol and files."""
 
+import functools
 import json
 import shlex
 from pathlib import Path
@@ -8,7 +9,9 @@ from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
 from ..networks import records
 from ..scores.protocol import Protocol
+from ..training.recipe import Recipe
 from .closing import listed
+from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
@@ -47,7 +50,8 @@ class Study:
     """A study, from a config that `config.check_config` has checked and completed.
 
     Methods that list files of runs return them in the config's order. In a study with `partial`
-    they leave out files that do not exist.
+    they leave out files that do not exist, and those that are not made from what the config says
+    now.
     """
 
     def __init__(self, config: dict):
@@ -176,8 +180,58 @@ class Study:
     # Files of runs
 
     def available(self, files: list[str]) -> list[str]:
-        """All files; in a study with `partial` only those that exist."""
-        return [file for file in files if not self.config["partial"] or Path(file).exists()]
+        """All files of runs; in a study with `partial` only those that exist and are current."""
+        if not self.config["partial"]:
+            return files
+        weights = f"results/{self.name}/weights/"
+        return [
+            file
+            for file in files
+            if Path(file).exists()
+            and self._has_current_weights(Run.of(file))
+            and (file.startswith(weights) or self._has_current_scores(Run.of(file)))
+        ]
+
+    @functools.cache  # noqa: B019 (a study lives as long as the process)
+    def _has_current_weights(self, run: Run) -> bool:
+        """Whether a run's weights are of the network, and of the checkpoint or training, that the
+        config says now.
+        """
+        path = run.file(self.name, "weights", ".safetensors")
+        if not weights_as_wanted(path, self.network(run.model).as_dict(), self._made_from(run)):
+            return False
+        local = run.run == "published" and self.local_checkpoint(run.model)
+        return not local or is_unchanged(local, path, weights_notes(path).get("sha256"))
+
+    def _made_from(self, run: Run) -> dict:
+        """The notes of weights that are made from what the config says now."""
+        if run.run != "published":
+            recipe = Recipe.from_dict(self.recipe(run.model)).model_dump(mode="json")
+            return {"recipe": recipe, "seed": int(run.run.removeprefix("seed"))}
+        checkpoint = self.checkpoint(run.model)
+        digest = {"sha256": checkpoint["sha256"]} if checkpoint["sha256"] else {}
+        return {"source": checkpoint["url"]} | digest
+
+    @functools.cache  # noqa: B019
+    def _has_current_scores(self, run: Run) -> bool:
+        """Whether a run's heatmaps are there and its scores were made from its weights."""
+        weights, heatmaps = (
+            run.file(self.name, *rest) for rest in (("weights", ".safetensors"), ("heatmaps", ".h5"))
+        )
+        source = run.file(self.name, "scores", ".source.json")
+        digest = json_file(source).get("weights_digest")
+        return Path(heatmaps).exists() and is_unchanged(weights, source, digest)
+
+    def stale_runs(self) -> list[str]:
+        """Runs without scores, and runs whose scores the config as it is now would not give."""
+        wanted = {"explainers": self.explainers, "protocol": self.protocol.as_dict()}
+        stale = []
+        for run in self.runs:
+            source = json_file(run.file(self.name, "scores", ".source.json"))
+            same = all(source.get(key) == value for key, value in wanted.items())
+            current = same and self._has_current_weights(run) and self._has_current_scores(run)
+            stale += [] if current else [str(run)]
+        return stale
 
     def files(self, stage: str, ending: str, model: str | None = None) -> list[str]:
         """Files of all runs, or of the first run of one model."""
