@@ -4,8 +4,10 @@ import json
 import shlex
 from pathlib import Path
 
+from ..common.class_folders import images_digest
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
+from ..common.sources import local_path
 from ..networks import records
 from ..scores.protocol import Protocol
 from .closing import listed
@@ -89,6 +91,12 @@ class Study:
         found = self.config["models"][model]["checkpoint"]
         return {"url": found["url"], "sha256": found.get("sha256") or ""}
 
+    def checkpoint_file(self, model: str) -> str:
+        """Path of a model's published checkpoint: the user's own file, or the downloaded one."""
+        path = local_path(self.checkpoint(model)["url"])
+        # As a Path, because Snakemake warns of `./` and `//`.
+        return f"results/{self.name}/checkpoints/{model}" if path is None else str(Path(path))
+
     @property
     def explainers(self) -> list[str]:
         """Explainers of the last feature map, in alphabetical order."""
@@ -118,6 +126,14 @@ class Study:
     def top1_images(self) -> str | None:
         """What top-1 is measured on: the folder in the config, or the data set's own images."""
         return self.config["imagenet"]["val"] or self._own_images()
+
+    def images_digest(self, part: str) -> str:
+        """Digest of which images the folder `imagenet.<part>` holds; empty without a folder.
+
+        Seconds for millions of images.
+        """
+        folder = self.config["imagenet"][part]
+        return images_digest(folder) if folder else ""
 
     @property
     def clickme(self) -> dict:
