@@ -97,8 +97,8 @@ def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str)
 def _only_in_dcls(expected: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> str | None:
     """What to say when a state and a network differ only in that one of them has DCLS, else None.
 
-    One of them then has positions, and all tensors agree in name and shape but those of the layers
-    that have positions: there the other one has the weight of a convolution, which has one axis more.
+    One of them then has positions. All tensors agree in name and shape but those of the layers that
+    have positions; there the other one has a convolution's weight, with one axis more.
     """
     ours, theirs = (
         {name.removesuffix(".P") for name in tensors if name.endswith(".P")}
