@@ -49,6 +49,14 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def images(path):
+    """Images as an input: a file of ours (.h5), or the user's folder of class folders.
+
+    A folder counts by its `study.images_digest`, a parameter, and never by its time.
+    """
+    return [] if path is None else path if path.endswith(".h5") else ancient(path)
+
+
 def ranks(config):
     """Resources of a training: graphics cards of all nodes together, nodes, tasks, memory of each.
 

@@ -11,7 +11,7 @@ rule download_clickme:
         f"logs/{STUDY}/download_clickme/{{shard}}.log",
     benchmark:
         f"logs/{STUDY}/download_clickme/{{shard}}.tsv"
-    retries: 2
+    retries: 0  # whatever --retries says: the script itself repeats what may succeed
     localrule: True
     conda:
         "../envs/human_alignment.yaml"

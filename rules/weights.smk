@@ -1,38 +1,65 @@
-# One weights file per network and run: fetched and converted, or trained.
+# One weights file per network and run: downloaded and converted, or trained.
 
 
-rule fetch_checkpoint:
+rule download_checkpoint:
     output:
-        weights=f"results/{STUDY}/weights/{{model}}/published.safetensors",
-        digest=f"results/{STUDY}/weights/{{model}}/published.safetensors.checkpoint.sha256",
+        f"results/{STUDY}/checkpoints/{{model}}",
     log:
-        f"logs/{STUDY}/fetch_checkpoint/{{model}}.log",
+        f"logs/{STUDY}/download_checkpoint/{{model}}.log",
     benchmark:
-        f"logs/{STUDY}/fetch_checkpoint/{{model}}.tsv"
-    retries: 2
+        f"logs/{STUDY}/download_checkpoint/{{model}}.tsv"
+    retries: 0  # whatever --retries says: the script itself repeats what may succeed
     localrule: True
     conda:
         "../envs/human_alignment.yaml"
     threads: 1
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
+        mem_mb=3000,
+        runtime=120,
+        # A resource and not a parameter: a digest added later is no reason to download again.
+        sha256=lambda wildcards: study.checkpoint(wildcards.model)["sha256"],
     params:
         # No code digest: an edited script is no reason to download the same checkpoint again.
-        script=script("fetch_checkpoint.py"),
+        script=script("download_checkpoint.py"),
+        source=lambda wildcards: study.checkpoint(wildcards.model)["url"],
+    shell:
+        "python {params.script:q} --source {params.source:q} --sha256={resources.sha256:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule convert_checkpoint:
+    input:
+        lambda wildcards: study.checkpoint_file(wildcards.model),
+    output:
+        f"results/{STUDY}/weights/{{model}}/published.safetensors",
+    log:
+        f"logs/{STUDY}/convert_checkpoint/{{model}}.log",
+    benchmark:
+        f"logs/{STUDY}/convert_checkpoint/{{model}}.tsv"
+    retries: 0  # whatever --retries says: a checkpoint that does not fit never will
+    localrule: True
+    conda:
+        "../envs/human_alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        script=script("convert_checkpoint.py"),
+        code=code("convert_checkpoint.py"),
         network=lambda wildcards: study.network(wildcards.model).as_json(),
         source=lambda wildcards: study.checkpoint(wildcards.model)["url"],
         sha256=lambda wildcards: study.checkpoint(wildcards.model)["sha256"],
     shell:
-        "python {params.script:q} --model {params.network:q} --source {params.source:q} "
-        "--sha256={params.sha256:q} --output {output.weights:q} 2> {log:q}"
+        "python {params.script:q} --model {params.network:q} --checkpoint {input:q} "
+        "--source {params.source:q} --sha256={params.sha256:q} --output {output:q} 2> {log:q}"
 
 
 # An interrupted training leaves its state in a hidden file beside the weights, which Snakemake does
 # not know and so does not delete; the next attempt goes on from there.
 rule train_model:
     input:
-        study.training_images or [],
+        images(study.training_images),
     output:
         weights=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.safetensors",
         curve=f"results/{STUDY}/weights/{{model}}/seed{{seed}}.curve.csv",
@@ -52,6 +79,7 @@ rule train_model:
         code=code("train_model.py"),
         network=lambda wildcards: study.network(wildcards.model).as_json(),
         recipe=lambda wildcards: as_json(study.recipe(wildcards.model)),
+        images=lambda wildcards: study.images_digest("train"),
     shell:
         "python {params.script:q} --data {input:q} --model {params.network:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
         "--workers {threads} --gpus {resources.gpu} --nodes {resources.nodes} --minutes {resources.minutes} "
@@ -61,7 +89,7 @@ rule train_model:
 rule evaluate_top1:
     input:
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
-        images=study.top1_images or [],
+        images=images(study.top1_images),
     output:
         f"results/{STUDY}/weights/{{model}}/{{run}}.top1.json",
     log:
@@ -77,6 +105,7 @@ rule evaluate_top1:
     params:
         script=script("evaluate_top1.py"),
         code=code("evaluate_top1.py"),
+        images=lambda wildcards: study.images_digest("val"),
         batch_size=config["extract"]["batch_size"],
     shell:
         "python {params.script:q} --weights {input.weights:q} --images {input.images:q} "

@@ -104,9 +104,36 @@ def test_checkpoint_of_another_model_is_refused(data_dir, name, into):
     if name == into:
         assert load(state, spec)
         return
-    with pytest.raises(UserError, match="from elsewhere (does not fit|is no)") as caught:
+    with pytest.raises(UserError, match="from elsewhere( does not fit| is no|: This)") as caught:
         load(state, spec, "from elsewhere")
     assert 2 <= len(str(caught.value).splitlines()) <= 12
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_checkpoint_with_or_without_dcls_for_the_other_is_told_so(data_dir, name):
+    layouts, dcls = read_layouts(data_dir), name + SUFFIX
+    for given, wanted, kind in ((name, dcls, "plain network"), (dcls, name, "network with DCLS")):
+        with pytest.raises(UserError) as caught:
+            load(published(layouts[given]), zoo.find(wanted))
+        lines = str(caught.value).splitlines()
+        assert lines[0].startswith(f"file: This checkpoint is of the {kind} (")
+        assert len(lines) == 2 and lines[1].startswith("In the config, ")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [("convnext_small", "convnext_tiny_dcls"), ("convnext_base_dcls", "convnext_small")],
+)
+def test_checkpoint_that_differs_by_more_than_dcls_lists_what(data_dir, given, wanted):
+    with pytest.raises(UserError, match="^file does not fit this network:\n"):
+        load(published(read_layouts(data_dir)[given]), zoo.find(wanted))
+
+
+def test_checkpoint_that_lacks_its_positions_lists_them(data_dir):
+    tiny = read_tiny(data_dir, "convnext_dcls")
+    state = {name: tensor for name, tensor in tiny.state.items() if not name.endswith(".P")}
+    with pytest.raises(UserError, match="does not fit this network:\n  missing .*[.]P "):
+        load(state, tiny.spec)
 
 
 def test_checkpoint_of_a_deeper_member_shows_ten_names_and_shapes(data_dir):

@@ -98,6 +98,27 @@ def test_any_network_of_timm_needs_no_record(study_of, schema, configs):
     assert found.dcls.kernel_size == 17
 
 
+@pytest.mark.parametrize(
+    "url, path",
+    [
+        ("https://example.org/a.pth", "results/paper/checkpoints/resnet50"),
+        ("./own//a.pth", "own/a.pth"),
+        ("/own/a.pth", "/own/a.pth"),
+        ("file:///own/a%20b.pth", "/own/a b.pth"),
+    ],
+)
+def test_where_a_checkpoint_is(study_of, url, path):
+    entry = {"source": "published", "checkpoint": {"url": url}}
+    study = study_of("paper")
+    study.config["models"]["resnet50"] = entry
+    assert study.checkpoint_file("resnet50") == path
+
+
+def test_images_of_a_folder_are_digested_and_those_of_the_data_set_are_not(study_of, tmp_path):
+    study = study_of(imagenet={"train": str(tmp_path), "val": None})
+    assert study.images_digest("train") and study.images_digest("val") == ""
+
+
 def test_files_by_stage(study_of):
     study = study_of(models=PAIR)
     base = "results/demo/scores/convnext_tiny"

@@ -326,7 +326,8 @@ def test_the_paper_dry_runs_completely_without_network(root, tmp_path):
     assert re.search(rf"^total +{jobs}$", text, re.M), text
     for rule, count in {
         "download_clickme": 17,
-        "fetch_checkpoint": 16,
+        "download_checkpoint": 16,
+        "convert_checkpoint": 16,
         "extract_heatmaps": 32,
         "score_alignment": 16,
         "make_table1": 1,

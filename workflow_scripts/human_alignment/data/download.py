@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import url2pathname
 
 import requests
 from requests.exceptions import ChunkedEncodingError
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from ..common import files
 from ..common.cli import UserError
+from ..common.sources import local_path
 
 TIMEOUT = (20.0, 60.0)  # seconds to connect, and between two arrivals of bytes
 _CHUNK = 1 << 16  # no more received bytes than this are lost when a connection breaks
@@ -51,13 +51,13 @@ def fetch(
     destination = Path(destination)
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise UserError(f"sha256 of {source} must be 64 hexadecimal digits, got {sha256!r}")
-    if source.startswith(("http://", "https://")):
+    path = local_path(source)
+    if path is None:
         with _Partial(destination, source, bool(sha256)) as partial:
             _receive(partial, label or destination.name, tries, pause)
             found = _examine(partial.data, source, sha256, check)
             partial.data.replace(destination)
     else:
-        path = url2pathname(source[7:]) if source.startswith("file://") else source
         if not Path(path).is_file():
             raise UserError(f"{source}: no such file; give a path, a file:// or an http(s):// URL")
         with files.written_whole(destination) as copy:

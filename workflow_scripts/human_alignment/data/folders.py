@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from timm.data import create_dataset
+from timm.data.readers.reader_image_folder import find_images_and_targets
 
+from ..common.class_folders import ENDINGS
 from ..common.cli import UserError
 from .decoding import UNREADABLE
 
@@ -21,14 +22,11 @@ class ImageFolder:
     def __init__(self, root: Path | str):
         self.root = Path(root)
         self.dataset = self.root.name
-        try:
-            reader = create_dataset("", root=str(root)).reader
-        except RuntimeError as error:
-            raise UserError(
-                f"{root} holds no images; expected one sub-folder of images per class"
-            ) from error
-        self.samples: list[tuple[str, int]] = reader.samples
-        self.classes: list[str] = list(reader.class_to_idx)
+        self.samples: list[tuple[str, int]]
+        self.samples, class_to_idx = find_images_and_targets(str(root), types=ENDINGS)
+        self.classes: list[str] = list(class_to_idx)
+        if not self.samples:
+            raise UserError(f"{root} holds no images; expected one sub-folder of images per class")
 
     def __len__(self) -> int:
         """Number of images."""

@@ -44,7 +44,7 @@ def read_spec(path: Path | str) -> tuple[Network, dict]:
     except (SafetensorError, KeyError, TypeError, ValueError, UserError) as error:
         raise UserError(
             f"{path} is not a weights file of this pipeline ({error}); "
-            "fetch_checkpoint.py or train_model.py makes one"
+            "convert_checkpoint.py or train_model.py makes one"
         ) from error
 
 
@@ -66,9 +66,12 @@ def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str)
     """Load `state` into `model` if names and shapes are the same and shared positions are equal.
 
     source: where the state comes from, named in messages.
-    Raises UserError with the first ten mismatches.
+    Raises UserError with the first ten mismatches; when the two differ only in that one of them has
+    DCLS, it says so instead.
     """
     expected = model.state_dict()
+    if differs := _only_in_dcls(expected, state):
+        raise UserError(f"{source}: {differs}")
     wrong = [f"missing {n} {list(expected[n].shape)}" for n in expected if n not in state]
     wrong += [f"unknown {n} {list(state[n].shape)}" for n in state if n not in expected]
     wrong += [
@@ -89,3 +92,38 @@ def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str)
                     "the file; the file belongs to a network that does not share positions"
                 )
     model.load_state_dict(state, strict=True)
+
+
+def _only_in_dcls(expected: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> str | None:
+    """What to say when a state and a network differ only in that one of them has DCLS, else None.
+
+    One of them then has positions. All tensors agree in name and shape but those of the layers that
+    have positions; there the other one has a convolution's weight, with one axis more.
+    """
+    ours, theirs = (
+        {name.removesuffix(".P") for name in tensors if name.endswith(".P")}
+        for tensors in (expected, state)
+    )
+    if bool(ours) == bool(theirs):
+        return None
+    layers = ours | theirs
+    dcls, plain = (expected, state) if ours else (state, expected)
+    shapes, others = (
+        {name: t.shape for name, t in tensors.items() if name.rpartition(".")[0] not in layers}
+        for tensors in (dcls, plain)
+    )
+    weights = [f"{layer}.weight" for layer in layers]
+    replaced = all(w in dcls and w in plain and plain[w].ndim > dcls[w].ndim for w in weights)
+    if shapes != others or not replaced:
+        return None
+    if ours:
+        return (
+            "This checkpoint is of the plain network (no DCLS positions in it); this network has "
+            "DCLS.\nIn the config, take `_dcls` from the model's name (with `timm`: remove "
+            "`dcls`), or give the checkpoint with DCLS; by hand, change --model."
+        )
+    return (
+        "This checkpoint is of the network with DCLS (it has DCLS positions); this network has "
+        "none.\nIn the config, add `_dcls` to the model's name (with `timm`: add `dcls`), or give "
+        "the plain checkpoint; by hand, change --model."
+    )

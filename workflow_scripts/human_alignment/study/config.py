@@ -6,10 +6,12 @@ from pathlib import Path
 
 import jsonschema
 
+from ..common.class_folders import class_folders
 from ..common.cli import UserError
 from ..common.paths import SUFFIX
-from ..common.picture_files import class_folders, find_pictures
+from ..common.picture_files import find_pictures
 from ..common.records import close_name
+from ..common.sources import local_path
 from ..networks import records
 from ..training.recipe import Recipe
 from .study import Study
@@ -195,7 +197,7 @@ def check_sources(study: Study) -> None:
     missing = [
         f"{key}: {path} does not exist"
         for key, path in named.items()
-        if path and "://" not in path and not Path(path).exists()
+        if path and (local := local_path(path)) and not Path(local).exists()
     ]
     if missing:
         raise UserError("the config names paths that do not exist:\n  " + "\n  ".join(missing[:10]))

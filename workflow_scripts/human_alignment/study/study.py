@@ -5,8 +5,10 @@ import json
 import shlex
 from pathlib import Path
 
+from ..common.class_folders import images_digest
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
+from ..common.sources import local_path
 from ..networks import records
 from ..scores.protocol import Protocol
 from ..training.recipe import Recipe
@@ -131,6 +133,12 @@ class Study:
         found = self.config["models"][model]["checkpoint"]
         return {"url": found["url"], "sha256": found.get("sha256") or ""}
 
+    def checkpoint_file(self, model: str) -> str:
+        """Path of a model's published checkpoint: the user's own file, or the downloaded one."""
+        path = local_path(self.checkpoint(model)["url"])
+        # As a Path, because Snakemake warns of `./` and `//`.
+        return f"results/{self.name}/checkpoints/{model}" if path is None else str(Path(path))
+
     @property
     def explainers(self) -> list[str]:
         """Explainers of the last feature map, in alphabetical order."""
@@ -160,6 +168,14 @@ class Study:
     def top1_images(self) -> str | None:
         """What top-1 is measured on: the folder in the config, or the data set's own images."""
         return self.config["imagenet"]["val"] or self._own_images()
+
+    def images_digest(self, part: str) -> str:
+        """Digest of which images the folder `imagenet.<part>` holds; empty without a folder.
+
+        Seconds for millions of images.
+        """
+        folder = self.config["imagenet"][part]
+        return images_digest(folder) if folder else ""
 
     @property
     def clickme(self) -> dict:
@@ -200,8 +216,9 @@ class Study:
         path = run.file(self.name, "weights", ".safetensors")
         if not weights_as_wanted(path, self.network(run.model).as_dict(), self._made_from(run)):
             return False
-        local = run.run == "published" and self.local_checkpoint(run.model)
-        return not local or is_unchanged(local, path, weights_notes(path).get("sha256"))
+        if run.run != "published" or local_path(self.checkpoint(run.model)["url"]) is None:
+            return True
+        return is_unchanged(self.checkpoint_file(run.model), path, weights_notes(path)["sha256"])
 
     def _made_from(self, run: Run) -> dict:
         """The notes of weights that are made from what the config says now."""
@@ -216,7 +233,8 @@ class Study:
     def _has_current_scores(self, run: Run) -> bool:
         """Whether a run's heatmaps are there and its scores were made from its weights."""
         weights, heatmaps = (
-            run.file(self.name, *rest) for rest in (("weights", ".safetensors"), ("heatmaps", ".h5"))
+            run.file(self.name, *rest)
+            for rest in (("weights", ".safetensors"), ("heatmaps", ".h5"))
         )
         source = run.file(self.name, "scores", ".source.json")
         digest = json_file(source).get("weights_digest")

@@ -1,12 +1,13 @@
-"""From a published file to our weights file: everything the script is given, good or bad."""
+"""From a published file to our weights file: all that the two scripts are given, good or bad."""
 
 import hashlib
 import io
 import os
 
+import convert_checkpoint
+import download_checkpoint
 import pytest
 import torch
-from fetch_checkpoint import main
 from human_alignment.common.cli import UserError
 from human_alignment.networks import zoo
 from human_alignment.networks.weights import load_weights
@@ -34,10 +35,18 @@ def checkpoint(tmp_path_factory):
     return content, hashlib.sha256(content).hexdigest(), state
 
 
-def fetch(source, folder, *more, model=MODEL):
+def download(url, folder, *more):
+    """Run the script into an existing or a new folder; path of the checkpoint."""
+    output = folder / "checkpoint"
+    download_checkpoint.main(["--source", url, "--output", str(output), *more])
+    return output
+
+
+def convert(checkpoint, folder, *more, model=MODEL):
     """Run the script into an existing or a new folder; path of the weights file."""
     output = folder / "published.safetensors"
-    main(["--model", model, "--source", str(source), "--output", str(output), *more])
+    given = ["--model", model, "--checkpoint", str(checkpoint), "--output", str(output)]
+    convert_checkpoint.main([*given, *more])
     return output
 
 
@@ -50,28 +59,30 @@ def assert_nothing_in(folder):
     assert not folder.exists() or not list(folder.iterdir())
 
 
-def test_local_file(tmp_path, checkpoint, capsys):
+def test_local_file(tmp_path, checkpoint):
     content, digest, state = checkpoint
     (tmp_path / "c.pth").write_bytes(content)
-    path = fetch(tmp_path / "c.pth", tmp_path / "w", "--sha256", "")
+    path = convert(tmp_path / "c.pth", tmp_path / "w", "--sha256=")
     assert_is(path, state)
     _, spec, notes = load_weights(path)
     assert spec == zoo.find(MODEL)
     assert notes == {"source": str(tmp_path / "c.pth"), "sha256": digest}
-    written = (tmp_path / "w" / "published.safetensors.checkpoint.sha256").read_text()
-    assert written == f"{digest}  {tmp_path / 'c.pth'}\n"
-    assert len(list((tmp_path / "w").iterdir())) == 2  # the download is gone
+    assert list((tmp_path / "w").iterdir()) == [path]
     assert (tmp_path / "c.pth").read_bytes() == content
-    assert capsys.readouterr().err.count(f"no sha256 in the config; found {digest}") == 1
 
 
-def test_url_with_its_digest(tmp_path, checkpoint, capsys):
+@pytest.mark.parametrize("given", [True, False])
+def test_url_with_and_without_its_digest(tmp_path, checkpoint, capsys, given):
     content, digest, state = checkpoint
+    sha256 = f"--sha256={digest.upper() if given else ''}"
     with MisbehavingServer(Reply(content)) as server:
-        path = fetch(server.url, tmp_path, "--sha256", digest.upper())
-        assert load_weights(path)[2] == {"source": server.url, "sha256": digest}
+        file = download(server.url, tmp_path / "c", sha256)
+    assert file.read_bytes() == content and list((tmp_path / "c").iterdir()) == [file]
+    path = convert(file, tmp_path / "w", sha256, "--source", server.url)
+    assert load_weights(path)[2] == {"source": server.url, "sha256": digest}
     assert_is(path, state)
-    assert "no sha256" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count(f"no sha256 in the config; found {digest}") == (not given)
 
 
 def test_published_layout_under_the_authors_names(data_dir, tmp_path):
@@ -83,7 +94,7 @@ def test_published_layout_under_the_authors_names(data_dir, tmp_path):
         for name, shape, _ in layout["state"]
     }
     torch.save({layout["wrapper"]: state}, tmp_path / "c.pth")
-    path = fetch(tmp_path / "c.pth", tmp_path, model="caformer_s18_dcls")
+    path = convert(tmp_path / "c.pth", tmp_path, model="caformer_s18_dcls")
     loaded = load_weights(path)[0].state_dict()
     for theirs, ours in (
         ("stages.0.2.token_mixer.dwconv.P", "stages.0.blocks.2.token_mixer.dwconv.P"),
@@ -95,46 +106,77 @@ def test_published_layout_under_the_authors_names(data_dir, tmp_path):
 
 
 def test_broken_off_download_is_resumed_by_a_rerun(tmp_path, checkpoint):
-    content, digest, state = checkpoint
+    content, _, _ = checkpoint
     with MisbehavingServer(Reply(content, drop_after=CHUNK)) as server:
         server.replies = [Reply(content, drop_after=CHUNK), Reply(content, status=503)]
         with pytest.raises(UserError, match=rf"{CHUNK} of {len(content)} bytes are kept; run"):
-            fetch(server.url, tmp_path)
+            download(server.url, tmp_path)
         assert all(path.name.startswith(".") for path in tmp_path.iterdir())
         server.replies = [Reply(content)]
-        path = fetch(server.url, tmp_path)
+        file = download(server.url, tmp_path)
         assert server.requests[-1].headers["Range"] == f"bytes={CHUNK}-"
-    assert_is(path, state)
-    assert load_weights(path)[2]["sha256"] == digest
-    assert len(list(tmp_path.iterdir())) == 2
+    assert file.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_address_that_answers_an_error(tmp_path, checkpoint, status):
     with MisbehavingServer(Reply(checkpoint[0], status=status)) as server:
         with pytest.raises(UserError, match=f"HTTP {status}"):
-            fetch(server.url, tmp_path / "w")
+            download(server.url, tmp_path / "w")
         assert len(server.requests) == (5 if status == 500 else 1)
     assert_nothing_in(tmp_path / "w")
 
 
-@pytest.mark.parametrize("kind", ["text/html", "application/octet-stream"])
-def test_page_instead_of_a_checkpoint(tmp_path, kind):
-    page = b"<!DOCTYPE html><html><body>Sign in</body></html>"
-    with (
-        MisbehavingServer(Reply(page, content_type=kind)) as server,
-        pytest.raises(UserError, match="is an HTML page, not the file"),
-    ):
-        fetch(server.url, tmp_path / "w")
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (Reply(b"<p>Sign in</p>", content_type="text/html"), "is an HTML page, not the file"),
+        (Reply(b"<!DOCTYPE html><html><body>Sign in"), "is an HTML page, not the file"),
+        (Reply(b"Too many requests"), "is not a checkpoint: it begins with b'Too many"),
+    ],
+    ids=["html", "html without its type", "text"],
+)
+def test_page_instead_of_a_checkpoint_is_not_kept(tmp_path, page, message):
+    with MisbehavingServer(page) as server, pytest.raises(UserError, match=message):
+        download(server.url, tmp_path / "w")
     assert_nothing_in(tmp_path / "w")
 
 
-def test_wrong_digest(tmp_path, checkpoint):
+def test_download_with_another_digest_is_not_kept(tmp_path, checkpoint):
     content, digest, _ = checkpoint
     with MisbehavingServer(Reply(content)) as server, pytest.raises(UserError) as caught:
-        fetch(server.url, tmp_path / "w", "--sha256", "0" * 64)
+        download(server.url, tmp_path / "w", "--sha256", "0" * 64)
     assert "0" * 64 in str(caught.value) and digest in str(caught.value)
     assert_nothing_in(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        ("https://example.org/c.pth", "delete {}, to have it downloaded again, or"),
+        ("", "replace it, or"),
+    ],
+)
+def test_conversion_checks_the_digest_too_and_says_what_to_do(tmp_path, checkpoint, source, remedy):
+    content, digest, _ = checkpoint
+    file = tmp_path / "c.pth"
+    file.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        convert(file, tmp_path / "w", "--sha256", "0" * 64, "--source", source)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{source or file} has another sha256 than the config says"
+    assert lines[1:3] == [f"  expected {'0' * 64}", f"  found    {digest}, of {file}"]
+    assert lines[3].startswith(remedy.format(file))
+    assert file.read_bytes() == content
+    assert_nothing_in(tmp_path / "w")
+
+
+def test_plain_checkpoint_for_a_network_with_dcls(tmp_path):
+    state = zoo.build(zoo.find("micro_convnext_tiny")).state_dict()
+    torch.save({"model": state}, tmp_path / "c.pth")
+    with pytest.raises(UserError, match="c.pth: This checkpoint is of the plain network"):
+        convert(tmp_path / "c.pth", tmp_path / "w")
 
 
 def damaged(content):
@@ -177,23 +219,23 @@ def test_unusable_file_leaves_nothing_and_spares_what_was_there(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c.pth").write_bytes(change(checkpoint[0]))
     with pytest.raises(UserError, match=message):
-        fetch(tmp_path / "c.pth", tmp_path / "w")
+        convert("c.pth", tmp_path / "w")
     assert_nothing_in(tmp_path / "w")
     older = tmp_path / "w" / "published.safetensors"
+    older.parent.mkdir(exist_ok=True)
     older.write_bytes(b"older")
     with pytest.raises(UserError):
-        fetch(tmp_path / "c.pth", tmp_path / "w")
+        convert("c.pth", tmp_path / "w")
     assert older.read_bytes() == b"older"
     assert not (tmp_path / "made").exists()
 
 
-def test_missing_local_file(tmp_path):
+def test_missing_checkpoint(tmp_path):
     with pytest.raises(UserError, match="c.pth: no such file"):
-        fetch(tmp_path / "c.pth", tmp_path / "w")
+        convert(tmp_path / "c.pth", tmp_path / "w")
 
 
-def test_unknown_model_is_said_before_anything_is_fetched(tmp_path, checkpoint):
-    with MisbehavingServer(Reply(checkpoint[0])) as server:
-        with pytest.raises(UserError, match="unknown network 'resnet51'"):
-            fetch(server.url, tmp_path / "w", model="resnet51")
-        assert not server.requests
+def test_unknown_model(tmp_path, checkpoint):
+    (tmp_path / "c.pth").write_bytes(checkpoint[0])
+    with pytest.raises(UserError, match="unknown network 'resnet51'"):
+        convert(tmp_path / "c.pth", tmp_path / "w", model="resnet51")

@@ -1,0 +1,33 @@
+"""Download a published checkpoint. A download that broke off goes on when the script runs again.
+
+What is not a checkpoint is refused, and nothing of it is kept.
+"""
+
+import argparse
+from pathlib import Path
+
+from human_alignment.common.cli import run
+from human_alignment.data.download import fetch
+from human_alignment.networks.checkpoints import read_checkpoint
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Parse, fetch, check."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--source", required=True, help="URL of the checkpoint")
+    parser.add_argument("--output", required=True, help="where the checkpoint goes")
+    parser.add_argument("--sha256", help="its SHA-256 in hex; the one found is printed if absent")
+    arguments = parser.parse_args(argv)
+    fetch(
+        arguments.source,
+        arguments.output,
+        arguments.sha256,
+        check=lambda path: read_checkpoint(path, arguments.source),
+        label=Path(arguments.source).name,
+    )
+
+
+if __name__ == "__main__":
+    run(main)
