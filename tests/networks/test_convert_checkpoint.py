@@ -6,6 +6,7 @@ import os
 
 import convert_checkpoint
 import download_checkpoint
+import fetch_checkpoint
 import pytest
 import torch
 from human_alignment.common.cli import UserError
@@ -83,6 +84,24 @@ def test_url_with_and_without_its_digest(tmp_path, checkpoint, capsys, given):
     assert_is(path, state)
     said = capsys.readouterr().err
     assert said.count(f"no sha256 in the config; found {digest}") == (not given)
+
+
+@pytest.mark.parametrize("kind", ["url", "path", "file"])
+def test_both_steps_in_one_go_by_hand(tmp_path, checkpoint, kind):
+    content, digest, state = checkpoint
+    (tmp_path / "c.pth").write_bytes(content)
+    output = tmp_path / "w" / "weights.safetensors"
+    with MisbehavingServer(Reply(content)) as server:
+        source = {"url": server.url, "path": str(tmp_path / "c.pth")}.get(
+            kind, f"file://{tmp_path}/c.pth"
+        )
+        given = ["--model", MODEL, "--source", source, "--output", str(output)]
+        fetch_checkpoint.main(given)
+        assert_is(output, state)
+        assert load_weights(output)[2] == {"source": source, "sha256": digest}
+        with pytest.raises(UserError, match="another sha256"):
+            fetch_checkpoint.main([*given, "--sha256", "0" * 64])
+    assert list((tmp_path / "w").iterdir()) == [output]
 
 
 def test_published_layout_under_the_authors_names(data_dir, tmp_path):

@@ -19,8 +19,7 @@ import yaml
 from drawn_texts import words_of
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
-from human_alignment.networks import zoo
-from human_alignment.networks.weights import RECORD
+from human_alignment.networks.weights import RECORD, read_spec
 from matplotlib.figure import Figure
 from safetensors.numpy import save_file
 from workflow_copy import Workflow
@@ -95,9 +94,9 @@ def fake_weights(job: Job) -> None:
     """Weights with the positions of two stages, and a learning curve if there is to be one."""
     weights = job.outputs[0]
     weights.parent.mkdir(parents=True, exist_ok=True)
-    spec = zoo.find(f"micro_{weights.parent.name}").as_dict()
+    (spec,) = option(job, "--model")
     tensors = {f"layer{i}.0.conv2.P": np.zeros((2, 3, 1, 5), np.float32) for i in (1, 2)}
-    save_file(tensors, weights, {RECORD: json.dumps({"spec": spec})})
+    save_file(tensors, weights, {RECORD: json.dumps({"spec": json.loads(spec)})})
     for path in job.outputs[1:]:
         columns = ["epoch", "loss", "train_top1", "position_spread"]
         pd.DataFrame([[1.0, 2.0, 50.0, None]], columns=columns).to_csv(path, index=False)
@@ -117,7 +116,7 @@ def fake_heatmaps(job: Job) -> None:
         labels, ids, digest = images.labels, images.image_ids, images.digest
     header = {
         "model": path.parent.name,
-        "dcls": path.parent.name.endswith("_dcls"),
+        "dcls": read_spec(*option(job, "--weights"))[0].dcls is not None,
         "parameters": 20_000_000 + len(path.parent.name),
         "weights_digest": path.parent.name,
         "data_digest": digest,
@@ -178,6 +177,30 @@ def trained(network):
 
 def table(name):
     return Path(f"results/demo/tables/{name}.md").read_text()
+
+
+def test_the_readmes_network_with_dcls_is_paired_and_shown_as_such(
+    incomplete, config, root, tmp_path
+):
+    text = (root / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.S)
+    (example,) = (block for block in blocks if "plain:" in block)
+    models = yaml.safe_load(example)["models"]
+    assert list(models) == ["efficientnet_b0", "my_efficientnet"]
+    for entry in models.values():
+        entry["checkpoint"]["url"] = str(tmp_path / "c.safetensors")
+    (tmp_path / "c.safetensors").touch()
+    incomplete.run({**config, "models": models, "figures": {}})
+    pair = "efficientnet_b0 / my_efficientnet"
+    assert pair in incomplete.words["figure2"] and pair in incomplete.words["figure3"]
+    assert "my_efficientnet" not in incomplete.words["figure4"]
+    assert "my_efficientnet" in incomplete.words["figure1"]
+    table = pd.read_csv("results/demo/tables/table1.csv").set_index("network")
+    assert table["dcls"].to_dict() == {"efficientnet_b0": 0, "my_efficientnet": 1}
+    compared = pd.read_csv("results/demo/scores/comparisons.csv")
+    compared = compared[compared["comparison"] == "dcls - plain"]
+    assert set(compared["network"]) == {"my_efficientnet"}
+    assert not Path("results/demo/tables/claims.md").exists()
 
 
 def test_one_published_network_without_top1(incomplete, config, root, tmp_path):

@@ -2,16 +2,11 @@ import copy
 
 import pytest
 import yaml
+from human_alignment.common.class_folders import ENDINGS, class_folders
 from human_alignment.common.cli import UserError
-from human_alignment.common.picture_files import CLASS_ENDINGS, class_folders
 from human_alignment.study.config import check_config, check_folders
 
 TRAINED = {"source": "train", "train": {"recipe": "digits", "seeds": [0]}}
-
-
-@pytest.fixture
-def schema(root):
-    return yaml.safe_load((root / "schemas" / "config.schema.yaml").read_text())
 
 
 @pytest.fixture
@@ -218,4 +213,4 @@ def test_class_folders_are_the_classes_of_timm(tmp_path):
     files = ("animals/cat/1.jpg", "animals/dog/1.JPG", "animals/2.txt", "car/1.png", "bus/1.gif")
     root = folder_of(tmp_path / "images", *files)
     assert class_folders(root) == set(ImageFolder(root).classes) == {"cat", "dog", "car"}
-    assert set(CLASS_ENDINGS) == set(get_img_extensions())
+    assert set(ENDINGS) == set(get_img_extensions())

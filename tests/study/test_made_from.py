@@ -110,8 +110,18 @@ def scored(configs, schema, tmp_path, monkeypatch):
 
 def runs_in_tables(config):
     study = Study(config | {"partial": True})
-    files = study.files("scores", ".csv")
+    files = study.score_files()
+    heatmaps = [file.replace("scores", "heatmaps")[:-3] + "h5" for file in files]
+    assert study.scored_heatmaps() == heatmaps
     return [file.split("/")[3] for file in files], study.note
+
+
+def test_a_study_without_any_file_has_no_scores(scored, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert len(Study(scored).stale_runs()) == 3
+    assert runs_in_tables(scored)[0] == []
+    assert len(Study(scored).score_files()) == 3  # a whole study asks for all
 
 
 def test_a_study_as_scored_is_current(scored):

@@ -5,24 +5,12 @@ import json
 import shlex
 
 import pytest
-import yaml
 from human_alignment.common.cli import UserError
 from human_alignment.common.paths import Run
 from human_alignment.study.config import check_config, checked_study
 from human_alignment.study.study import Study, flags
 
 PAIR = ("convnext_tiny", "convnext_tiny_dcls")
-
-
-@pytest.fixture(scope="module")
-def schema(root):
-    return yaml.safe_load((root / "schemas" / "config.schema.yaml").read_text())
-
-
-@pytest.fixture(scope="module")
-def configs(root):
-    files = {"paper": root / "config.yaml", "demo": root / "profiles" / "demo" / "study.yaml"}
-    return {name: yaml.safe_load(file.read_text()) for name, file in files.items()}
 
 
 @pytest.fixture
@@ -134,18 +122,6 @@ def test_files_by_stage(study_of):
     assert study.dcls_weights() == ["results/demo/weights/convnext_tiny_dcls/seed0.safetensors"]
     assert len(study.curves()) == 2 and study_of("paper").curves() == []
     assert study_of("paper").accuracies() == []  # no images to measure top-1 on
-
-
-def test_a_partial_study_has_the_files_that_exist(study_of, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    study = study_of(models=PAIR, partial=True, note="A note.")
-    scores = Run("convnext_tiny", "seed0").file("demo", "scores", ".csv")
-    assert study.score_files() == []
-    (tmp_path / scores).parent.mkdir(parents=True)
-    (tmp_path / scores).write_text("")
-    assert study.score_files() == [scores]
-    assert study.scored_heatmaps() == [scores.replace("scores", "heatmaps")[:-3] + "h5"]
-    assert study.note == "A note. Without scores: convnext_tiny_dcls/seed0."
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,9 @@ class Study:
             return False
         if run.run != "published" or local_path(self.checkpoint(run.model)["url"]) is None:
             return True
-        return is_unchanged(self.checkpoint_file(run.model), path, weights_notes(path)["sha256"])
+        return is_unchanged(
+            self.checkpoint_file(run.model), path, weights_notes(path).get("sha256")
+        )
 
     def _made_from(self, run: Run) -> dict:
         """The notes of weights that are made from what the config says now."""
@@ -232,13 +234,11 @@ class Study:
     @functools.cache  # noqa: B019
     def _has_current_scores(self, run: Run) -> bool:
         """Whether a run's heatmaps are there and its scores were made from its weights."""
-        weights, heatmaps = (
-            run.file(self.name, *rest)
-            for rest in (("weights", ".safetensors"), ("heatmaps", ".h5"))
-        )
         source = run.file(self.name, "scores", ".source.json")
+        weights = run.file(self.name, "weights", ".safetensors")
         digest = json_file(source).get("weights_digest")
-        return Path(heatmaps).exists() and is_unchanged(weights, source, digest)
+        has_heatmaps = Path(self.heatmap_file(run)).exists()
+        return has_heatmaps and is_unchanged(weights, source, digest)
 
     def stale_runs(self) -> list[str]:
         """Runs without scores, and runs whose scores the config as it is now would not give."""
