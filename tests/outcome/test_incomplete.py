@@ -26,6 +26,7 @@ from workflow_copy import Workflow
 
 IMAGES = 12
 TOP1 = {"convnext_tiny": 81.0, "resnet50_dcls": 79.0, "convnext_tiny_dcls": 82.0}
+TOP1 |= {"efficientnet_b0": 77.0, "my_efficientnet": 78.0}
 
 
 @dataclass

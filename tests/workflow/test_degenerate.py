@@ -60,14 +60,34 @@ def test_a_network_whose_training_fails(finished, study):
         "diverging": study["recipes"]["digits"] | {"learning_rate": 1e30, "clip_norm": 0}
     }
     changed = {**study, "models": models, "recipes": recipes}
-    for part in ("weights", "heatmaps", "scores"):
-        shutil.rmtree(finished.work / "results/demo" / part / DCLS)
     finished.write(changed)
     done = finished.snakemake("--keep-going")
     assert done.returncode != 0
     assert "Study demo: stopped by failed jobs after" in done.stderr
     assert f"no current scores of {DCLS}/seed0; see logs/demo" in done.stderr
     assert "--config partial=true" in done.stderr
+    # The scores of the training before are still there, and stand in no table.
+    assert (finished.work / f"results/demo/scores/{DCLS}/seed0.csv").is_file()
     table, claims = complete(finished, {**changed, "partial": True})
     assert table["model"].tolist() == [PLAIN]
     assert "undecided" in claims
+
+
+def test_a_network_whose_checkpoint_no_longer_comes(finished, study):
+    """Its earlier scores are still there, count nowhere, and are named as missing."""
+    weights = finished.work / "results/demo/weights" / PLAIN / "seed0.safetensors"
+    entry = {"source": "published", "architecture": f"micro_{PLAIN}"}
+    models = {**study["models"], PLAIN: entry | {"checkpoint": {"url": str(weights)}}}
+    table, _ = complete(finished, {**study, "models": models})
+    assert table["model"].tolist() == [PLAIN, PLAIN]
+    models[PLAIN] = entry | {"checkpoint": {"url": "http://127.0.0.1:9/gone.pth"}}
+    finished.write({**study, "models": models})
+    done = finished.snakemake("--keep-going")
+    assert done.returncode != 0
+    assert (finished.work / f"results/demo/scores/{PLAIN}/published.json").is_file()
+    assert "scored    1 of 2 networks" in done.stderr
+    assert f"no current scores of {PLAIN}/published; see logs/demo" in done.stderr
+    table, _ = complete(finished, {**study, "models": models, "partial": True})
+    assert table["network"].tolist() == [DCLS]
+    text = (finished.work / "results/demo/tables/table1.md").read_text()
+    assert f"Without scores: {PLAIN}/published." in text
