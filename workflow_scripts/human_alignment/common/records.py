@@ -43,7 +43,7 @@ def read_json(path: Path | str) -> object:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{path} is not complete JSON ({error}); delete it, and the step that makes it runs again"
+            f"{path} is not complete JSON ({error}); delete it and run what makes it again"
         ) from error
 
 

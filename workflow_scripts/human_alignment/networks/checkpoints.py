@@ -4,10 +4,10 @@ Published checkpoints are pickles, and a pickle can run any code when it is open
 restricted unpickler opens them: it takes tensors, containers, and the few harmless types in
 ALLOWED.
 
-They are also zip archives, and an archive of 4 MB can unpack to 4 GB. torch.save compresses nothing,
-so that what an archive holds is no larger than the file: this is read from its list of entries,
-before any of them. Its pickle lists the tensors, and objects that it describes take up to 60 times
-its own size in memory: it may have LARGEST_PICKLE bytes.
+They are also zip archives, and an archive of 4 MB can unpack to 4 GB. torch.save compresses
+nothing, so that what an archive holds is no larger than the file: this is checked in its list of
+entries, before any of them is read. Its pickle lists the tensors, and what it describes takes up to
+60 times its own size in memory: it may have LARGEST_PICKLE bytes.
 """
 
 import argparse
@@ -114,20 +114,20 @@ def _check_sizes(path: Path, source: str) -> None:
     for entry in entries:
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
             raise UserError(
-                f"{source} was not opened: its entry {entry.filename} of {entry.compress_size} bytes "
-                f"unpacks to {entry.file_size}, and torch.save compresses nothing; take the "
+                f"{source} was not opened: its entry {entry.filename} of {entry.compress_size} "
+                f"bytes unpacks to {entry.file_size}, and torch.save compresses nothing; take the "
                 "checkpoint from its publisher"
             )
         if entry.filename.endswith(".pkl") and entry.file_size > LARGEST_PICKLE:
             raise UserError(
-                f"{source} was not opened: its pickle {entry.filename} has {entry.file_size} bytes; "
-                f"{LARGEST_PICKLE} are allowed, and a state dict needs much less"
+                f"{source} was not opened: its pickle {entry.filename} has {entry.file_size} "
+                f"bytes; {LARGEST_PICKLE} are allowed, and a state dict needs much less"
             )
     claimed, size = sum(entry.file_size for entry in entries), path.stat().st_size
     if claimed > size:
         raise UserError(
-            f"{source} was not opened: its entries claim {claimed} bytes, the file has {size}; take "
-            "the checkpoint from its publisher"
+            f"{source} was not opened: its entries claim {claimed} bytes, the file has {size}; "
+            "take the checkpoint from its publisher"
         )
 
 

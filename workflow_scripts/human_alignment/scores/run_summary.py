@@ -84,7 +84,7 @@ def check_same_data(digests: Mapping[Path, str]) -> None:
         if digests[other] != digests[first]:
             raise UserError(
                 f"{first} and {other} are of different data files: their data digests are "
-                f"{digests[first][:12]} and {digests[other][:12]}; score all runs with one data file"
+                f"{digests[first][:12]} and {digests[other][:12]}; score all runs with one file"
             )
 
 
