@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 import prepare_clickme
 from human_alignment.common.cli import run
 from human_alignment.data.data_file import DataFile
-from human_alignment.data.images import present
+from human_alignment.data.images import presented
 from human_alignment.data.tfrecords import read_records
 
 
@@ -59,7 +59,7 @@ def read_back(data: DataFile, batch: int, shown: bool) -> dict[str, float]:
         data.human_maps(start, stop)
         for encoded in data.images(start, stop):
             if shown:
-                present(encoded, data.image_size)
+                presented(encoded, data.image_size, "image")
     return {
         "per_cpu_second": count / (time.process_time() - cpu),
         "per_second": count / (time.perf_counter() - clock),

@@ -102,6 +102,8 @@ def write_heatmaps(path: Path, data: DataFile, model: str, preset: str) -> None:
     maps = raw_maps(model, count)
     columns = {"grad_cam": maps**2, "threshold_grad_cam": maps, "label": data.labels}
     columns |= {"image_id": np.char.encode(data.image_ids, "utf-8"), "predicted": data.labels}
+    columns |= {"target": data.labels, "target_rank": np.zeros(count, np.int32)}
+    columns |= {"target_logit": np.zeros(count, np.float32)}
     writer.put(0, columns | {"nonfinite": ~np.isfinite(maps).all(axis=(1, 2))})
     writer.finish()
 

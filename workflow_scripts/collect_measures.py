@@ -7,9 +7,8 @@ from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.measures_table import measures_markdown
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
-from human_alignment.scores.measure_means import mean_measures
+from human_alignment.scores.measure_means import gather_measures, mean_measures
 from human_alignment.scores.pairs import TWINS_FLAG
-from human_alignment.scores.run_tables import gather
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,7 +20,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="table to write (.csv)")
     parser.add_argument("--markdown", required=True, help="the same to read (.md)")
     arguments = parser.parse_args(argv)
-    table = mean_measures(gather(arguments.tables, arguments.twins), **arguments.statistics)
+    table = mean_measures(
+        gather_measures(arguments.tables, arguments.twins), **arguments.statistics
+    )
     with written_whole(arguments.output) as partial:
         table.to_csv(partial, index=False)
     with written_whole(arguments.markdown) as partial:

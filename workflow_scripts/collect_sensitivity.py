@@ -12,6 +12,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.outcome.protocol_tables import sensitivity_markdown
 from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.run_tables import gather, under_other_protocol, with_sign_changes
+from human_alignment.scores.sensitivity import OUTCOME
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,7 +24,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--markdown", required=True, help="the same to read (.md)")
     parser.add_argument("--paper-protocol", required=True, help="scores under `paper` (.csv)")
     arguments = parser.parse_args(argv)
-    table = with_sign_changes(gather(arguments.tables, arguments.twins))
+    numbers = [*OUTCOME, "human_ceiling_before"]
+    columns = ["field", "value", "explainer"], numbers
+    table = with_sign_changes(gather(arguments.tables, arguments.twins, *columns))
     paper = under_other_protocol(table)
     for path, rows in {arguments.output: table, arguments.paper_protocol: paper}.items():
         with written_whole(path) as partial:

@@ -8,6 +8,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.outcome.protocol_tables import thresholds_markdown
 from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.run_tables import best_thresholds, gather
+from human_alignment.scores.sweeps import COLUMNS
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="best thresholds to write (.csv)")
     parser.add_argument("--markdown", required=True, help="the same to read (.md)")
     arguments = parser.parse_args(argv)
-    sweeps = gather(arguments.sweeps, arguments.twins)
+    sweeps = gather(arguments.sweeps, arguments.twins, numbers=COLUMNS)
     choices = arguments.choices, arguments.threshold, arguments.twins
     best = best_thresholds(sweeps, *choices)
     for path, table in {arguments.curves: sweeps, arguments.output: best}.items():

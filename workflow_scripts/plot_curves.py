@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.outcome.style import save
-from human_alignment.outcome.training_figures import learning_curves
+from human_alignment.outcome.training_figures import MEASURES, learning_curves
 from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.run_tables import gather
 
@@ -18,8 +18,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)
-    curves = gather(arguments.curves, arguments.twins)
-    curves = gather(arguments.curves, arguments.twins)
+    curves = gather(arguments.curves, arguments.twins, numbers=["epoch", *MEASURES])
     save(learning_curves(curves, arguments.note), arguments.output)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from human_alignment.common.cli import UserError
 from human_alignment.data.decoding import decode
-from human_alignment.data.images import network_input, network_pixels, present
+from human_alignment.data.images import network_input, network_pixels, presented
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.data.tfrecords import features, read_records
 from human_alignment.networks import zoo
@@ -46,7 +46,7 @@ def test_inputs_are_the_released_codes_pixel_by_pixel(data_dir, family, model):
     records = list(read_records(data_dir / "clickme" / "mini.tfrecords"))
     transform = zoo.find(model).transform
     for row, number in enumerate((0, 3)):
-        shown = present(features(records[number])["image"], 224)
+        shown = presented(features(records[number])["image"], 224, "it")
         np.testing.assert_array_equal(network_pixels(shown, transform, "crop"), expected[row])
 
 

@@ -24,6 +24,9 @@ def chunk(start, stop):
         * np.ones((n, 2, 2), "f4"),
         "image_id": np.array([b"image-%d" % i for i in range(start, stop)]),
         "label": np.arange(start, stop, dtype=np.int32),
+        "target": np.zeros(n, np.int32),
+        "target_logit": np.zeros(n, np.float32),
+        "target_rank": np.zeros(n, np.int32),
         "predicted": np.zeros(n, np.int32),
         "nonfinite": np.arange(start, stop) == 3,
     }

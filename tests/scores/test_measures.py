@@ -165,7 +165,7 @@ def test_evaluate_leaves_the_same_images_out_of_every_measure(name):
 def test_evaluate_refuses_unknown_names_and_broken_human_maps():
     with pytest.raises(UserError, match="unknown measure 'nss'; allowed: pearson, cosine, kl"):
         evaluate("nss", RISING[None], RISING[None])
-    with pytest.raises(UserError, match="human map 0 of a batch of 1"):
+    with pytest.raises(ValueError, match="human map 0 holds NaN"):
         evaluate("sim", RISING[None] * np.nan, RISING[None])
 
 

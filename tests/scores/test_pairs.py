@@ -13,6 +13,7 @@ from human_alignment.scores.pairs import (
     pairs,
     twins_argument,
 )
+from human_alignment.scores.protocol import RELEASED
 from human_alignment.scores.summary import collect
 
 TWINS = {"my_net": "resnet50", "gauss": "resnet50", "lonely": "lonely"}
@@ -75,6 +76,7 @@ def test_the_study_and_the_weights_must_agree_on_dcls(tmp_path):
     path.parent.mkdir()
     found = {"dcls": True, "parameters": 7, "n": 1, "n_images": 1, "mean_rho": 0.5, "score": 0.5}
     found |= {"low": None, "high": None, "status": {"ok": 1}, "human_ceiling": None}
+    found |= {"data_digest": "d", "protocol": RELEASED.as_dict()}
     path.write_text(json.dumps({"grad_cam": found}))
     row = collect([path], [], TWINS).iloc[0]
     assert (row.model, row.dcls, row.network) == ("resnet50", 1, "my_net")

@@ -226,7 +226,7 @@ def test_a_shard_is_not_scored_as_if_it_were_the_whole(chain):
 def test_activations_that_are_not_finite_are_named_and_counted(chain, capsys):
     spec = zoo.find("micro_convnext_tiny")
     model = zoo.build(spec)
-    torch.nn.init.constant_(model.stem[0].bias, torch.inf)
+    torch.nn.init.constant_(model.stem[1].weight, 3e38)  # finite itself
     save_weights(chain / "broken.safetensors", model, spec)
     extract(chain, "broken.h5", weights="broken.safetensors")
     assert "70 images have activations that are not finite" in capsys.readouterr().err
@@ -259,7 +259,7 @@ def test_collect_scores_has_a_row_per_run_and_explainer(chain, tmp_path):
         found = {explainer: one | {"dcls": dcls} for explainer, one in summary.items()}
         (tmp_path / "scores" / name / "seed0.json").write_text(json.dumps(found))
     top1 = tmp_path / "weights" / "toy_dcls" / "seed0.top1.json"
-    top1.write_text('{"top1": 80.5}')
+    top1.write_text('{"top1": 80.5, "top5": 95.0, "n": 70, "parameters": 7}')
     collect_scores.main(
         ["--summaries", *(str(p) for p in sorted(tmp_path.rglob("seed0.json")))]
         + ["--twins", '{"toy_dcls": "toy", "my_net": "toy"}']

@@ -4,7 +4,6 @@ import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 import torch
-from human_alignment.common.cli import UserError
 from human_alignment.scores.spearman import correlate, rank
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,7 +121,7 @@ def test_every_undefined_pair_has_its_cause_and_leaves_the_others_alone():
 def test_human_map_with_nan_is_refused():
     human = np.zeros((3, 4))
     human[1, 2] = np.nan
-    with pytest.raises(UserError, match=r"human map 1 of a batch of 3"):
+    with pytest.raises(ValueError, match="human map 1 holds NaN"):
         correlate(rank(human), np.zeros((3, 4)))
 
 

@@ -33,10 +33,15 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def json_text(value) -> str:
+    """`value` as indented JSON with sorted keys."""
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
 def write_json(path: Path | str, value) -> None:
-    """Write `value` as indented JSON with sorted keys, whole or not at all."""
+    """Write `value` as `json_text` gives it, whole or not at all."""
     with written_whole(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        partial.write_text(json_text(value))
 
 
 def sha256(path: Path | str) -> str:

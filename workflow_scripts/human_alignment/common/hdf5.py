@@ -1,12 +1,20 @@
-"""HDF5 files that are either complete or absent."""
+"""HDF5 files that are either complete or absent, and are checked against a schema when read."""
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
+import numpy as np
 
+from .cli import UserError
 from .files import written_whole
+
+SEAL = "content_digest"  # the attribute that `seal` writes
+_PIECE = 1 << 24  # bytes read at once for a digest
 
 
 @contextlib.contextmanager
@@ -22,3 +30,124 @@ def new_hdf5(path: Path | str, **options) -> Iterator[h5py.File]:
         h5py.File(stream, "w", **options) as file,
     ):
         yield file
+
+
+@contextlib.contextmanager
+def damage_told(path: Path | str, what: str, remedy: str) -> Iterator[None]:
+    """Turn any error that reading a damaged file ends with into one UserError that names the file.
+
+    what: the kind of file.  remedy: follows `delete it and`.
+    """
+    try:
+        yield
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError, MemoryError, UserError) as e:
+        reason = str(e).strip().split("\n")[0] or type(e).__name__
+        raise UserError(
+            f"{path} is not a complete {what} ({reason}); delete it and {remedy}"
+        ) from e
+
+
+class Column(NamedTuple):
+    """What a dataset of a file must be.
+
+    dtype: numpy's name of the type, `str` for text of any length or `bytes` for text of one length.
+    shape: a number or a name for each axis; all axes of one name have one length, and `n+1` is one
+    more than `n`.
+    """
+
+    dtype: str
+    shape: tuple[str | int, ...]
+    optional: bool = False
+
+    def __str__(self) -> str:
+        """As messages show it: `float32 (n, h, w)`."""
+        return f"{self.dtype} ({', '.join(map(str, self.shape))}{',' * (len(self.shape) == 1)})"
+
+
+def check_columns(file: h5py.File, columns: Mapping[str, Column]) -> dict[str, int]:
+    """Check every dataset of a file against its column; no value is read.
+
+    Returns the lengths of the named axes. A dataset must also be stored in full: one that claims
+    more values than the file holds bytes for would fill the memory when read.
+
+    Raises UserError with the first dataset that is missing, unknown or another than expected.
+    """
+    if unknown := sorted(file.keys() - columns.keys()):
+        raise UserError(f"it has an unknown dataset {unknown[0]!r}; known are {', '.join(columns)}")
+    lengths: dict[str, int] = {}
+    for name, column in columns.items():
+        if name in file:
+            _check_column(name, file[name], column, lengths)
+            _check_stored(name, file[name], file.id.get_filesize())
+        elif not column.optional:
+            raise UserError(f"the dataset {name} is missing; expected {column}")
+    return lengths
+
+
+def _check_column(name: str, found: h5py.Dataset, column: Column, lengths: dict[str, int]) -> None:
+    """Type and shape of one dataset; new names of axes enter `lengths`."""
+    if not isinstance(found, h5py.Dataset):
+        raise UserError(f"{name} is no dataset; expected {column}")
+    dtype = _word(found.dtype)
+    shape = found.shape if found.shape is not None else ()
+    known = ", ".join(f"{axis} = {length}" for axis, length in lengths.items())
+    wrong = f"{name} is {dtype} {shape}; expected {column}" + f" with {known}" * bool(known)
+    if dtype != column.dtype or len(shape) != len(column.shape):
+        raise UserError(wrong)
+    for axis, length in zip(column.shape, shape, strict=True):
+        if isinstance(axis, str):
+            more = axis.endswith("+1")
+            length, axis = length - more, lengths.setdefault(axis.removesuffix("+1"), length - more)
+        if length != axis:
+            raise UserError(wrong)
+
+
+def _word(dtype: np.dtype) -> str:
+    """A dataset's type as columns name it."""
+    text = h5py.check_string_dtype(dtype)
+    if text is None:
+        return str(dtype)
+    return "str" if text.length is None else "bytes"
+
+
+def _check_stored(name: str, found: h5py.Dataset, file_size: int) -> None:
+    """The values of a dataset lie uncompressed in this very file."""
+    needed, stored = found.size * found.dtype.itemsize, found.id.get_storage_size()
+    if found.id.get_create_plist().get_nfilters():
+        raise UserError(f"{name} is compressed; expected plain values")
+    if not needed <= stored <= file_size:
+        raise UserError(f"{name} has the shape {found.shape}, but its values are not all there")
+
+
+def plain_attributes(file: h5py.File) -> dict:
+    """The attributes of a file as values of Python, as a `Record` takes them."""
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for name, value in file.attrs.items()
+    }
+
+
+def seal(file: h5py.File) -> None:
+    """Write the digest of all that a file holds into it, as the last thing."""
+    file.attrs[SEAL] = _content_digest(file)
+
+
+def check_seal(file: h5py.File) -> None:
+    """Raise UserError when a file does not hold what it held when it was sealed."""
+    if file.attrs.get(SEAL) != _content_digest(file):
+        raise UserError("its content is not what was written: the digest differs")
+
+
+def _content_digest(file: h5py.File) -> str:
+    """Hex SHA-256 of the attributes but SEAL, and of every dataset's name, type, shape, values."""
+    attributes = plain_attributes(file)
+    attributes.pop(SEAL, None)
+    digest = hashlib.sha256(json.dumps(attributes, sort_keys=True).encode())
+    for name in sorted(file):
+        found = file[name]
+        digest.update(f"\0{name}\0{found.dtype.str}\0{found.shape}\0".encode())
+        row = max(1, found.dtype.itemsize * int(np.prod(found.shape[1:])))
+        rows = max(1, _PIECE // row)
+        for start in range(0, len(found), rows):
+            digest.update(np.ascontiguousarray(found[start : start + rows]).tobytes())
+    return digest.hexdigest()

@@ -1,14 +1,18 @@
 """Records with closed keys: pydantic models that refuse bad values in one sentence."""
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from .cli import UserError
+
+_LONGEST = 200  # characters of a value in a message
 
 
 class Record(BaseModel):
@@ -31,12 +35,26 @@ def as_tuples(value: object) -> object:
 Kind = TypeVar("Kind", bound=Record)
 
 
+def read_json(path: Path | str) -> object:
+    """What a JSON file holds. Raises UserError that names a file that is missing or not whole."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path} is not complete JSON ({error}); delete it and run what makes it again"
+        ) from error
+
+
 def checked(kind: type[Kind], what: str, values: dict) -> Kind:
     """A record from a dict of its fields.
 
     what: the name of the record for messages. Raises UserError that names the record, the first
     wrong field, its value and what is allowed.
     """
+    if not isinstance(values, dict):
+        raise UserError(f"{what}: it is {_shown(values)}; expected a mapping of keys and values")
     try:
         return kind(**values)
     except ValidationError as error:
@@ -63,7 +81,14 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
         kind = inner
     if field is None:
         return message
-    return f"{'.'.join(path)} is {value!r}; allowed: {_allowed(field)}{_yaml_hint(field, value)}"
+    found = _shown(value)
+    return f"{'.'.join(path)} is {found}; allowed: {_allowed(field)}{_yaml_hint(field, value)}"
+
+
+def _shown(value: object) -> str:
+    """A value as a message shows it: not the whole of a long one."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def close_name(name: str, known: Iterable[str]) -> str:

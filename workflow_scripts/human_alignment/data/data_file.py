@@ -7,14 +7,20 @@ image_bytes     uint8 (b,)   the encoded images (JPEG or PNG), one after the oth
 image_offset    int64 (n+1,) where each image begins in `image_bytes`; the last is b
 label           int32 (n,)   class index; `UNKNOWN` in a file of pictures without labels
 image_id        str (n,)     unique name
+image_digest    uint8 (n,32) SHA-256 of each image's bytes
 human_map       float32      (n, h, w); absent in a training file
+map_digest      uint8 (n,32) SHA-256 of each human map; absent where these are
 box             int16 (n,4)  object's left, top, right, bottom in pixels; optional
 =============== ============ ==========================================================
 
 Attributes: `dataset` (name), `description` (one sentence for captions), `num_classes`,
 `image_size` (side in pixels at which images are shown to models and maps are compared),
-`digest` (SHA-256 of all records in order), `skipped` (JSON list of records left out, and why), and
-`human_ceiling`, a number above 0 and at most 1, which is absent where none is known.
+`digest` (SHA-256 of the two numbers and of all records in order), `skipped` (JSON list of records
+left out, and why), and `human_ceiling`, a number above 0 and at most 1, which is absent where none
+is known.
+
+Opening a file checks everything but images and human maps against `digest`. Each of these is
+checked against its own digest when it is read, so that a job hashes what it uses and no more.
 
 The human ceiling is what a protocol may divide the mean rho by. ClickMe's, 0.65753, is the average
 alignment between human raters that serre-lab/Harmonization states as a constant; no code that
@@ -24,19 +30,77 @@ many raters. It is no part of the digest: heatmaps do not depend on it.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 
 import h5py
 import numpy as np
+from pydantic import Field, Json
 
 from ..common.cli import UserError
-from ..common.hdf5 import new_hdf5
+from ..common.hdf5 import Column, check_columns, damage_told, new_hdf5, plain_attributes
+from ..common.records import Record, checked
 from .decoding import is_image
 
 UNKNOWN = -1  # the label of an image without one
 _BUFFER = 256  # records held in memory before they are written
 _INT16 = np.iinfo(np.int16)
+LARGEST = 4096  # pixels of the side of an image as shown, and of a human map
+
+COLUMNS = {
+    "label": Column("int32", ("n",)),
+    "image_id": Column("str", ("n",)),
+    "image_offset": Column("int64", ("n+1",)),
+    "image_bytes": Column("uint8", ("b",)),
+    "image_digest": Column("uint8", ("n", 32)),
+    "human_map": Column("float32", ("n", "h", "w"), optional=True),
+    "map_digest": Column("uint8", ("n", 32), optional=True),
+    "box": Column("int16", ("n", 4), optional=True),
+}
+
+
+class Skipped(Record):
+    """A record that was left out, and why."""
+
+    record: str
+    reason: str
+
+
+class Attributes(Record):
+    """The attributes of a data file."""
+
+    dataset: str
+    description: str
+    num_classes: int = Field(ge=1, description="a whole number, 1 or more")
+    image_size: int = Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST}")
+    digest: str
+    skipped: Json[list[Skipped]] = Field(description="a JSON list of records left out, and why")
+    human_ceiling: float | None = Field(
+        None, gt=0, le=1, description="null, or a number above 0 and at most 1"
+    )
+
+
+def _map_digest(human_map: np.ndarray) -> bytes:
+    """SHA-256 of a human map, float32 (h, w), and its shape."""
+    digest = hashlib.sha256(f"{human_map.shape}".encode())
+    digest.update(np.ascontiguousarray(human_map))
+    return digest.digest()
+
+
+class _Digest:
+    """The digest of a data file, record by record."""
+
+    def __init__(self, num_classes: int, image_size: int):
+        self._hash = hashlib.sha256(f"{num_classes}\0{image_size}\0".encode())
+
+    def add(self, image_id: str, label: int, *parts: bytes) -> None:
+        """Add a record. parts: the digests of image and human map, and the box, as it has them."""
+        self._hash.update(b"".join([f"{image_id}\0{label}\0".encode(), *parts]))
+
+    def hex(self) -> str:
+        """In hex, of the records so far."""
+        return self._hash.hexdigest()
 
 
 def _is_whole(value: object) -> bool:
@@ -63,6 +127,8 @@ def _checked_map(human_map: np.ndarray, place: str) -> np.ndarray:
     shape = np.shape(human_map)
     if len(shape) != 2 or found.size == 0:
         raise UserError(f"{place} its human map is {shape}; allowed: (height, width)")
+    if max(shape) > LARGEST:
+        raise UserError(f"{place} its human map is {shape}; allowed: sides of {LARGEST} at most")
     wrong = found[~(np.isfinite(found) & (found >= 0))]
     if wrong.size:
         raise UserError(
@@ -101,7 +167,8 @@ class DataWriter:
     ...                 image_size=64) as writer:
     ...     writer.append(png, label=3, image_id="test-0", human_map=map64)
 
-    Raises UserError when `num_classes` or `image_size` is no whole number above zero.
+    Raises UserError when `num_classes` or `image_size` is no whole number above zero, and when
+    `image_size` is above LARGEST.
     """
 
     def __init__(
@@ -120,6 +187,10 @@ class DataWriter:
                 raise UserError(
                     f"data file {path}: {name} is {value!r}; allowed: a whole number, 1 or more"
                 )
+        if image_size > LARGEST:
+            raise UserError(
+                f"data file {path}: image_size is {image_size}; allowed: {LARGEST} pixels at most"
+            )
         self._whole = new_hdf5(path, libver="latest")
         self._attributes = dict(
             dataset=dataset,
@@ -129,7 +200,7 @@ class DataWriter:
         )
         if human_ceiling is not None:
             self._attributes["human_ceiling"] = float(human_ceiling)
-        self._digest = hashlib.sha256()
+        self._digest = _Digest(num_classes, image_size)
         self._rows: list[dict] = []
         self._ids: set[str] = set()
         self._shapes: dict[str, tuple] | None = None  # of a record's fields; None at first
@@ -178,10 +249,11 @@ class DataWriter:
             row["box"] = _checked_box(box, place)
         self._check_like_before(row, place)
         self._ids.add(image_id)
-        self._digest.update(f"{image_id}\0{row['label']}\0{len(image)}\0".encode() + image)
-        for field in ("human_map", "box"):
-            if field in row:
-                self._digest.update(row[field].tobytes())
+        row["image_digest"] = hashlib.sha256(image).digest()
+        if human_map is not None:
+            row["map_digest"] = _map_digest(row["human_map"])
+        parts = [row[name] for name in ("image_digest", "map_digest", "box") if name in row]
+        self._digest.add(image_id, row["label"], *parts)
         self._rows.append(row)
         if len(self._rows) == _BUFFER:
             self._flush()
@@ -250,6 +322,10 @@ class DataWriter:
         self._extend("label", np.array([row["label"] for row in rows], np.int32), chunk=4096)
         ids = np.array([row["image_id"] for row in rows], object)
         self._extend("image_id", ids, dtype=h5py.string_dtype(), chunk=4096)
+        for name in ("image_digest", "map_digest"):
+            if name in rows[0]:
+                found = b"".join(row[name] for row in rows)
+                self._extend(name, np.frombuffer(found, np.uint8).reshape(-1, 32), chunk=4096)
         if "human_map" in rows[0]:
             self._extend("human_map", np.stack([row["human_map"] for row in rows]), chunk=16)
         if "box" in rows[0]:
@@ -265,7 +341,7 @@ class DataWriter:
                     raise UserError("no record to write: the data file would be empty")
                 self._file.attrs.update(
                     self._attributes,
-                    digest=self._digest.hexdigest(),
+                    digest=self._digest.hex(),
                     skipped=json.dumps(self._skipped),
                 )
             self._file.close()
@@ -281,7 +357,7 @@ class DataFile:
 
     Safe to hand to loader workers: each process opens the file for itself on first use.
 
-    Raises UserError when the file is missing, cut short or of another kind.
+    Raises UserError when the file is missing, cut short, of another kind, or not what was written.
     """
 
     def __init__(self, path: Path | str):
@@ -289,27 +365,53 @@ class DataFile:
         if not self.path.is_file():
             raise UserError(f"data file {self.path} does not exist; a prepare_* script makes it")
         self._handle: h5py.File | None = None
-        try:
-            attributes = dict(self._file.attrs)
+        with self._damage_told():
+            lengths = check_columns(self._file, COLUMNS)
+            found = checked(Attributes, "attributes", plain_attributes(self._file))
+            if max(lengths.get("h", 1), lengths.get("w", 1)) > LARGEST:
+                raise UserError(f"its human maps have more than {LARGEST} pixels a side")
             self._offsets = self._file["image_offset"][:]
             self.labels: np.ndarray = self._file["label"][:]
             self.image_ids: list[str] = list(self._file["image_id"].asstr()[:])
-            self.dataset = str(attributes["dataset"])
-            self.description = str(attributes["description"])
-            self.num_classes = int(attributes["num_classes"])
-            self.image_size = int(attributes["image_size"])
-            self.digest = str(attributes["digest"])
-            self.skipped: list[dict] = json.loads(attributes["skipped"])
-            ceiling = attributes.get("human_ceiling")
-            self.human_ceiling: float | None = None if ceiling is None else float(ceiling)
-        except (OSError, KeyError, ValueError) as error:
+            self._digests = {
+                name: self._file[name][:] for name in ("image_digest", "map_digest") if name in self
+            }
+            self._check(found, lengths["b"])
+        self.dataset, self.description = found.dataset, found.description
+        self.num_classes, self.image_size = found.num_classes, found.image_size
+        self.digest, self.human_ceiling = found.digest, found.human_ceiling
+        self.skipped: list[dict] = [one.model_dump() for one in found.skipped]
+
+    def _damage_told(self):
+        return damage_told(self.path, "data file", "prepare it again")
+
+    def _check(self, attributes: Attributes, size: int) -> None:
+        """Ranges of the short columns, and their digest. size: of `image_bytes`."""
+        labels, offsets, classes = self.labels, self._offsets, attributes.num_classes
+        if not len(labels):
+            raise UserError("it holds no image")
+        wrong = (labels < 0) | (labels >= classes)
+        if wrong.any() and (labels != UNKNOWN).any():
+            row = int(np.argmax(wrong))
+            raise UserError(f"the label of image {self.image_ids[row]!r} is {labels[row]}; "
+                            f"allowed: 0 to {classes - 1}")  # fmt: skip
+        if offsets[0] != 0 or offsets[-1] != size or (np.diff(offsets) <= 0).any():
             raise UserError(
-                f"{self.path} is not a complete data file ({error}); delete it and prepare it again"
-            ) from error
-        try:
-            _check_ceiling(self.human_ceiling)
-        except UserError as error:
-            raise UserError(f"{self.path} cannot be used: {error}; prepare it again") from error
+                f"image_offset does not rise from 0 to {size}, the length of image_bytes"
+            )
+        if ("human_map" in self) != ("map_digest" in self):
+            raise UserError("of human_map and map_digest it has only one")
+        digest = _Digest(classes, attributes.image_size)
+        columns = [map(bytes, column) for column in self._digests.values()]
+        columns += [map(bytes, self.boxes())] if "box" in self else []
+        for record in zip(self.image_ids, labels.tolist(), *columns, strict=True):
+            digest.add(*record)
+        if digest.hex() != attributes.digest:
+            raise UserError("its records are not those that were written: the digest differs")
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the file has a dataset of this name."""
+        return name in self._file
 
     @property
     def _file(self) -> h5py.File:
@@ -332,21 +434,49 @@ class DataFile:
         return len(self.labels)
 
     def images(self, start: int, stop: int) -> list[bytes]:
-        """Encoded bytes of images `start` to `stop` (exclusive)."""
+        """Encoded bytes of images `start` to `stop` (exclusive).
+
+        Raises UserError that names the image and the file when its bytes are not those written.
+        """
         offsets = self._offsets[start : stop + 1]
-        block = self._file["image_bytes"][offsets[0] : offsets[-1]].tobytes()
+        with self._damage_told():
+            block = self._file["image_bytes"][offsets[0] : offsets[-1]].tobytes()
         begin = offsets - offsets[0]
-        return [block[a:b] for a, b in zip(begin[:-1], begin[1:], strict=True)]
+        images = [block[a:b] for a, b in zip(begin[:-1], begin[1:], strict=True)]
+        found = (hashlib.sha256(image).digest() for image in images)
+        self._compare("image_digest", start, found)
+        return images
 
     def human_maps(self, start: int, stop: int) -> np.ndarray:
-        """Human maps of images `start` to `stop`, float32 (stop - start, h, w)."""
-        if "human_map" not in self._file:
+        """Human maps of images `start` to `stop`, float32 (stop - start, h, w).
+
+        Raises UserError when the file has none, and one that names the image and the file when its
+        map is not the one written.
+        """
+        if "human_map" not in self:
             raise UserError(f"{self.path} holds no human maps: it is a training file")
-        return self._file["human_map"][start:stop]
+        with self._damage_told():
+            maps = self._file["human_map"][start:stop]
+        self._compare("map_digest", start, map(_map_digest, maps))
+        return maps
+
+    def _compare(self, column: str, start: int, digests: Iterable[bytes]) -> None:
+        """Compare digests of what was read, from row `start` on, with the file's own."""
+        for row, found in enumerate(digests, start):
+            if found != self._digests[column][row].tobytes():
+                what = {"image_digest": "the image", "map_digest": "its human map"}[column]
+                raise UserError(
+                    f"{self.named(row)}: {what} is not what was written, its digest differs; "
+                    "delete the file and prepare it again"
+                )
+
+    def named(self, row: int) -> str:
+        """How messages name an image: the file and the image's id."""
+        return f"{self.path}, image {self.image_ids[row]!r}"
 
     def boxes(self) -> np.ndarray | None:
         """Object boxes, int16 (n, 4): left, top, right, bottom; None if the file has none."""
-        return self._file["box"][:] if "box" in self._file else None
+        return self._file["box"][:] if "box" in self else None
 
     def index(self, image_id: str) -> int:
         """Position of an image by its id. Raises UserError naming the file when unknown."""

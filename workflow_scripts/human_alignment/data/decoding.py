@@ -16,8 +16,8 @@ def _is_jpeg(encoded: bytes) -> bool:
     return encoded[:2] == b"\xff\xd8"
 
 
-def decode(encoded: bytes) -> np.ndarray:
-    """Decode a JPEG or PNG image to uint8 (height, width, 3).
+def decode(encoded: bytes, name: str = "image") -> np.ndarray:
+    """Decode a JPEG or PNG image to uint8 (height, width, 3). name: of the image, for messages.
 
     JPEG is decoded with the fast integer DCT, the default of TensorFlow and so of the published
     loader; Pillow and OpenCV use the accurate one and differ by up to 5 grey levels.
@@ -29,7 +29,7 @@ def decode(encoded: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(encoded)) as image:
             return np.asarray(image.convert("RGB"))
     except UNREADABLE as error:
-        raise UserError(f"image of {len(encoded)} bytes cannot be decoded: {error}") from error
+        raise UserError(f"{name}: {len(encoded)} bytes cannot be decoded: {error}") from error
 
 
 def is_image(encoded: bytes) -> bool:

@@ -3,17 +3,24 @@
 import numpy as np
 from PIL import Image
 
+from .data_file import DataFile
 from .decoding import decode
 from .input_transform import InputTransform
 from .resize import lerp
 
 
-def present(encoded: bytes, image_size: int) -> np.ndarray:
-    """The image as a study shows it: decoded, resized, cut to uint8 (size, size, 3).
+def present(data: DataFile, row: int) -> np.ndarray:
+    """An image of a data file as a study shows it: see `presented`."""
+    return presented(data.images(row, row + 1)[0], data.image_size, data.named(row))
+
+
+def presented(encoded: bytes, image_size: int, name: str) -> np.ndarray:
+    """An image as a study shows it: decoded, resized, cut to uint8 (size, size, 3).
 
     The authors truncate between the bilinear resize and each family's own transform.
+    name: of the image. Raises UserError that begins with it when the bytes are no image.
     """
-    image = decode(encoded)
+    image = decode(encoded, name)
     if image.shape[:2] == (image_size, image_size):
         return image
     columns = lerp(image, image_size, 1)

@@ -9,6 +9,9 @@ from ..common.records import Record, as_tuples
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+LARGEST = 4096  # pixels of a side
+_PIXELS = f"a positive number of pixels, {LARGEST} at most"
+
 Positive = Annotated[float, Field(gt=0)]
 Means = Annotated[tuple[float, float, float], BeforeValidator(as_tuples)]
 Deviations = Annotated[tuple[Positive, Positive, Positive], BeforeValidator(as_tuples)]
@@ -21,7 +24,7 @@ class InputTransform(Record):
     mean, std: of each colour channel, for pixels from 0 to 1.
     """
 
-    resize: int = Field(gt=0, description="a positive number of pixels")
-    crop: int = Field(gt=0, description="a positive number of pixels")
+    resize: int = Field(gt=0, le=LARGEST, description=_PIXELS)
+    crop: int = Field(gt=0, le=LARGEST, description=_PIXELS)
     mean: Means = Field(IMAGENET_MEAN, description="three numbers")
     std: Deviations = Field(IMAGENET_STD, description="three positive numbers")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .data_file import DataFile
-from .images import network_input, present
+from .images import network_input, presented
 from .input_transform import InputTransform
 
 AHEAD = 2  # batches decoded while a GPU works on one
@@ -46,10 +46,12 @@ def load_batches(
 ) -> Iterator[tuple[int, int, torch.Tensor]]:
     """Yield (start, stop, inputs) for each range of images; inputs float32 (n, 3, h, w)."""
 
-    def one(encoded: bytes) -> np.ndarray:
-        return network_input(present(encoded, data.image_size), transform, geometry)
+    def one(item: tuple[int, bytes]) -> np.ndarray:
+        row, encoded = item
+        image = presented(encoded, data.image_size, data.named(row))
+        return network_input(image, transform, geometry)
 
-    batches = (data.images(start, stop) for start, stop in ranges)
+    batches = (list(enumerate(data.images(start, stop), start)) for start, stop in ranges)
     for (start, stop), inputs in zip(
         ranges, work_ahead(one, batches, workers, device), strict=True
     ):

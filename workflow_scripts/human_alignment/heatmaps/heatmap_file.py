@@ -15,24 +15,66 @@ row           int32 (n,)    row of the data file; only where the images are a sa
 Attributes: `model`, `dcls` (whether the network has DCLS), `parameters` (learnt values),
 `weights_digest`, `data_digest`, `geometry`, `target`, `explainers`, `precision`, `compiled`,
 `versions`, `images` (in the data file), `first` (row of the data file that comes first),
-`nonfinite` (number of images with NaN maps).
+`nonfinite` (number of images with NaN maps), `content_digest` (SHA-256 of all else in the file).
 
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
 
 import itertools
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Literal
 
 import h5py
 import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from ..common.cli import UserError
-from ..common.files import write_json
+from ..common.files import json_text, write_json
 from ..common.geometry import canonical
-from ..common.hdf5 import new_hdf5
+from ..common.hdf5 import (
+    SEAL,
+    Column,
+    check_columns,
+    check_seal,
+    damage_told,
+    new_hdf5,
+    plain_attributes,
+    seal,
+)
+from ..common.records import Record, checked
+
+COLUMNS = {
+    "image_id": Column("bytes", ("n",)),
+    "label": Column("int32", ("n",)),
+    "target": Column("int32", ("n",)),
+    "target_logit": Column("float32", ("n",)),
+    "target_rank": Column("int32", ("n",)),
+    "predicted": Column("int32", ("n",)),
+    "row": Column("int32", ("n",), optional=True),
+}
+MAPS = Column("float32", ("n", "h", "w"))  # of each explainer
+Count = Annotated[int, Field(ge=0)]
+
+
+class Header(Record):
+    """The attributes that readers of a heatmap file use; there may be others."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str
+    dcls: bool
+    parameters: Count
+    weights_digest: str
+    data_digest: str
+    geometry: Annotated[Literal["crop", "full"], BeforeValidator(canonical)]
+    target: Literal["label", "prediction"]
+    explainers: list[str] = Field(min_length=1, description="a list of names")
+    versions: str
+    images: Count
+    first: Count
+    nonfinite: Count
 
 
 class HeatmapWriter:
@@ -53,7 +95,7 @@ class HeatmapWriter:
         self._folder = self.path.with_name(f".{self.path.stem}.chunks")
         described = {"header": header, "rows": list(rows), "chunk": chunk}
         note = self._folder / "header.json"
-        if note.is_file() and json.loads(note.read_text()) != described:
+        if note.is_file() and note.read_text() != json_text(described):
             shutil.rmtree(self._folder)
         write_json(note, described)
 
@@ -76,6 +118,7 @@ class HeatmapWriter:
             for name, values in arrays.items():
                 file.create_dataset(name, data=values)
             file.attrs.update({**self._header, "first": start, "nonfinite": nonfinite})
+            seal(file)
 
     def finish(self) -> None:
         """Join the chunks into the heatmap file and remove them."""
@@ -112,13 +155,14 @@ def join(parts: list[Path], path: Path | str) -> None:
                     file[name][start - first : stop - first] = values[:]
                 nonfinite += int(piece.attrs["nonfinite"])
         file.attrs.update({**header, "first": first, "nonfinite": nonfinite})
+        seal(file)
 
 
 def _describe(path: Path | str) -> tuple[int, int, dict]:
     """First row, last row (exclusive) and the attributes that all parts of a file share."""
     with HeatmapFile(path) as part, h5py.File(path) as file:
         header = {name: value for name, value in file.attrs.items()}
-        del header["first"], header["nonfinite"]
+        del header["first"], header["nonfinite"], header[SEAL]
         header["explainers"] = part.explainers
         return part.first, part.first + len(part), header
 
@@ -126,36 +170,46 @@ def _describe(path: Path | str) -> tuple[int, int, dict]:
 class HeatmapFile:
     """Read a heatmap file. Maps are read in slices; the short columns at once.
 
-    Raises UserError when the file is missing, cut short or of another kind.
+    Raises UserError when the file is missing, cut short, of another kind, or not what was written.
     """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
         if not self.path.is_file():
             raise UserError(f"heatmap file {path} does not exist; extract_heatmaps.py makes it")
-        try:
+        with self._damage_told():
             self._file = h5py.File(self.path, "r")
-            attributes = self._file.attrs
-            self.model = str(attributes["model"])
-            self.dcls = bool(attributes["dcls"])
-            self.data_digest = str(attributes["data_digest"])
-            self.weights_digest = str(attributes["weights_digest"])
-            self.versions = str(attributes["versions"])
-            self.geometry = canonical(str(attributes["geometry"]))
-            self.target = str(attributes["target"])
-            self.parameters = int(attributes["parameters"])
-            self.first, self.images = int(attributes["first"]), int(attributes["images"])
-            self.explainers = [str(name) for name in attributes["explainers"]]
+            header = checked(Header, "attributes", plain_attributes(self._file))
+            self.explainers = header.explainers
+            if len({*self.explainers, *COLUMNS}) < len(self.explainers) + len(COLUMNS):
+                raise UserError(f"its explainers {self.explainers} are no names of their own")
+            lengths = check_columns(self._file, COLUMNS | dict.fromkeys(self.explainers, MAPS))
+            check_seal(self._file)
             self.image_ids = list(np.char.decode(self._file["image_id"][:], "utf-8"))
             self.labels = self._file["label"][:]
             self.predicted = self._file["predicted"][:]
             self.sampled = "row" in self._file
-            whole = np.arange(self.first, self.first + len(self.labels))
+            whole = np.arange(header.first, header.first + lengths["n"])
             self.rows = self._file["row"][:] if self.sampled else whole
-        except (OSError, KeyError) as error:
-            raise UserError(
-                f"{path} is not a complete heatmap file ({error}); delete it and extract again"
-            ) from error
+            self._check(header)
+        self.model, self.dcls, self.parameters = header.model, header.dcls, header.parameters
+        self.data_digest, self.weights_digest = header.data_digest, header.weights_digest
+        self.geometry, self.target = header.geometry, header.target
+        self.versions, self.first, self.images = header.versions, header.first, header.images
+
+    def _damage_told(self):
+        return damage_told(self.path, "heatmap file", "extract again")
+
+    def _check(self, header: Header) -> None:
+        """Ranges of the short columns."""
+        if not len(self.rows) or min(self._file[self.explainers[0]].shape) == 0:
+            raise UserError("it holds no map")
+        if (np.diff(self.rows) <= 0).any() or not 0 <= self.rows[0] <= self.rows[
+            -1
+        ] < header.images:
+            raise UserError(f"its rows do not rise within the {header.images} of the data file")
+        if min(self.labels.min() + 1, self.predicted.min()) < 0:
+            raise UserError("it has a label below -1, or a predicted class below 0")
 
     def __enter__(self) -> "HeatmapFile":
         return self
@@ -172,4 +226,5 @@ class HeatmapFile:
             raise UserError(
                 f"{self.path} has no {explainer!r} maps; it has {', '.join(self.explainers)}"
             )
-        return self._file[explainer][start:stop]
+        with self._damage_told():
+            return self._file[explainer][start:stop]

@@ -3,6 +3,11 @@
 Published checkpoints are pickles, and a pickle can run any code when it is opened. Here torch's
 restricted unpickler opens them: it takes tensors, containers, and the few harmless types in
 ALLOWED.
+
+They are also zip archives, and an archive of 4 MB can unpack to 4 GB. torch.save compresses
+nothing, so that what an archive holds is no larger than the file: this is checked in its list of
+entries, before any of them is read. Its pickle lists the tensors, and what it describes takes up to
+60 times its own size in memory: it may have LARGEST_PICKLE bytes.
 """
 
 import argparse
@@ -36,6 +41,8 @@ ALLOWED = [
     (type(np.dtype(np.float64)), "numpy.dtypes.Float64DType"),
 ]
 
+LARGEST_PICKLE = 16 << 20  # bytes; those of the published checkpoints have 0.3 MB at most
+
 # Keys under which training scripts store a network's state, in order of preference: timm's
 # average of the weights, then ConvNeXt's `model`, which is what the authors' loader reads.
 WRAPPERS = ("state_dict_ema", "model", "model_ema", "state_dict")
@@ -59,8 +66,9 @@ def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Te
     that prefix is removed.
 
     source: where the file comes from, named in messages instead of its path.
-    Raises UserError when the file is damaged or no checkpoint, when loading it would run code
-    (with the name of that code), and when the state dict holds anything but tensors.
+    Raises UserError when the file is damaged or no checkpoint, when it claims to be larger than it
+    is, when loading it would run code (with the name of that code), and when the state dict holds
+    anything but plain tensors: dense, neither quantised nor without values.
     """
     source = source or str(path)
     content = _open(Path(path), source)
@@ -80,9 +88,47 @@ def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Te
             f"{source}: {key or 'the file'} is no dictionary of tensors; it holds "
             f"{', '.join(strange[:10]) or 'nothing'}; looked for under {', '.join(WRAPPERS)}"
         )
+    for name, tensor in state.items():
+        if kind := _special(tensor):
+            raise UserError(
+                f"{source}: {name} is {kind} tensor; save the checkpoint with plain dense tensors"
+            )
     if all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     return dict(state)
+
+
+def _special(tensor: Tensor) -> str | None:
+    """In what way a tensor holds no plain values, in words; None if it does hold them."""
+    if tensor.is_meta:
+        return "a meta"
+    if tensor.is_quantized:
+        return "a quantised"
+    return None if tensor.layout == torch.strided else "a sparse"
+
+
+def _check_sizes(path: Path, source: str) -> None:
+    """Refuse a zip archive whose entries claim more bytes than the file has."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    for entry in entries:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            raise UserError(
+                f"{source} was not opened: its entry {entry.filename} of {entry.compress_size} "
+                f"bytes unpacks to {entry.file_size}, and torch.save compresses nothing; take the "
+                "checkpoint from its publisher"
+            )
+        if entry.filename.endswith(".pkl") and entry.file_size > LARGEST_PICKLE:
+            raise UserError(
+                f"{source} was not opened: its pickle {entry.filename} has {entry.file_size} "
+                f"bytes; {LARGEST_PICKLE} are allowed, and a state dict needs much less"
+            )
+    claimed, size = sum(entry.file_size for entry in entries), path.stat().st_size
+    if claimed > size:
+        raise UserError(
+            f"{source} was not opened: its entries claim {claimed} bytes, the file has {size}; "
+            "take the checkpoint from its publisher"
+        )
 
 
 def _open(path: Path, source: str):
@@ -93,6 +139,8 @@ def _open(path: Path, source: str):
     try:
         if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
             return load_file(path)
+        if is_zip:
+            _check_sizes(path, source)
         if is_zip or head.startswith(b"\x80"):
             with torch.serialization.safe_globals(ALLOWED):
                 # Mapped, so that optimiser states beside the weights are never read.
@@ -105,6 +153,8 @@ def _open(path: Path, source: str):
                 "alone as safetensors if you trust it"
             ) from error
         raise _damaged(source, error) from error
+    except UserError:
+        raise
     except Exception as error:  # a damaged pickle can fail in any way
         raise _damaged(source, error) from error
     raise UserError(f"{source} is not a checkpoint: it begins with {head[:60]!r}")

@@ -1,7 +1,13 @@
-"""Weights files: safetensors with timm's key names and the network's record in the metadata."""
+"""Weights files: safetensors with timm's key names and the network's record in the metadata.
 
+The metadata also hold a digest of record, notes and tensors, which is checked when they are loaded.
+Files of earlier versions lack it and are taken as they are.
+"""
+
+import hashlib
 import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,6 +22,7 @@ from .records import Network
 from .zoo import build
 
 RECORD = "human_alignment"  # the metadata entry that holds the network's record and the notes
+DIGEST = "digest"  # the key in it of the digest
 
 
 def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> None:
@@ -28,20 +35,40 @@ def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> 
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
     # One entry, because safetensors writes several in random order: equal weights would then have
     # different digests.
-    metadata = {RECORD: json.dumps({"spec": spec.as_dict(), **notes}, sort_keys=True)}
+    held = {"spec": spec.as_dict(), **notes}
+    metadata = {RECORD: json.dumps(held | {DIGEST: _digest(held, state)}, sort_keys=True)}
     with written_whole(path) as partial:
         save_file(state, partial, metadata)
 
 
+def _digest(held: dict, state: Mapping[str, torch.Tensor]) -> str:
+    """Hex SHA-256 of the metadata and of every tensor's name, type, shape and values."""
+    digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode())
+    for name, tensor in sorted(state.items()):
+        digest.update(f"\0{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
 def read_spec(path: Path | str) -> tuple[Network, dict]:
     """The network's record and the notes of a weights file, without reading its tensors."""
+    spec, held = _read_held(path)
+    return spec, {name: value for name, value in held.items() if name not in ("spec", DIGEST)}
+
+
+def _read_held(path: Path | str) -> tuple[Network, dict]:
+    """The network's record, and the whole metadata entry as it was written."""
     try:
         with safe_open(path, "pt") as stream:
-            notes = json.loads((stream.metadata() or {})[RECORD])
-        return Network.from_dict(notes.pop("spec")), notes
+            held = json.loads((stream.metadata() or {})[RECORD])
+        if not isinstance(held, dict):
+            raise UserError(f"its metadata hold a {type(held).__name__}, no record")
+        return Network.from_dict(held["spec"]), held
     except FileNotFoundError as error:
         raise UserError(f"weights file {path} does not exist") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, UserError) as error:
+    except (
+        OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError, UserError
+    ) as error:  # fmt: skip
         raise UserError(
             f"{path} is not a weights file of this pipeline ({error}); "
             "convert_checkpoint.py or train_model.py makes one"
@@ -52,20 +79,82 @@ def load_weights(path: Path | str) -> tuple[nn.Module, Network, dict]:
     """Build the network of a weights file and load its tensors, strictly.
 
     Returns the model in evaluation mode, its record and the file's notes.
-    Raises UserError when the tensors do not fit the record.
+    Raises UserError when the tensors do not fit the record, or are not those that were written.
     """
-    spec, notes = read_spec(path)
-    model = build(spec)
+    spec, held = _read_held(path)
     with safe_open(path, "pt") as stream:
         state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    digest = held.pop(DIGEST, None)
+    if digest is not None and digest != _digest(held, state):
+        raise UserError(
+            f"{path} does not hold what was written: the digest of its record and tensors differs; "
+            "delete it, and convert or train again"
+        )
+    _check_extent(spec, state, str(path))
+    model = build(spec)
     load_strictly(model, state, str(path))
-    return model.eval(), spec, notes
+    return model.eval(), spec, {name: value for name, value in held.items() if name != "spec"}
+
+
+def _check_extent(spec: Network, state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Refuse a record whose network is larger than the tensors beside it, before it is built.
+
+    The network is first built without storage. Its builder still loops over what the record
+    counts, so that no number there may be above all numbers of the file: how many tensors there
+    are, and how long they are.
+    """
+    most = max([len(state), *(length for tensor in state.values() for length in tensor.shape)])
+    if (largest := _largest(spec.arguments)) > most:
+        raise UserError(
+            f"{source}: arguments of its network hold {largest}, but its tensors are of {most} at "
+            "most; the record is not of these weights"
+        )
+    try:
+        with torch.device("meta"):
+            skeleton = build(spec)
+    except (NotImplementedError, UserError):
+        return  # one of timm's that needs storage to be built; or `build` will say what is wrong
+    check_fits(skeleton, state, source)
+
+
+def _largest(value: object) -> float:
+    """The largest number in nested lists and mappings; 0 if there is none."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return max(map(_largest, value), default=0)
+    return abs(value) if isinstance(value, int | float) else 0
 
 
 def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
     """Load `state` into `model` if names and shapes are the same and shared positions are equal.
 
-    source: where the state comes from, named in messages.
+    Numbers of another floating type, such as float16, are converted to the model's. source: where
+    the state comes from, named in messages. Raises UserError as `check_fits` does, and when a
+    value is not finite or shared positions differ.
+    """
+    check_fits(model, state, source)
+    for name, ours in model.state_dict().items():
+        if ours.is_floating_point() and not state[name].to(ours.dtype).isfinite().all():
+            raise UserError(
+                f"{source}: {name} holds NaN or infinite values; take a checkpoint of a training "
+                "that did not diverge"
+            )
+    for first, *others in position_groups(model):
+        for name, shared in itertools.product(others, ("P", "SIG")):
+            one, two = f"{first}.{shared}", f"{name}.{shared}"
+            if one in state and not torch.equal(state[one], state[two]):
+                raise UserError(
+                    f"{source}: {one} and {two} are shared in this network but differ in "
+                    "the file; the file belongs to a network that does not share positions"
+                )
+    model.load_state_dict(state, strict=True)
+
+
+def check_fits(model: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Check names, shapes and kinds of numbers of a state against a model; no value is looked at.
+
+    A floating-point tensor must be floating-point of any precision, a counter a whole number.
     Raises UserError with the first ten mismatches; when the two differ only in that one of them has
     DCLS, it says so instead.
     """
@@ -83,15 +172,19 @@ def load_strictly(model: nn.Module, state: dict[str, torch.Tensor], source: str)
         more = f"\n  and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         listed = "\n  ".join(wrong[:10])
         raise UserError(f"{source} does not fit this network:\n  {listed}{more}")
-    for first, *others in position_groups(model):
-        for name, shared in itertools.product(others, ("P", "SIG")):
-            one, two = f"{first}.{shared}", f"{name}.{shared}"
-            if one in expected and not torch.equal(state[one], state[two]):
-                raise UserError(
-                    f"{source}: {one} and {two} are shared in this network but differ in "
-                    "the file; the file belongs to a network that does not share positions"
-                )
-    model.load_state_dict(state, strict=True)
+    for name, ours in expected.items():
+        kind, wanted = _kind(state[name]), _kind(ours)
+        if kind != wanted:
+            raise UserError(f"{source}: {name} holds {kind}; this network needs {wanted}")
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    """What sort of numbers a tensor holds, in words."""
+    if tensor.is_floating_point():
+        return "floating-point numbers"
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        return str(tensor.dtype)
+    return "whole numbers"
 
 
 def _only_in_dcls(expected: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> str | None:

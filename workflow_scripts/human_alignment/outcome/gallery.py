@@ -185,14 +185,11 @@ def packed_run(
 
 def packed_images(data: DataFile, index: list[int]) -> list[dict]:
     """The images as the study shows them, each a JPEG."""
-    size = data.image_size
     return [
         {
             "id": data.image_ids[i],
             "label": int(data.labels[i]),
-            "jpeg": _text64(
-                simplejpeg.encode_jpeg(present(data.images(i, i + 1)[0], size), _JPEG_QUALITY)
-            ),
+            "jpeg": _text64(simplejpeg.encode_jpeg(present(data, i), _JPEG_QUALITY)),
         }
         for i in index
     ]

@@ -64,7 +64,7 @@ def shortened(name: str) -> str:
 
 def _images(data: DataFile, index: list[int]) -> list[np.ndarray]:
     """The images at these positions, as the study shows them."""
-    return [present(data.images(i, i + 1)[0], data.image_size) for i in index]
+    return [present(data, i) for i in index]
 
 
 def _overlays(images: list[np.ndarray], maps: list[np.ndarray]) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..common.paths import Run
 from .pairs import Pair, pairs
+from .run_summary import check_same_data
 from .score_file import read_scores
 from .statistics import Correlation, compare_paired, correlate, holm
 from .summary import explainer_order, scores_of
@@ -20,11 +21,14 @@ def read_rho(paths: list[Path]) -> pd.DataFrame:
     """Rho of every network, explainer and image, averaged over the network's runs.
 
     paths: `<folder>/<network>/<run>.csv`.  Returns columns network, explainer, image_id, rho; an
-    image that is undefined in any run stays undefined (NaN).
+    image that is undefined in any run stays undefined (NaN). Raises UserError when the files are
+    not of the images of one data file.
     """
-    tables = []
+    tables, of_data = [], {}
     for path in paths:
         found = read_scores(path)
+        of_data[path] = found.source.data_digest
+        check_same_data(of_data)
         for explainer, scores in found.scores.items():
             columns = {"image_id": found.image_ids, "rho": scores.rho}
             names = {"network": Run.of(path).model, "explainer": explainer}

@@ -1,10 +1,23 @@
 """Means of the further measures over images, with their intervals."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pandas as pd
 
 from .bootstrap import bootstrap_interval
 from .measures import MEASURES
-from .run_tables import KEYS
+from .run_tables import KEYS, gather, read_table
+
+
+def gather_measures(paths: list[Path], twins: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Rows of all runs' `<run>.measures.csv`, as `run_tables.gather` gives them.
+
+    Raises UserError that names the file whose columns are not those of the first one, or hold
+    anything but finite numbers.
+    """
+    measures = [name for name in MEASURES if name in read_table(paths[0])]
+    return gather(paths, twins, ["image_id", "explainer", "status"], measures)
 
 
 def mean_measures(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:

@@ -44,8 +44,8 @@ def _measure(function: Callable) -> Callable:
 def evaluate(name: str, human: np.ndarray, heatmap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A measure by name on (n, p): its values, NaN unless `ok`, and each pair's status, (n,).
 
-    The status is that of `spearman.correlate`. `UserError` on an unknown name or a human map
-    that is not finite.
+    The status is that of `spearman.correlate`. `UserError` on an unknown name, `ValueError`
+    on a human map that is not finite.
     """
     if name not in MEASURES:
         raise UserError(f"unknown measure {name!r}; allowed: {', '.join(MEASURES)}")

@@ -2,11 +2,11 @@
 
 `X.csv` has a row per image and explainer: image_id, label, explainer, rho, status. The status is
 `ok` or the cause why rho is undefined; rho is then empty. Every explainer has every image, in the
-same order. The two files are written together and checked against each other when read.
+same order. The two files are written together and checked against each other when read: the source
+holds the SHA-256 of the score file.
 """
 
 import csv
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,14 @@ import numpy as np
 from pydantic import Field
 
 from ..common.cli import UserError
-from ..common.files import write_json, written_whole
-from ..common.records import Record, checked
+from ..common.files import sha256, write_json, written_whole
+from ..common.records import Record, checked, read_json
 from .protocol import Protocol
 from .spearman import CAUSES, OK
 
 COLUMNS = ("image_id", "label", "explainer", "rho", "status")
 STATUSES = (OK, *CAUSES)
+DIGEST = "scores_digest"  # the key of `X.source.json` that holds the SHA-256 of `X.csv`
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Source(Record):
 
     model: str
     dcls: bool
-    parameters: int
+    parameters: int = Field(ge=0, description="a whole number, 0 or more")
     weights_digest: str
     data_digest: str
-    explainers: list[str]
-    images: int
-    data_images: int
+    explainers: list[str] = Field(min_length=1, description="a list of names")
+    images: int = Field(ge=1, description="a whole number, 1 or more")
+    data_images: int = Field(ge=1, description="a whole number, 1 or more")
     sampled: bool
     human_ceiling: float | None = Field(
         gt=0, le=1, description="null, or a number above 0 and at most 1"
@@ -102,17 +103,18 @@ def write_scores(
         )
     )
     write_rows(path, COLUMNS, rows)
-    write_json(source_path(path), source.model_dump())
+    write_json(source_path(path), source.model_dump() | {DIGEST: sha256(path)})
 
 
 def read_scores(path: Path | str) -> ScoreFile:
     """Read and check a score file and its source.
 
     Raises UserError that names the file and what is wrong with it: a column, a word, a rho outside
-    of -1 to 1, an image that is missing or scored twice, or counts other than the source's.
+    of -1 to 1, an image that is missing or scored twice, counts other than the source's, or any
+    other change since it was written.
     """
     path = Path(path)
-    source = _read_source(path)
+    source, digest = _read_source(path)
     ids, labels, explainers, rho, status = _read_columns(path)
     scores = Scores(_checked_rho(path, rho, status), status)
     if set(explainers.tolist()) != set(source.explainers):
@@ -122,6 +124,8 @@ def read_scores(path: Path | str) -> ScoreFile:
     first = rows[source.explainers[0]]
     for name, own in rows.items():
         _check_images(path, name, ids[own], ids[first], source.images)
+    if sha256(path) != digest:
+        _refuse(path, f"it is not the file that {source_path(path).name} was written for")
     return ScoreFile(
         path,
         source,
@@ -135,14 +139,16 @@ def _refuse(path: Path, problem: str) -> None:
     raise UserError(f"{path}: {problem}; score the heatmaps again with score_alignment.py")
 
 
-def _read_source(path: Path) -> ScoreSource:
+def _read_source(path: Path) -> tuple[ScoreSource, object]:
+    """What a score file was made from, and its digest."""
     source = source_path(path)
     if not path.is_file():
         raise UserError(f"{path} does not exist; score_alignment.py makes it")
     try:
-        values = json.loads(source.read_text())
-        return checked(ScoreSource, str(source), values)
-    except (OSError, ValueError, TypeError, UserError) as error:
+        values = read_json(source)
+        digest = values.pop(DIGEST, None) if isinstance(values, dict) else None
+        return checked(ScoreSource, str(source), values), digest
+    except UserError as error:
         _refuse(path, f"what it was made from cannot be read from {source.name} ({error})")
 
 
@@ -151,7 +157,7 @@ def _read_columns(path: Path) -> list[np.ndarray]:
     try:
         with open(path, newline="", encoding="utf-8") as stream:
             lines = list(csv.reader(stream))
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
         _refuse(path, f"it is not a CSV file ({error})")
     if not lines or tuple(lines[0]) != COLUMNS:
         _refuse(path, f"its columns are {', '.join(lines[0]) if lines else 'missing'}, "
@@ -163,7 +169,7 @@ def _read_columns(path: Path) -> list[np.ndarray]:
     columns = [column[1:] for column in columns]
     try:
         columns[1] = columns[1].astype(np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         _refuse(path, f"a label is not a whole number ({error})")
     return columns
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..common.cli import UserError
-
 OK = "ok"
 CONSTANT_HUMAN_MAP = "constant_human_map"
 CONSTANT_HEATMAP = "constant_heatmap"
@@ -157,15 +155,12 @@ def causes(
 ) -> np.ndarray:
     """`ok`, or why a pair has no defined correlation; all arrays (n,).
 
-    The human map comes first: an image that it excludes is excluded for every model. A human map
-    that is not finite means a damaged data file: `UserError`.
+    The human map comes first: an image that it excludes is excluded for every model. `ValueError`
+    when a human map is not finite; a data file holds no such map.
     """
     if not human_finite.all():
         row = int(np.argmin(human_finite))
-        raise UserError(
-            f"human map {row} of a batch of {len(human_finite)} holds NaN or infinite values; "
-            "prepare the data file again"
-        )
+        raise ValueError(f"human map {row} holds NaN or infinite values")
     return np.select(
         [human_constant, ~heatmap_finite, heatmap_constant],
         [CONSTANT_HUMAN_MAP, NONFINITE_HEATMAP, CONSTANT_HEATMAP],
@@ -176,7 +171,7 @@ def causes(
 def correlate(human: Ranks, heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spearman correlation of each pair and its status, both (n,); rho is NaN unless `ok`.
 
-    `heatmaps` is (n, p) or (n, h, w). Equal to `scipy.stats.spearmanr` within 1e-12. `UserError`
+    `heatmaps` is (n, p) or (n, h, w). Equal to `scipy.stats.spearmanr` within 1e-12. `ValueError`
     if a human map is not finite.
     """
     rows, finite = _as_rows(heatmaps)

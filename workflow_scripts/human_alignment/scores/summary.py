@@ -1,15 +1,17 @@
 """The summary of all scores: what every table and figure reads, checked and averaged over runs."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from ..common.cli import UserError
 from ..common.paths import SUFFIX, Run
+from ..common.records import Record, checked, read_json
 from .pairs import NETWORK, full_name, in_order, network_of
+from .run_summary import check_same_data, read_summary_file
 from .spearman import CAUSES
 
 EXPLAINER_NAMES = {"grad_cam": "Grad-CAM", "threshold_grad_cam": "Threshold-Grad-CAM"}  # paper's
@@ -27,6 +29,15 @@ FIGURES = ("n", "n_images", "mean_rho", "score", "low", "high")  # of each run a
 _NUMBERS = ("dcls", "parameters", "top1", *FIGURES, "human_ceiling")
 
 
+class Accuracy(Record):
+    """A run's `<run>.top1.json`: percent of images, their number, and the network's parameters."""
+
+    top1: float = Field(ge=0, le=100, description="a number from 0 to 100")
+    top5: float = Field(ge=0, le=100, description="a number from 0 to 100")
+    n: int = Field(ge=1, description="a whole number, 1 or more")
+    parameters: int = Field(ge=0, description="a whole number, 0 or more")
+
+
 def collect(
     summaries: list[Path], accuracies: list[Path], twins: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
@@ -36,21 +47,27 @@ def collect(
     writes them.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
     twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.
 
-    Raises UserError when the weights of a network say otherwise than `twins` whether it has DCLS.
+    Raises UserError that names the file when one is damaged or holds an impossible value, when two
+    summaries are of different data files, and when the weights of a network say otherwise than
+    `twins` whether it has DCLS.
     """
-    top1 = {Run.of(path): json.loads(path.read_text())["top1"] for path in accuracies}
+    top1 = {Run.of(path): checked(Accuracy, str(path), read_json(path)).top1 for path in accuracies}
+    found_in = {path: read_summary_file(path) for path in summaries}
+    check_same_data(
+        {path: one.data_digest for path, found in found_in.items() for one in found.values()}
+    )
     rows = [
         {
-            **_checked_network(path, found["dcls"], twins),
-            "parameters": found["parameters"],
+            **_checked_network(path, found.dcls, twins),
+            "parameters": found.parameters,
             "top1": top1.get(Run.of(path)),
             "explainer": explainer,
-            **{figure: found[figure] for figure in FIGURES},
-            "human_ceiling": found["human_ceiling"],
-            **{f"n_{cause}": found["status"].get(cause, 0) for cause in CAUSES},
+            **{figure: getattr(found, figure) for figure in FIGURES},
+            "human_ceiling": found.human_ceiling,
+            **{f"n_{cause}": found.status.get(cause, 0) for cause in CAUSES},
         }
-        for path in summaries
-        for explainer, found in json.loads(path.read_text()).items()
+        for path, by_explainer in found_in.items()
+        for explainer, found in by_explainer.items()
     ]
     return in_order(pd.DataFrame(rows)).reset_index(drop=True)
 

@@ -7,7 +7,7 @@ rho    float64 (e, k, n) NaN unless the status is `ok`
 status uint8 (e, k, n)   place of the image's status in `score_file.STATUSES`
 ====== ================= =======================================================================
 
-The attribute `source` is a `VariantSource` as JSON.
+The attribute `source` is a `VariantSource` as JSON, `content_digest` the SHA-256 of all else.
 """
 
 import json
@@ -18,11 +18,13 @@ import h5py
 import numpy as np
 
 from ..common.cli import UserError
-from ..common.hdf5 import new_hdf5
+from ..common.hdf5 import Column, check_columns, check_seal, damage_told, new_hdf5, seal
 from ..common.records import checked
 from .protocol import Protocol
 from .score_file import STATUSES, Scores, Source
 from .spearman import OK
+
+COLUMNS = {"rho": Column("float64", ("e", "k", "n")), "status": Column("uint8", ("e", "k", "n"))}
 
 
 class VariantSource(Source):
@@ -50,8 +52,9 @@ def write_variants(
     codes = [[np.argmax(one.status[:, None] == words, axis=1) for one in row] for row in every]
     with new_hdf5(path) as file:
         file.create_dataset("rho", data=np.array([[one.rho for one in row] for row in every]))
-        file.create_dataset("status", data=np.array(codes, np.uint8), compression="gzip")
+        file.create_dataset("status", data=np.array(codes, np.uint8))
         file.attrs["source"] = source.model_dump_json()
+        seal(file)
 
 
 def read_variants(path: Path | str) -> Variants:
@@ -61,16 +64,13 @@ def read_variants(path: Path | str) -> Variants:
     """
     if not Path(path).is_file():
         raise UserError(f"{path} does not exist")
-    try:
-        with h5py.File(path) as file:
-            source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
-            rho, codes = file["rho"][:], file["status"][:]
+    what = "file of scores under several protocols"
+    with damage_told(path, what, "score again"), h5py.File(path) as file:
+        check_columns(file, COLUMNS)
+        source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
+        check_seal(file)
+        rho, codes = file["rho"][:], file["status"][:]
         _check(source, rho, codes)
-    except (OSError, KeyError, ValueError, UserError) as error:
-        raise UserError(
-            f"{path} is not a complete file of scores under several protocols ({error}); delete "
-            "it and score again"
-        ) from error
     status = np.array(STATUSES)[codes]
     scores = {
         explainer: {
@@ -84,8 +84,8 @@ def read_variants(path: Path | str) -> Variants:
 def _check(source: VariantSource, rho: np.ndarray, codes: np.ndarray) -> None:
     """Shapes as the source says, known statuses, rho from -1 to 1 exactly where it is defined."""
     shape = len(source.explainers), len(source.protocols), source.images
-    if rho.shape != shape or codes.shape != shape:
-        raise UserError(f"arrays of shape {rho.shape} and {codes.shape}, not {shape}")
+    if rho.shape != shape:
+        raise UserError(f"arrays of shape {rho.shape}, not {shape}")
     if codes.max(initial=0) >= len(STATUSES):
         raise UserError(f"status {codes.max()}, where only {len(STATUSES)} are known")
     ok = codes == STATUSES.index(OK)

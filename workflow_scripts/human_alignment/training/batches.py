@@ -101,8 +101,15 @@ class FileBatches:
         self._boxes = data.boxes()
         if recipe.windows and self._boxes is None:
             raise UserError("the recipe has a curriculum of windows but the data has no boxes")
-        decoded = np.stack([decode(image) for image in data.images(0, len(data))])
-        self._images = torch.from_numpy(decoded).permute(0, 3, 1, 2).contiguous()
+        encoded = enumerate(data.images(0, len(data)))
+        decoded = [decode(image, data.named(row)) for row, image in encoded]
+        for row, image in enumerate(decoded):
+            if image.shape != decoded[0].shape:
+                raise UserError(
+                    f"{data.named(row)} has the shape {image.shape}, the first one "
+                    f"{decoded[0].shape}; a training from a data file needs images of one size"
+                )
+        self._images = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).contiguous()
         self._labels = torch.from_numpy(data.labels.astype(np.int64))
         self._recipe, self._seed = recipe, seed
         self._order = Order(len(data), seed, recipe.repeats)
