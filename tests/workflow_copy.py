@@ -19,6 +19,7 @@ PARTS = [
     "profiles",
     "resources",
 ]
+HOSTILE = "a b'$(touch hacked){y}"  # a folder's name that a careless command would take apart
 
 
 class Workflow:
@@ -26,7 +27,7 @@ class Workflow:
 
     def __init__(self, root: Path, folder: Path):
         self.repository, self.work = folder / "repository", folder / "work"
-        self.repository.mkdir()
+        self.repository.mkdir(parents=True)
         self.work.mkdir()
         for part in [*PARTS, "config.yaml"]:
             copy = shutil.copytree if (root / part).is_dir() else shutil.copy
