@@ -1,5 +1,6 @@
 """The workflow on a study, in a copy of the repository and a folder to work in."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -55,6 +56,15 @@ class Workflow:
         with self.start(*arguments, config=config) as process:
             output, error = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
+
+    def processes(self, script: str) -> list[int]:
+        """Numbers of the processes that run one of the workflow's scripts now."""
+        path, found = str(self.repository / "workflow_scripts" / script), []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                found += [int(entry.name)] if words[1:2] == [path] else []
+        return found
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs by rule that would run now."""
