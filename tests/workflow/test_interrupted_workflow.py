@@ -98,13 +98,13 @@ def test_a_full_disk_is_told_with_the_files_name(root, study, tmp_path):
 
 
 def killing(workflow, script, sign):
-    """Kill the first process of a script once `sign` is there; the thread that waits for it."""
+    """Kill a script's process once `sign` is there, or it is; the thread that waits for that."""
 
     def kill():
-        found = []
-        while not (found and sign()):
-            found = workflow.processes(script)
-            time.sleep(0.002)
+        while not sign():
+            time.sleep(0.02)
+        while not (found := workflow.processes(script)):
+            time.sleep(0.1)
         os.kill(found[0], signal.SIGKILL)
 
     thread = threading.Thread(target=kill, daemon=True)
@@ -136,7 +136,7 @@ def test_killed_jobs_are_tried_again(workflow, tmp_path):
     killers = [
         killing(other, "train_model.py", lambda: log.exists() and "step 1 " in log.read_text()),
         killing(other, "extract_heatmaps.py", chunks.is_dir),
-        killing(other, "score_alignment.py", lambda: True),
+        killing(other, "score_alignment.py", (results / f"heatmaps/{MODEL}/seed0.h5").exists),
     ]
     done = other.snakemake(f"results/demo/scores/{MODEL}/seed0.json", "--retries", "1")
     text = done.stdout + done.stderr
@@ -153,6 +153,7 @@ def test_a_killed_download_and_conversion_go_on(root, study, contents, tmp_path,
     """They are tried once, so the next run has to go on."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     workflow = Workflow(root, tmp_path)
+    downloaded = f"results/demo/checkpoints/{MODEL}_dcls"
     received = workflow.work / f"results/demo/checkpoints/.{MODEL}_dcls.partial"
     weights = f"results/demo/weights/{MODEL}_dcls/published.safetensors"
     entry = {"source": "published", "architecture": "micro_convnext_tiny"}
@@ -166,7 +167,7 @@ def test_a_killed_download_and_conversion_go_on(root, study, contents, tmp_path,
         )
         assert workflow.snakemake(weights).returncode != 0
         assert not kill.is_alive() and received.stat().st_size > 100_000
-        kill = killing(workflow, "convert_checkpoint.py", lambda: True)
+        kill = killing(workflow, "convert_checkpoint.py", (workflow.work / downloaded).exists)
         assert workflow.snakemake(weights).returncode != 0
         assert not kill.is_alive()
         assert hidden(workflow) == []
@@ -174,5 +175,5 @@ def test_a_killed_download_and_conversion_go_on(root, study, contents, tmp_path,
         done = workflow.snakemake(weights)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Range" in server.requests[1].headers and len(server.requests) == 2
-    assert (workflow.work / f"results/demo/checkpoints/{MODEL}_dcls").read_bytes() == contents[0]
+    assert (workflow.work / downloaded).read_bytes() == contents[0]
     assert hidden(workflow) == []
