@@ -16,9 +16,12 @@ report: "report/workflow.rst"
 include: "rules/common.smk"
 
 
+if note := lock_note(sys.argv[1:]):
+    print(note, file=sys.stderr)
+
 study = loaded_study(config)
 STUDY = study.name
-NOTE = study.note
+NOTE = literal(study.note)
 RECEIVED = []  # names of signals that this run has received
 
 

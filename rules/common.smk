@@ -3,7 +3,6 @@
 
 import sys
 import time
-from os.path import relpath
 from pathlib import Path
 
 import yaml
@@ -11,6 +10,8 @@ from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
 SCRIPTS = ROOT / "workflow_scripts"
+# Snakemake formats the path of an environment: braces of the checkout's own path are doubled.
+ENVIRONMENT = str(ROOT / "envs" / "human_alignment.yaml").replace("{", "{{").replace("}", "}}")
 STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
@@ -18,6 +19,7 @@ from human_alignment.common.cli import UserError
 from human_alignment.study.closing import closing_lines
 from human_alignment.study.code import code_digest
 from human_alignment.study.config import checked_study
+from human_alignment.study.locks import lock_note
 from human_alignment.study.signals import cause_of_stop, note_signals
 from human_alignment.study.study import Study, as_json, flags
 
@@ -36,12 +38,20 @@ def script(name):
     return SCRIPTS / name
 
 
-def code(name, page=()):
-    """Digest of a script's code, and of the templates of the page that it writes.
+def code(name, page=(), files=()):
+    """Digest of a script's code, of the templates of the page that it writes, and of our files
+    that it reads.
 
     As a parameter it makes a job run again after an edit.
     """
-    return code_digest(SCRIPTS, name, [f"outcome/templates/{file}" for file in page])
+    return code_digest(SCRIPTS, name, [*(f"outcome/templates/{file}" for file in page), *files])
+
+
+def literal(text):
+    """A text of the user as a parameter: Snakemake replaces {names} in strings, but not in what
+    functions return.
+    """
+    return lambda wildcards: text
 
 
 def growing(amount):
@@ -50,11 +60,11 @@ def growing(amount):
 
 
 def images(path):
-    """Images as an input: a file of ours (.h5), or the user's folder of class folders.
+    """Images as an input: a data file of ours, and nothing for the user's folder.
 
     A folder counts by its `study.images_digest`, a parameter, and never by its time.
     """
-    return [] if path is None else path if path.endswith(".h5") else ancient(path)
+    return [path] if path in (study.data_file(), study.data_file(".train")) else []
 
 
 def ranks(config):
@@ -70,12 +80,13 @@ def ranks(config):
 
 
 def paper_numbers(name):
-    """A file of the paper's numbers; none where the networks are not the paper's.
+    """A file of the paper's numbers, as a parameter; none where the networks are not the paper's.
 
-    The path is relative, so that a moved checkout makes no job run again.
+    It is a Path for the reason that a script is one. As an input it would be a string, and a name
+    in braces in the checkout's own path a wildcard.
     """
     file = ROOT / "resources" / f"paper_{name}.csv"
-    return [relpath(file)] if config["tables"]["compare_paper"] else []
+    return [file] if config["tables"]["compare_paper"] else []
 
 
 def shown(file, category, title, kind, caption):

@@ -14,7 +14,7 @@ rule download_clickme:
     retries: 0  # whatever --retries says: the script itself repeats what may succeed
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -37,7 +37,7 @@ rule prepare_clickme:
     benchmark:
         f"logs/{STUDY}/prepare_clickme.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -62,7 +62,7 @@ rule prepare_digits:
     benchmark:
         f"logs/{STUDY}/prepare_digits.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -87,7 +87,7 @@ rule plot_samples:
         f"logs/{STUDY}/plot_samples.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

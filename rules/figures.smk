@@ -12,7 +12,7 @@ rule plot_figure2:
         f"logs/{STUDY}/plot_figure2.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -62,7 +62,7 @@ rule plot_threshold_sweep:
         f"logs/{STUDY}/plot_threshold_sweep.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -74,7 +74,7 @@ rule plot_threshold_sweep:
         note=NOTE,
     shell:
         "python {params.script:q} --curves {input.curves:q} --best {input.best:q} "
-        "--threshold {params.threshold} --note={params.note:q} "
+        "--threshold {params.threshold:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
 
 
@@ -89,7 +89,7 @@ rule plot_sensitivity:
         f"logs/{STUDY}/plot_sensitivity.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -114,7 +114,7 @@ rule plot_comparisons:
         f"logs/{STUDY}/plot_comparisons.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -140,7 +140,7 @@ rule plot_accuracy:
         f"logs/{STUDY}/plot_accuracy.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -165,7 +165,7 @@ rule plot_positions:
         f"logs/{STUDY}/plot_positions.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -189,7 +189,7 @@ rule plot_curves:
         f"logs/{STUDY}/plot_curves.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,

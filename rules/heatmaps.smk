@@ -21,7 +21,7 @@ rule extract_heatmaps:
     benchmark:
         f"logs/{STUDY}/extract_heatmaps/{{model}}.{{run}}{{geometry}}{SHARD}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: config["threads"]
     resources:
         mem_mb=growing(3000),
@@ -48,7 +48,7 @@ rule join_heatmaps:
         f"logs/{STUDY}/join_heatmaps/{{model}}.{{run}}{{geometry}}.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -71,7 +71,7 @@ rule extract_attributions:
     benchmark:
         f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: config["threads"]
     resources:
         mem_mb=growing(3000),

@@ -16,7 +16,7 @@ rule plot_figure1:
         f"logs/{STUDY}/plot_figure1.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -30,15 +30,14 @@ rule plot_figure1:
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--scores {input.scores:q} --explainer {params.explainer} --images {params.images} "
+        "--scores {input.scores:q} --explainer {params.explainer:q} --images {params.images:q} "
         "--protocol {params.protocol:q} "
         "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule prepare_pictures:
     input:
-        study=study.data_file(),
-        pictures=study.pictures,
+        study.data_file(),
     output:
         f"results/{STUDY}/data/pictures.h5",
     log:
@@ -46,7 +45,7 @@ rule prepare_pictures:
     benchmark:
         f"logs/{STUDY}/prepare_pictures.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -54,9 +53,12 @@ rule prepare_pictures:
     params:
         script=script("prepare_pictures.py"),
         code=code("prepare_pictures.py"),
+        # Parameters and not inputs, in which Snakemake would look for wildcards.
+        pictures=lambda wildcards: study.pictures,
+        digests=lambda wildcards: study.pictures_digests,
     shell:
-        "python {params.script:q} --study {input.study:q} --output {output:q} "
-        "{input.pictures:q} 2> {log:q}"
+        "python {params.script:q} --study {input:q} --output {output:q} "
+        "{params.pictures:q} 2> {log:q}"
 
 
 # Pictures have no labels and are not cropped: their maps explain the predicted class.
@@ -71,7 +73,7 @@ rule explain_pictures:
     benchmark:
         f"logs/{STUDY}/explain_pictures/{{model}}.{{run}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: config["threads"]
     resources:
         mem_mb=growing(3000),
@@ -98,7 +100,7 @@ rule plot_methods:
         f"logs/{STUDY}/plot_methods/{{number}}.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -112,7 +114,7 @@ rule plot_methods:
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
-        "--dcls {input.dcls:q} --network {params.network:q} --images {params.images} "
+        "--dcls {input.dcls:q} --network {params.network:q} --images {params.images:q} "
         "--protocol {params.protocol:q} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
@@ -135,7 +137,7 @@ rule make_gallery:
         f"logs/{STUDY}/make_gallery.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -143,7 +145,7 @@ rule make_gallery:
     params:
         script=script("make_gallery.py"),
         code=code("make_gallery.py", GALLERY_PAGE),
-        sample=f"--images {config['gallery']['images']} --seed {config['gallery']['seed']}",
+        sample=flags(config["gallery"]),
         study=config["study"],
         note=NOTE,
         protocol=as_json(study.protocol.as_dict()),

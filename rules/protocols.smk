@@ -13,7 +13,7 @@ rule sweep_threshold:
     benchmark:
         f"logs/{STUDY}/sweep_threshold/{{model}}.{{run}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -41,7 +41,7 @@ rule summarise_sweep:
         f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -52,7 +52,7 @@ rule summarise_sweep:
         statistics=as_json(config["statistics"]),
         folds=config["sweep"]["folds"],
     shell:
-        "python {params.script:q} {input:q} --folds {params.folds} --statistics {params.statistics:q} "
+        "python {params.script:q} {input:q} --folds {params.folds:q} --statistics {params.statistics:q} "
         "--output {output.curve:q} --choice {output.choice:q} 2> {log:q}"
 
 
@@ -70,7 +70,7 @@ rule collect_sweeps:
         f"logs/{STUDY}/collect_sweeps.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -82,7 +82,7 @@ rule collect_sweeps:
         twins=as_json(study.twins),
     shell:
         "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
-        "--twins {params.twins:q} --threshold {params.threshold} --curves {output.curves:q} --output {output.table:q} "
+        "--twins {params.twins:q} --threshold {params.threshold:q} --curves {output.curves:q} --output {output.table:q} "
         "--markdown {output.markdown:q} 2> {log:q}"
 
 
@@ -97,7 +97,7 @@ rule protocol_sensitivity:
     benchmark:
         f"logs/{STUDY}/protocol_sensitivity/{{model}}.{{run}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -123,7 +123,7 @@ rule summarise_sensitivity:
         f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -150,7 +150,7 @@ rule collect_sensitivity:
         f"logs/{STUDY}/collect_sensitivity.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,

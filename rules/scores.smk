@@ -15,7 +15,7 @@ rule score_alignment:
     benchmark:
         f"logs/{STUDY}/score_alignment/{{model}}.{{run}}{{part}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -41,7 +41,7 @@ rule summarise_scores:
         f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -67,7 +67,7 @@ rule collect_scores:
         f"logs/{STUDY}/collect_scores.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -93,7 +93,7 @@ rule compare_models:
     benchmark:
         f"logs/{STUDY}/compare_models.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -119,7 +119,7 @@ rule evaluate_measures:
     benchmark:
         f"logs/{STUDY}/evaluate_measures/{{model}}.{{run}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(1000),
@@ -127,11 +127,11 @@ rule evaluate_measures:
     params:
         script=script("evaluate_measures.py"),
         code=code("evaluate_measures.py"),
-        measures=" ".join(config["measures"]),
+        measures=config["measures"],
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--measures {params.measures} --protocol {params.protocol:q} --output {output:q} 2> {log:q}"
+        "--measures {params.measures:q} --protocol {params.protocol:q} --output {output:q} 2> {log:q}"
 
 
 rule collect_measures:
@@ -146,7 +146,7 @@ rule collect_measures:
         f"logs/{STUDY}/collect_measures.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,

@@ -14,7 +14,6 @@ TABLES = {  # shown as pages: title, and the folder of the CSV file
 rule make_table1:
     input:
         summary=rules.collect_scores.output,
-        paper=paper_numbers("table1"),
         paper_protocol=study.paper_protocol_scores(),
     output:
         csv=shown(
@@ -39,17 +38,18 @@ rule make_table1:
         f"logs/{STUDY}/make_table1.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
         script=script("make_table1.py"),
-        code=code("make_table1.py", TABLES_PAGE),
+        code=code("make_table1.py", TABLES_PAGE, paper_numbers("table1")),
+        paper=paper_numbers("table1"),
         note=NOTE,
     shell:
-        "python {params.script:q} --summary {input.summary:q} --paper {input.paper:q} "
+        "python {params.script:q} --summary {input.summary:q} --paper {params.paper:q} "
         "--paper-protocol {input.paper_protocol:q} --output {output.csv:q} "
         "--markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} "
         "--caption-note={params.note:q} 2> {log:q}"
@@ -59,8 +59,6 @@ rule check_claims:
     input:
         summary=rules.collect_scores.output,
         comparisons=rules.compare_models.output.pairs,
-        paper=paper_numbers("table1"),
-        seeds=paper_numbers("seeds"),
     output:
         csv=f"results/{STUDY}/tables/claims.csv",
         markdown=f"results/{STUDY}/tables/claims.md",
@@ -77,18 +75,20 @@ rule check_claims:
         f"logs/{STUDY}/check_claims.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
     params:
         script=script("check_claims.py"),
-        code=code("check_claims.py", TABLES_PAGE),
+        code=code("check_claims.py", TABLES_PAGE, paper_numbers("table1") + paper_numbers("seeds")),
+        paper=paper_numbers("table1"),
+        seeds=paper_numbers("seeds"),
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --comparisons {input.comparisons:q} "
-        "--paper {input.paper:q} --paper-seeds {input.seeds:q} --output {output.csv:q} "
+        "--paper {params.paper:q} --paper-seeds {params.seeds:q} --output {output.csv:q} "
         "--markdown {output.markdown:q} --html {output.html:q} "
         "--caption-note={params.note:q} 2> {log:q}"
 
@@ -114,7 +114,7 @@ rule show_table:
         table="|".join(TABLES),
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
@@ -148,7 +148,7 @@ rule describe_study:
         f"logs/{STUDY}/describe_study.tsv"
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=1000,
@@ -156,7 +156,7 @@ rule describe_study:
     params:
         script=script("describe_study.py"),
         code=code("describe_study.py", STUDY_PAGE),
-        config=as_json(config),
+        config=literal(as_json(config)),
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "

@@ -11,7 +11,7 @@ rule download_checkpoint:
     retries: 0  # whatever --retries says: the script itself repeats what may succeed
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=3000,
@@ -39,7 +39,7 @@ rule convert_checkpoint:
     retries: 0  # whatever --retries says: a checkpoint that does not fit never will
     localrule: True
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=3000,
@@ -68,7 +68,7 @@ rule train_model:
     benchmark:
         f"logs/{STUDY}/train_model/{{model}}.seed{{seed}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: config["threads"] * max(1, config["train"]["gpus"])
     resources:
         **ranks(config),
@@ -79,17 +79,18 @@ rule train_model:
         code=code("train_model.py"),
         network=lambda wildcards: study.network(wildcards.model).as_json(),
         recipe=lambda wildcards: as_json(study.recipe(wildcards.model)),
+        data=lambda wildcards: study.training_images,
         images=lambda wildcards: study.images_digest("train"),
     shell:
-        "python {params.script:q} --data {input:q} --model {params.network:q} --recipe {params.recipe:q} --seed {wildcards.seed} --threads {threads} "
-        "--workers {threads} --gpus {resources.gpu} --nodes {resources.nodes} --minutes {resources.minutes} "
+        "python {params.script:q} --data {params.data:q} --model {params.network:q} --recipe {params.recipe:q} --seed {wildcards.seed:q} --threads {threads} "
+        "--workers {threads} --gpus {resources.gpu:q} --nodes {resources.nodes:q} --minutes {resources.minutes:q} "
         "--output {output.weights:q} --curve {output.curve:q} > {log:q} 2>&1"
 
 
 rule evaluate_top1:
     input:
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
-        images=images(study.top1_images),
+        own=images(study.top1_images),
     output:
         f"results/{STUDY}/weights/{{model}}/{{run}}.top1.json",
     log:
@@ -97,7 +98,7 @@ rule evaluate_top1:
     benchmark:
         f"logs/{STUDY}/evaluate_top1/{{model}}.{{run}}.tsv"
     conda:
-        "../envs/human_alignment.yaml"
+        ENVIRONMENT
     threads: config["threads"]
     resources:
         mem_mb=growing(3000),
@@ -105,8 +106,9 @@ rule evaluate_top1:
     params:
         script=script("evaluate_top1.py"),
         code=code("evaluate_top1.py"),
-        images=lambda wildcards: study.images_digest("val"),
+        images=lambda wildcards: study.top1_images,
+        digest=lambda wildcards: study.images_digest("val"),
         batch_size=config["extract"]["batch_size"],
     shell:
-        "python {params.script:q} --weights {input.weights:q} --images {input.images:q} "
-        "--batch-size {params.batch_size} --threads {threads} --output {output:q} 2> {log:q}"
+        "python {params.script:q} --weights {input.weights:q} --images {params.images:q} "
+        "--batch-size {params.batch_size:q} --threads {threads} --output {output:q} 2> {log:q}"

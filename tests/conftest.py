@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from workflow_copy import Workflow
+from workflow_copy import HOSTILE, Workflow
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -37,13 +37,17 @@ def study(root):
     config["models"] = {name: config["models"][name] for name in names}
     config["attributions"] |= {"images": 5}
     config["figures"] = {"overlay_model": "convnext_tiny", "overlay_images": 3}
+    config["note"] += " {Not} 'for' $(touch hacked) <anything>."
     return config
 
 
 @pytest.fixture(scope="session")
 def workflow(root, study, tmp_path_factory):
-    """That study, run once for all tests; each leaves it as it found it."""
-    workflow = Workflow(root, tmp_path_factory.mktemp("workflow"))
+    """That study, run once for all tests; each leaves it as it found it.
+
+    Checkout and working folder are in a folder of a name that a shell and Snakemake could misread.
+    """
+    workflow = Workflow(root, tmp_path_factory.mktemp("workflow") / HOSTILE)
     workflow.write(study)
     done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr

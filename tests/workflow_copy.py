@@ -1,5 +1,6 @@
 """The workflow on a study, in a copy of the repository and a folder to work in."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ PARTS = [
     "profiles",
     "resources",
 ]
+HOSTILE = "a b'$(touch hacked){y}"  # a folder's name that a careless command would take apart
 
 
 class Workflow:
@@ -26,7 +28,7 @@ class Workflow:
 
     def __init__(self, root: Path, folder: Path):
         self.repository, self.work = folder / "repository", folder / "work"
-        self.repository.mkdir()
+        self.repository.mkdir(parents=True)
         self.work.mkdir()
         for part in [*PARTS, "config.yaml"]:
             copy = shutil.copytree if (root / part).is_dir() else shutil.copy
@@ -54,6 +56,15 @@ class Workflow:
         with self.start(*arguments, config=config) as process:
             output, error = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
+
+    def processes(self, script: str) -> list[int]:
+        """Numbers of the processes that run one of the workflow's scripts now."""
+        path, found = str(self.repository / "workflow_scripts" / script), []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                found += [int(entry.name)] if words[1:2] == [path] else []
+        return found
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs by rule that would run now."""

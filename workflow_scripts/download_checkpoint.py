@@ -1,12 +1,14 @@
 """Download a published checkpoint. A download that broke off goes on when the script runs again.
 
-What is not a checkpoint is refused, and nothing of it is kept.
+What is not a checkpoint is refused, and nothing of it is kept. A local checkpoint is not copied:
+the output is a link to it.
 """
 
 import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
+from human_alignment.common.sources import local_path
 from human_alignment.data.download import fetch
 from human_alignment.networks.checkpoints import read_checkpoint
 
@@ -16,10 +18,16 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--source", required=True, help="URL of the checkpoint")
+    parser.add_argument("--source", required=True, help="URL or path of the checkpoint")
     parser.add_argument("--output", required=True, help="where the checkpoint goes")
     parser.add_argument("--sha256", help="its SHA-256 in hex; the one found is printed if absent")
     arguments = parser.parse_args(argv)
+    if (path := local_path(arguments.source)) is not None:
+        output = Path(arguments.output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.unlink(missing_ok=True)
+        output.symlink_to(Path(path).absolute())
+        return
     fetch(
         arguments.source,
         arguments.output,

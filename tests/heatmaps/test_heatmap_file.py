@@ -73,6 +73,14 @@ def test_chunks_of_other_weights_are_thrown_away(tmp_path):
     assert len(list(other.missing())) == 3
 
 
+def test_chunks_without_their_note_are_thrown_away(tmp_path):
+    """They are what a kill left of the folder's removal, and may be of other weights."""
+    fill(HeatmapWriter(tmp_path / "a.h5", HEADER, rows=(0, 10), chunk=4), [(0, 4)])
+    (tmp_path / ".a.chunks" / "header.json").unlink()
+    other = HEADER | {"weights_digest": "other"}
+    assert len(list(HeatmapWriter(tmp_path / "a.h5", other, (0, 10), 4).missing())) == 3
+
+
 def test_a_file_cut_short_or_missing_is_refused(tmp_path):
     writer = HeatmapWriter(tmp_path / "a.h5", HEADER, rows=(0, 10), chunk=4)
     fill(writer)

@@ -179,6 +179,14 @@ print(saved.load())
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_what_a_kill_left_of_a_state_goes_with_it(tmp_path):
+    state = TrainingState(tmp_path / "a.safetensors", {"seed": 1})
+    state.save({"step": 1})
+    state.path.with_name(f".{state.path.stem}.12.partial.checkpoint").touch()
+    state.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_time_between_saves(tmp_path):
     saved = TrainingState(tmp_path / "a.safetensors", {}, minutes=0.002)
     assert not saved.due()

@@ -1,13 +1,10 @@
 """Checkpoints and image folders as inputs: what runs again when they change, what is tried once."""
 
 import hashlib
-import io
 import os
 import re
 
 import pytest
-import torch
-from human_alignment.networks import zoo
 from human_alignment.networks.weights import load_weights
 from misbehaving_server import MisbehavingServer, Reply
 from small_training import write_folder
@@ -24,20 +21,6 @@ TOP1 = f"results/demo/weights/{MODEL}/seed0.top1.json"
 def workflow(root, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return Workflow(root, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def contents():
-    """Two checkpoints of the network, above the 1 MB up to which Snakemake digests by itself."""
-
-    def content(seed):
-        torch.manual_seed(seed)
-        state = zoo.build(zoo.find(f"micro_{MODEL}")).state_dict()
-        stream = io.BytesIO()
-        torch.save({"state_dict_ema": state, "optimizer": torch.zeros(400_000)}, stream)
-        return stream.getvalue()
-
-    return content(0), content(1)
 
 
 def publish(workflow, study, url, sha256=None, model=MODEL):

@@ -31,14 +31,8 @@ def interrupt_training(workflow: Workflow, log: Path) -> None:
     """Send SIGTERM to the training once its log shows that it learns."""
     while not (log.is_file() and "step 9 " in log.read_text()):
         time.sleep(0.05)
-    script = str(workflow.repository / "workflow_scripts" / "train_model.py")
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if words[1:2] == [script]:
-            os.kill(int(entry.name), signal.SIGTERM)
+    for process in workflow.processes("train_model.py"):
+        os.kill(process, signal.SIGTERM)
 
 
 def test_a_folder_trained_through_an_interruption(workflow):

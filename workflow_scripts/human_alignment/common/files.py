@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from pathlib import Path
 def written_whole(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`; move it to `path` when the block ends without error.
 
-    On any error the temporary file is removed and an older file at `path` stays as it was. An
+    On any error the temporary file is removed and an older file at `path` stays as it was. What a
+    killed writer of `path` left is removed first, see `remove_leftovers`. An
     OSError that names no file, as a full disk's does, then names `path`. The file is readable by
     others as the umask says, also where a library creates its files for the user alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
     # The ending stays: matplotlib and others read the format from it.
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
@@ -31,6 +34,19 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path | str) -> None:
+    """Remove temporary files of `written_whole` beside `path` that a killed writer of it left.
+
+    They are known by the name of the output: the number in it may be of a process of another
+    machine. Temporary files of other outputs stay, so no two processes may write one output.
+    """
+    path = Path(path)
+    name = re.compile(rf"\.{re.escape(path.stem)}\.\d+\.partial{re.escape(path.suffix)}")
+    for file in path.parent.iterdir():
+        if name.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def json_text(value) -> str:

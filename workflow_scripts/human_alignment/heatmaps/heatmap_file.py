@@ -95,7 +95,10 @@ class HeatmapWriter:
         self._folder = self.path.with_name(f".{self.path.stem}.chunks")
         described = {"header": header, "rows": list(rows), "chunk": chunk}
         note = self._folder / "header.json"
-        if note.is_file() and note.read_text() != json_text(described):
+        # A folder without its note is what a kill left of its removal.
+        if self._folder.is_dir() and not (
+            note.is_file() and note.read_text() == json_text(described)
+        ):
             shutil.rmtree(self._folder)
         write_json(note, described)
 

@@ -21,7 +21,8 @@ def code_digest(scripts: Path, name: str, templates: Iterable[str] = ()) -> str:
     """Twelve hexadecimal digits of a script's code.
 
     scripts: the folder that holds the scripts and the package.  name: the script's file name.
-    templates: files of the package that the script fills, as paths below the package.
+    templates: files of the package that the script fills, as paths below the package, and other
+    files that it reads, as absolute paths.
     Raises FileNotFoundError when a file does not exist, SyntaxError when one is not Python.
     """
     files = sorted(imported(scripts, scripts / name))

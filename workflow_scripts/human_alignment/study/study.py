@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from ..common.class_folders import images_digest
+from ..common.files import sha256
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
 from ..common.sources import local_path
@@ -17,6 +18,8 @@ from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
+# Snakemake takes {name} in the path of an input for a wildcard, and <name> for a path variable.
+_MEANT_OTHERWISE = frozenset("{}<>")
 # A study of other data has no ClickMe shards; their rules stay idle.
 _NO_CLICKME = {
     "source": "",
@@ -134,10 +137,15 @@ class Study:
         return {"url": found["url"], "sha256": found.get("sha256") or ""}
 
     def checkpoint_file(self, model: str) -> str:
-        """Path of a model's published checkpoint: the user's own file, or the downloaded one."""
+        """Path of a model's published checkpoint.
+
+        The user's own file, or the downloaded one; instead of a path that Snakemake would not
+        take as it is, the link to it that stands where a download would.
+        """
         path = local_path(self.checkpoint(model)["url"])
-        # As a Path, because Snakemake warns of `./` and `//`.
-        return f"results/{self.name}/checkpoints/{model}" if path is None else str(Path(path))
+        if path is None or _MEANT_OTHERWISE.intersection(path):
+            return f"results/{self.name}/checkpoints/{model}"
+        return str(Path(path))  # as a Path, because Snakemake warns of `./` and `//`
 
     @property
     def explainers(self) -> list[str]:
@@ -192,6 +200,11 @@ class Study:
         """The user's own pictures for Figures 5, 6, ..., if the config names a folder."""
         folder = self.config["figures"]["pictures"]
         return list(map(str, find_pictures(folder))) if folder else []
+
+    @property
+    def pictures_digests(self) -> list[str]:
+        """SHA-256 of each of these pictures."""
+        return list(map(sha256, self.pictures))
 
     # Files of runs
 

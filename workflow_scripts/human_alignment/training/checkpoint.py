@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from ..common.cli import UserError
-from ..common.files import written_whole
+from ..common.files import remove_leftovers, written_whole
 
 # What torch.load and the access to its result raise for a file that holds no state.
 _DAMAGED = (RuntimeError, pickle.UnpicklingError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
@@ -114,5 +114,6 @@ class TrainingState:
         return sorted(path for path in found if path != self.path)
 
     def remove(self) -> None:
-        """Delete the file, when the training is complete."""
+        """Delete the file, and what a kill left of it, when the training is complete."""
         self.path.unlink(missing_ok=True)
+        remove_leftovers(self.path)
