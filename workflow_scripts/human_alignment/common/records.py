@@ -53,7 +53,8 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
         name, fields = ".".join(path), kind.model_fields
         field = fields.get(part)
         if field is None:
-            return f"unknown key {name!r}{close_name(part, fields)}; allowed: {', '.join(fields)}"
+            hint = f"{close_name(part, fields)}; allowed: {', '.join(fields)}"
+            return f"unknown key {shown(name)}{hint}"
         if part not in value:
             required = [key for key, one in fields.items() if one.is_required()]
             return f"the key {name!r} is missing; required: {', '.join(required)}"
@@ -63,7 +64,14 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
         kind = inner
     if field is None:
         return message
-    return f"{'.'.join(path)} is {value!r}; allowed: {_allowed(field)}{_yaml_hint(field, value)}"
+    hint = f"{_allowed(field)}{_yaml_hint(field, value)}"
+    return f"{'.'.join(path)} is {shown(value)}; allowed: {hint}"
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, as Python writes it; the middle of a long one is left out."""
+    text = repr(value)
+    return text if len(text) <= 160 else f"{text[:120]}...{text[-30:]}"
 
 
 def close_name(name: str, known: Iterable[str]) -> str:
