@@ -36,7 +36,9 @@ JUNK = st.one_of(
     st.sets(st.integers(), max_size=2),
     st.lists(st.one_of(st.integers(), st.text(max_size=3), st.none()), max_size=3),
     st.lists(st.lists(st.integers(-1, 100), max_size=2), max_size=3),
-    st.dictionaries(st.one_of(st.text(max_size=4), st.integers(), st.none()), st.none(), max_size=2),
+    st.dictionaries(
+        st.one_of(st.text(max_size=4), st.integers(), st.none()), st.none(), max_size=2
+    ),
 )
 KEYS = st.one_of(
     st.text(max_size=8),
@@ -45,7 +47,9 @@ KEYS = st.one_of(
     st.booleans(),
     st.floats(),
     st.dates(),
-    st.sampled_from(["study", "note\n", "-study", "models", "resnet50", "resnet50_dcls", "x" * 300]),
+    st.sampled_from(
+        ["study", "note\n", "-study", "models", "resnet50", "resnet50_dcls", "x" * 300]
+    ),
 )
 
 

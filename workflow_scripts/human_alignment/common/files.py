@@ -4,8 +4,12 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from .cli import UserError
 
 
 @contextlib.contextmanager
@@ -31,6 +35,25 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_room(path: Path | str, size: int) -> None:
+    """Check, before long work, that a file of `size` bytes can be written at `path`.
+
+    Makes the folder. Raises UserError that names the file, and what is missing.
+    """
+    folder = Path(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(b"x")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror} ({folder})") from error
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise UserError(
+            f"{path} needs {size / 1e6:,.1f} MB; the disk of {folder} has {free / 1e6:,.1f} MB left"
+        )
 
 
 def write_json(path: Path | str, value) -> None:

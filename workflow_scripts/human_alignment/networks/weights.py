@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from ..common.cli import UserError
@@ -23,14 +23,17 @@ def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> 
 
     Positions that DCLS layers share are written under the name of each of these layers.
     notes: further metadata, as plain values, e.g. where the weights come from.
+    Raises OSError that names the file when it cannot be written; an older file then stays.
     """
     # Clones, because safetensors refuses tensors that share memory, as shared positions do.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
     # One entry, because safetensors writes several in random order: equal weights would then have
     # different digests.
     metadata = {RECORD: json.dumps({"spec": spec.as_dict(), **notes}, sort_keys=True)}
+    # Bytes, written by Python: a full disk is then an OSError, not an error of safetensors' own.
+    content = save(state, metadata)
     with written_whole(path) as partial:
-        save_file(state, partial, metadata)
+        partial.write_bytes(content)
 
 
 def read_spec(path: Path | str) -> tuple[Network, dict]:

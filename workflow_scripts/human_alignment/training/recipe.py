@@ -21,7 +21,7 @@ MOST_STEPS = 10**9
 _POSITIVE = "a positive number up to"
 _WHOLE = "a positive whole number up to"
 Rate = Annotated[float, _number(0, 100)]
-PositiveRate = Annotated[float, Field(gt=0, le=100, description=f"{_POSITIVE} 100")]
+PositiveRate = Annotated[float, Field(gt=0, le=1e6, description=f"{_POSITIVE} 1e6")]
 Length = Annotated[float, _number(0, MOST_STEPS, "a number from 0 to 1e9")]
 Weight = Annotated[float, _number(0, 1e6, "a number from 0 to 1e6")]
 Alpha = Annotated[float, _number(0, 100)]
@@ -139,7 +139,7 @@ class Recipe(Record):
     amp: Literal["none", "bfloat16", "float16"] = "none"
     channels_last: bool = True
     compile: bool = False
-    position_rate: Rate = 1.0
+    position_rate: Weight = 1.0
     repulsion: Weight = 0.0
     repulsion_from: Length = 0.0
 

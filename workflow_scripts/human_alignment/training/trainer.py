@@ -204,9 +204,11 @@ def train(trainer: Trainer, saved: TrainingState) -> Curve:
                 if first:
                     tqdm.write(line, sys.stderr)
             new_epoch = int(trainer.epoch(done)) > int(trainer.epoch(step))
-            if done < trainer.steps and first and (stop or new_epoch or saved.due()):
-                _save(saved, trainer, curve, done, needed=stop)
-            if done < trainer.steps and stop:
+            ended = done == trainer.steps
+            # Also at the end: a disk without room for the weights then costs no step again.
+            if first and (ended or stop or new_epoch or saved.due()):
+                _save(saved, trainer, curve, done, needed=stop and not ended)
+            if stop and not ended:
                 trainer.ranks.meet()  # no rank ends before the first has saved
                 if first:
                     print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
