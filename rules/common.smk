@@ -15,6 +15,7 @@ STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.common.cli import UserError
+from human_alignment.common.sources import masked
 from human_alignment.study.closing import closing_lines
 from human_alignment.study.code import code_digest
 from human_alignment.study.config import checked_study

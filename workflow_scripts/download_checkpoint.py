@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
+from human_alignment.common.sources import masked
 from human_alignment.data.download import fetch
 from human_alignment.networks.checkpoints import read_checkpoint
 
@@ -24,8 +25,8 @@ def main(argv: list[str] | None = None) -> None:
         arguments.source,
         arguments.output,
         arguments.sha256,
-        check=lambda path: read_checkpoint(path, arguments.source),
-        label=Path(arguments.source).name,
+        check=lambda path: read_checkpoint(path, masked(arguments.source)),
+        label=Path(masked(arguments.source)).name,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.arguments import positive
 from human_alignment.common.cli import UserError, run
+from human_alignment.common.sources import masked
 from human_alignment.data.download import fetch
 from human_alignment.data.tfrecords import BadRecord, check_frames
 
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.source,
         arguments.output,
         arguments.sha256,
-        check=lambda path: check_shard(path, arguments.source),
+        check=lambda path: check_shard(path, masked(arguments.source)),
         tries=arguments.tries,
     )
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from .cli import UserError
+from .sources import masked
 
 
 class Record(BaseModel):
@@ -69,8 +70,11 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
 
 
 def shown(value: object) -> str:
-    """A value as messages show it, as Python writes it; the middle of a long one is left out."""
-    text = repr(value)
+    """A value as messages show it, as Python writes it, without the secrets of URLs.
+
+    The middle of a long one is left out.
+    """
+    text = masked(repr(value))
     return text if len(text) <= 160 else f"{text[:120]}...{text[-30:]}"
 
 

@@ -17,22 +17,20 @@ def url_problem(source: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(source)
-        if parts.hostname and parts.port != 0 and not set(source) & set(" \t\r\n"):
+        if parts.hostname and parts.port != 0 and not re.search(r"\s", source):
             return None
-        reason = "it needs a host, and no spaces"
-    except ValueError as error:
-        reason = str(error)
-    return f"{masked(source)} is no URL ({reason}); it is like https://host/path/file"
+    except ValueError:
+        pass  # a port that is no number, brackets that do not close
+    return f"{masked(source)} is no URL; it is like https://host/path/file, without spaces"
 
 
-def masked(source: str) -> str:
-    """A source without its secrets, for notes, files and messages.
+def masked(text: str) -> str:
+    """A URL, or a text with URLs in it, without secrets: for notes, files, logs and messages.
 
-    User and password of a URL, and the value of each field of its query, become `***`. A path, and
-    a URL without secrets, stay as they are.
+    User and password before a host, and the values in a query, become `***`. What holds none of
+    these, as most paths and URLs, stays as it is.
     """
-    if local_path(source) is not None:
-        return source
-    address, mark, query = source.partition("?")
-    address = re.sub(r"(?<=://)[^/]*@", "***@", address)
-    return address + mark + re.sub(r"(?<==)[^&#]+|^[^=&#]+$", "***", query)
+    text = re.sub(r"(?<=://)[^/?#\s\"']*@", "***@", text)
+    text = re.sub(r"(?<=[?&#])([^=&#\s\"']+=)[^&#\s\"')]+", r"\1***", text)
+    # A query that is one word: only behind an address, as a sentence may hold a question mark.
+    return re.sub(r"(://[^?\s\"']+\?)[^=&#\s\"')]+(?=$|[#\s\"')])", r"\1***", text)
