@@ -126,7 +126,8 @@ def script_error(capsys):
         with pytest.raises(SystemExit) as ended:
             run(main)
         assert ended.value.code == 1
-        lines = capsys.readouterr().err.splitlines(keepends=True)
-        return "".join(line for line in lines if "B/s]" not in line)  # the bar of a download
+        lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
+        # The bar of a download comes before the error.
+        return "".join(f"{line}\n" for line in lines if line and "B/s]" not in line)
 
     return printed
