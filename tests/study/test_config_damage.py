@@ -1,6 +1,7 @@
 """Damage a config at random: the outcome is a study or one clear error, never anything else."""
 
 import copy
+import json
 import math
 
 import yaml
@@ -15,7 +16,7 @@ BOUNDED = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=120,
+    max_examples=400,
     suppress_health_check=list(HealthCheck),
 )
 HUGE = [10**6, 10**9, 10**30, 2**63, -1, 0]
@@ -81,7 +82,12 @@ def damage(data, config):
 def outcome(config, schema):
     """`study`, or the message of the one error."""
     try:
-        assert isinstance(checked_study(config, schema), Study)
+        study = checked_study(config, schema)
+        assert isinstance(study, Study)
+        # What the rules ask of every study.
+        json.dumps([study.network(model).as_dict() for model in config["models"]])
+        assert study.runs and study.extraction_flags("", None) and study.twins is not None
+        json.dumps([config, study.note, study.protocol.as_dict()], allow_nan=False)
         return "study"
     except UserError as error:
         message = str(error)
