@@ -5,15 +5,18 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
+
+include: "rules/common.smk"
+
+
+check_files(workflow.overwrite_configfiles or [f"{workflow.basedir}/config.yaml"])
+
 if not workflow.overwrite_configfiles:
 
     configfile: f"{workflow.basedir}/config.yaml"
 
 
 report: "report/workflow.rst"
-
-
-include: "rules/common.smk"
 
 
 if note := lock_note(sys.argv[1:]):

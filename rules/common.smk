@@ -16,12 +16,23 @@ STARTED = time.time()
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.common.cli import UserError
+from human_alignment.common.sources import masked
 from human_alignment.study.closing import closing_lines
 from human_alignment.study.code import code_digest
 from human_alignment.study.config import checked_study
+from human_alignment.study.config_file import check_config_file
 from human_alignment.study.locks import lock_note
 from human_alignment.study.signals import cause_of_stop, note_signals
 from human_alignment.study.study import Study, as_json, flags
+
+
+def check_files(paths):
+    """Check the text of config files; of equal keys, for one, Snakemake keeps the last."""
+    try:
+        for path in paths:
+            check_config_file(path)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def loaded_study(config):

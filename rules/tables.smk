@@ -156,7 +156,7 @@ rule describe_study:
     params:
         script=script("describe_study.py"),
         code=code("describe_study.py", STUDY_PAGE),
-        config=literal(as_json(config)),
+        config=literal(masked(as_json(config))),
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "

@@ -48,7 +48,7 @@ rule convert_checkpoint:
         script=script("convert_checkpoint.py"),
         code=code("convert_checkpoint.py"),
         network=lambda wildcards: study.network(wildcards.model).as_json(),
-        source=lambda wildcards: study.checkpoint(wildcards.model)["url"],
+        source=lambda wildcards: masked(study.checkpoint(wildcards.model)["url"]),
         sha256=lambda wildcards: study.checkpoint(wildcards.model)["sha256"],
     shell:
         "python {params.script:q} --model {params.network:q} --checkpoint {input:q} "

@@ -1,6 +1,7 @@
 """A study small enough for a test: made-up images and maps, scored by the pipeline's own script."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,13 +65,17 @@ def places(count: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(0.2, 0.8, (count, 2))
 
 
-def write_data(path: Path, count: int, **more: float) -> None:
-    """Images of four classes, each with its human map; more: further arguments of DataWriter."""
+def write_data(path: Path, count: int, ids: Sequence[str] = (), **more) -> None:
+    """Images of four classes, each with its human map.
+
+    ids: of the images, in place of image-000, image-001, ...  more: arguments of DataWriter.
+    """
     attributes = dict(dataset="small", description="made up", num_classes=4, image_size=SIDE)
-    with DataWriter(path, **attributes, **more) as writer:
+    ids = ids or [f"image-{number:03d}" for number in range(count)]
+    with DataWriter(path, **attributes | more) as writer:
         for number, place in enumerate(places(count)):
             human = blob(*place, 16) * (number != CONSTANT_HUMAN)
-            writer.append(encode(image(number, *place)), number % 4, f"image-{number:03d}", human)
+            writer.append(encode(image(number, *place)), number % 4, ids[number], human)
 
 
 def raw_maps(model: str, count: int) -> np.ndarray:
@@ -83,11 +88,11 @@ def raw_maps(model: str, count: int) -> np.ndarray:
     return maps
 
 
-def write_heatmaps(path: Path, data: DataFile, model: str, preset: str) -> None:
-    """Maps of both explainers; Grad-CAM's are the squares."""
+def write_heatmaps(path: Path, data: DataFile, model: str, preset: str, name: str = "") -> None:
+    """Maps of both explainers; Grad-CAM's are the squares. name: of the network in the file."""
     protocol, count = PRESETS[preset], len(data)
     header = {
-        "model": model,
+        "model": name or model,
         "dcls": False,
         "parameters": 7,
         "weights_digest": "w" * 64,
@@ -137,18 +142,28 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(network=[*map(full_name, table["model"], table["dcls"])])
 
 
-def make(folder: Path, count: int = 40, preset: str = "released") -> SmallStudy:
-    """Write a study of three networks into a folder."""
+def make(
+    folder: Path,
+    count: int = 40,
+    preset: str = "released",
+    names: Sequence[str] = MODELS,
+    **about,
+) -> SmallStudy:
+    """Write a study of three networks into a folder.
+
+    names: of the networks.  about: further arguments of `write_data`.
+    """
     study = SmallStudy(
         data=folder / "data.h5",
-        heatmaps=[folder / "heatmaps" / model / "seed0.h5" for model in MODELS],
-        scores=[folder / "scores" / model / "seed0.csv" for model in MODELS],
+        heatmaps=[folder / "heatmaps" / name / "seed0.h5" for name in names],
+        scores=[folder / "scores" / name / "seed0.csv" for name in names],
         protocol=preset,
     )
-    write_data(study.data, count)
-    for model, heatmaps, scores in zip(MODELS, study.heatmaps, study.scores, strict=True):
+    write_data(study.data, count, **about)
+    files = zip(MODELS, names, study.heatmaps, study.scores, strict=True)
+    for model, name, heatmaps, scores in files:
         with DataFile(study.data) as data:
-            write_heatmaps(heatmaps, data, model, preset)
+            write_heatmaps(heatmaps, data, model, preset, name)
         score_alignment.main(
             ["--data", str(study.data), "--heatmaps", str(heatmaps), "--protocol", preset]
             + ["--output", str(scores), "--summary", str(scores.with_suffix(".json"))]

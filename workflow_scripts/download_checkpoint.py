@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
-from human_alignment.common.sources import local_path
+from human_alignment.common.sources import local_path, masked
 from human_alignment.data.download import fetch
 from human_alignment.networks.checkpoints import read_checkpoint
 
@@ -32,8 +32,8 @@ def main(argv: list[str] | None = None) -> None:
         arguments.source,
         arguments.output,
         arguments.sha256,
-        check=lambda path: read_checkpoint(path, arguments.source),
-        label=Path(arguments.source).name,
+        check=lambda path: read_checkpoint(path, masked(arguments.source)),
+        label=Path(masked(arguments.source)).name,
     )
 
 

@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from human_alignment.common.arguments import positive
 from human_alignment.common.cli import UserError, run
+from human_alignment.common.sources import masked
 from human_alignment.data.download import fetch
 from human_alignment.data.tfrecords import BadRecord, check_frames
 
@@ -28,13 +30,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--source", required=True, help="URL or local path of the shard")
     parser.add_argument("--output", required=True, help="where the shard goes (.tfrecords)")
     parser.add_argument("--sha256", help="its SHA-256 in hex; the one found is printed if absent")
-    parser.add_argument("--tries", type=int, default=5, help="requests before giving up")
+    parser.add_argument("--tries", type=positive, default=5, help="requests before giving up")
     arguments = parser.parse_args(argv)
     fetch(
         arguments.source,
         arguments.output,
         arguments.sha256,
-        check=lambda path: check_shard(path, arguments.source),
+        check=lambda path: check_shard(path, masked(arguments.source)),
         tries=arguments.tries,
     )
 

@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from human_alignment.common.arguments import positive
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import write_json
 from human_alignment.data.data_file import DataFile
@@ -27,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
     parser.add_argument("--output", required=True, help="accuracies to write (.json)")
     parser.add_argument("--batch-size", type=int, default=32, help="images a forward pass")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
-from human_alignment.common.sources import local_path
+from human_alignment.common.sources import local_path, masked
 from human_alignment.data.download import fetch
 from human_alignment.networks.conversion import convert_file
 from human_alignment.networks.records import NETWORK_HELP, network_argument
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     downloaded = output.with_name(f".{output.name}.checkpoint")
     try:
-        fetch(source, downloaded, expected or None, label=Path(source).name)
+        fetch(source, downloaded, expected or None, label=Path(masked(source)).name)
         convert_file(downloaded, *wanted)
     finally:
         downloaded.unlink(missing_ok=True)  # what is left of a broken download has another name

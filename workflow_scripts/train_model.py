@@ -6,15 +6,17 @@ starts torchrun (--gpus, --nodes), or torchrun starts it; the results differ by 
 On SIGTERM and SIGUSR1 the script saves the state of the training in a hidden file beside the
 weights and ends with exit code 75; the same command then goes on from there. When the loss is no
 longer finite, the script ends with an error that names step and learning rate, and writes no
-weights file.
+weights file. Whether the weights can be written is checked before the training; where the disk is
+full after it, the saved state stays, and the same command trains no step again.
 """
 
 import argparse
 from pathlib import Path
 
 import torch
-from human_alignment.common.arguments import json_object
+from human_alignment.common.arguments import json_object, positive
 from human_alignment.common.cli import UserError, run
+from human_alignment.common.files import check_room
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo
@@ -43,11 +45,11 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--curve", required=True, help="learning curve to write (.csv)")
     parser.add_argument("--recipe", type=json_object, required=True, help="Recipe, as JSON")
     parser.add_argument("--seed", type=int, default=0, help="of weights and batches; 0 or more")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each node")
+    parser.add_argument("--threads", type=positive, default=1, help="CPU threads of each node")
     parser.add_argument("--workers", type=int, default=0, help="loader processes of each node")
     parser.add_argument("--minutes", type=float, default=15, help="between saves; or an epoch")
     parser.add_argument("--gpus", type=int, default=0, help="graphics cards, all nodes together")
-    parser.add_argument("--nodes", type=int, default=1, help="nodes of the SLURM job")
+    parser.add_argument("--nodes", type=positive, default=1, help="nodes of the SLURM job")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
@@ -86,13 +88,19 @@ def fit(arguments: argparse.Namespace, recipe: Recipe, mine: processes.Ranks) ->
     saved = TrainingState(arguments.output, training, arguments.minutes)
     for path in saved.others() if mine.first else ():
         print(f"note: {path} belongs to another recipe, data set, network or seed; it is kept")
+    if mine.first:
+        for path in (arguments.output, arguments.curve):
+            check_room(path, sum(t.nbytes for t in model.state_dict().values()))
     curve = train(trainer, saved)
     if mine.first:
-        curve.write(arguments.curve)
         notes = {"source": f"trained on {data.dataset}, seed {arguments.seed}"}
         notes |= {"recipe": training["recipe"], "seed": arguments.seed}
         notes |= {"classes": data.classes} if isinstance(data, ImageFolder) else {}
-        save_weights(arguments.output, trainer.result, network, **notes)
+        try:
+            curve.write(arguments.curve)
+            save_weights(arguments.output, trainer.result, network, **notes)
+        except OSError as error:
+            raise UserError(f"{error}\n{saved.kept(trainer.steps)}") from error
         saved.remove()
         print(f"loss {curve.rows[-1]['loss']:.3f} after {trainer.steps} steps")
 

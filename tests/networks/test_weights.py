@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from full_disk import full_disk
 from human_alignment.common.cli import UserError
-from human_alignment.networks import weights, zoo
+from human_alignment.networks import zoo
 from human_alignment.networks.dcls import dcls_layers, position_groups
 from human_alignment.networks.weights import (
     RECORD,
@@ -137,16 +138,11 @@ def test_safetensors_of_others(tmp_path, metadata):
         load_weights(path)
 
 
-def test_an_older_file_survives_a_failed_write(written, tmp_path, monkeypatch):
-    def full_disk(_state, path, _metadata):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(weights, "save_file", full_disk)
+def test_an_older_file_survives_a_full_disk_and_the_file_is_named(written, tmp_path):
     _, model, spec = written
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"older")
-    with pytest.raises(OSError, match="No space left"):
+    with full_disk(), pytest.raises(OSError, match="File too large: '.*/w.safetensors'"):
         save_weights(path, model, spec)
     assert path.read_bytes() == b"older"
     assert [found.name for found in tmp_path.iterdir()] == ["w.safetensors"]

@@ -1,17 +1,22 @@
 """The gallery and the report in a real browser, cut off from the network."""
 
 import base64
+import json
 import os
 import re
 import shutil
 from io import BytesIO
+from urllib.parse import unquote
 
+import describe_study
 import numpy as np
 import pandas as pd
 import pytest
 import small_study
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
+from human_alignment.outcome.claims_table import to_page as claims_page
 from human_alignment.outcome.overlays import heatmap_overlay
+from human_alignment.outcome.page_tables import Table, tables_page
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import PRESETS
 from PIL import Image
@@ -38,7 +43,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Open a file; at the end, no error was told and nothing was asked of the network."""
+    """Open a file; at the end, no error was told, no dialog, nothing asked of the network."""
     contexts, troubles = [], []
 
     def on_console(message):
@@ -49,6 +54,10 @@ def open_page(browser):
         if not request.url.startswith(LOCAL):
             troubles.append(f"asked for {request.url}")
 
+    def on_dialog(dialog):
+        troubles.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
     def open_page(path, address="", **settings):
         context = browser.new_context(**({"offline": True} | settings))
         contexts.append(context)
@@ -57,6 +66,7 @@ def open_page(browser):
         page.on("console", on_console)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", on_request)
+        page.on("dialog", on_dialog)
         page.goto(path.as_uri() + address)
         return page
 
@@ -285,6 +295,109 @@ def test_everything_has_a_name_for_those_who_cannot_see(gallery, open_page):
     expect(page.get_by_label("A network")).to_be_focused()
     outline = page.get_by_label("A network").evaluate("e => getComputedStyle(e).outlineWidth")
     assert outline == "3px"
+
+
+HOSTILE = [
+    "<script>window.hacked = 1; alert(1)</script>",
+    '"><img src=x onerror="window.hacked = 1; alert(1)">',
+    "</script><script>window.hacked = 1; alert(1)</script>",
+    "<!--<script>",
+    "{{7*7}}{% raw %}{# x #}",
+    "${window.hacked = 1}`+alert(1)+`",
+    "'-alert(1)-'",
+    "\\u003cimg src=x onerror=alert(1)\\u003e &lt;b&gt;",
+    "a\u2028window.hacked = 1//b",
+    "\u202egnp.x\u200f\u2066",
+    "javascript:alert(1)",
+    "]]><svg onload='window.hacked = 1'>",
+    "%3Cscript%3Ealert(1)%3C/script%3E&image=x#",
+]
+# As folders, which a slash would end; the schema of a config allows none of these.
+HOSTILE_MODELS = (HOSTILE[1], HOSTILE[4], HOSTILE[6])
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A study in which every name that a file can hold is hostile."""
+    return small_study.make(
+        tmp_path_factory.mktemp("hostile"), count=len(HOSTILE), names=HOSTILE_MODELS, ids=HOSTILE,
+        dataset=HOSTILE[0], description=HOSTILE[2],
+    )  # fmt: skip
+
+
+def nothing_ran(page):
+    """No name became code, an element or an attribute of the page."""
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("[onerror], [onload], img[src='x'], svg, iframe, main script").count() == 0
+    assert "49" not in page.title()
+
+
+def test_hostile_names_are_text_in_the_gallery(hostile, tmp_path, open_page):
+    more = ["--note", "".join(HOSTILE), "--study", HOSTILE[2]]
+    path = hostile.gallery(tmp_path / "g.html", *more)
+    page = open_page(path)
+    drawn(page, HOSTILE[0])
+    expect(page.locator("h1")).to_contain_text(HOSTILE[2])
+    expect(page.locator("header")).to_contain_text(HOSTILE[1])
+    for place, name in enumerate(HOSTILE):
+        drawn(page, name)
+        assert name in page.locator("#title").text_content()
+        image = page.locator("#list li img").nth(place)
+        assert image.get_attribute("alt") == f"image {name}, class {place % 4}"
+        page.keyboard.press("ArrowRight")
+    options = page.locator("#a option").all_text_contents()
+    assert all(any(name in text for text in options) for name in HOSTILE_MODELS)
+    page.get_by_label("A network").select_option(index=1)
+    page.get_by_label("Sort by").select_option("d-up")
+    nothing_ran(page)
+    again = open_page(path, page.evaluate("location.hash"))
+    expect(again.locator("#title")).to_have_text(page.locator("#title").text_content())
+    for name in HOSTILE:
+        wrong = open_page(path, "#image=" + name + "&a=" + name + "&sort=" + name)
+        expect(wrong.locator("#list li")).to_have_count(len(HOSTILE))
+        nothing_ran(wrong)
+
+
+def test_hostile_names_are_text_in_tables_and_claims(tmp_path, open_page):
+    frame = pd.DataFrame({HOSTILE[2]: HOSTILE, "value": range(len(HOSTILE))})
+    csv = frame.to_csv(index=False)
+    remarks = ["", *HOSTILE]
+    claims = pd.DataFrame(
+        [HOSTILE[:4], HOSTILE[4:8], HOSTILE[8:12]],
+        columns=["claim", "sections", "verdict", "evidence"],
+    )
+    pages = {
+        "t": tables_page(HOSTILE[0], [Table.of_frame(frame)], remarks, HOSTILE[1], csv, HOSTILE[2]),
+        "c": claims_page(claims, HOSTILE[0], remarks, HOSTILE[1], csv),
+    }
+    for name, html in pages.items():
+        file = tmp_path / f"{name}.html"
+        file.write_text(html, encoding="utf-8")
+        page = open_page(file)
+        page.locator("thead button").first.click()
+        cells = page.locator("tbody th, tbody td").all_text_contents()
+        assert set(HOSTILE[:12]) <= set(cells)
+        assert page.locator("ul li").all_text_contents() == HOSTILE
+        link = page.locator("a[download]")
+        assert link.get_attribute("download") == HOSTILE[1]
+        assert unquote(link.get_attribute("href")) == f"data:text/csv;charset=utf-8,{csv}"
+        nothing_ran(page)
+
+
+def test_hostile_names_are_text_in_the_page_of_the_study(hostile, tmp_path, open_page):
+    config = {"study": HOSTILE[0], "note": HOSTILE[2], "models": dict.fromkeys(HOSTILE, HOSTILE)}
+    describe_study.main(
+        ["--config", json.dumps(config), "--data", str(hostile.data), "--protocol", "released"]
+        + ["--heatmaps", *map(str, hostile.heatmaps), "--output", str(tmp_path / "s.html")]
+        + ["--record", str(tmp_path / "s.json")]
+    )
+    page = open_page(tmp_path / "s.html")
+    expect(page.locator("h1")).to_contain_text(HOSTILE[0])
+    for summary in page.locator("summary").all():
+        summary.click()
+    words = page.locator("body").text_content()
+    assert all(name in words for name in (*HOSTILE_MODELS, HOSTILE[0], HOSTILE[2]))
+    nothing_ran(page)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,32 @@
 import copy
+import datetime
+import math
 
 import pytest
 import yaml
 from human_alignment.common.class_folders import ENDINGS, class_folders
 from human_alignment.common.cli import UserError
-from human_alignment.study.config import check_config, check_folders
+from human_alignment.study.config import (
+    _IMAGE_SIDE,
+    check_config,
+    check_folders,
+    checked_study,
+)
 
 TRAINED = {"source": "train", "train": {"recipe": "digits", "seeds": [0]}}
+
+
+def nested(depth):
+    """A mapping in a mapping in a mapping ..."""
+    return {"a": nested(depth - 1)} if depth else {}
+
+
+def bomb():
+    """A few lists in a few lists ..., as aliases of YAML make them: ten to the eighth values."""
+    values = [0] * 10
+    for _ in range(7):
+        values = [values] * 10
+    return {"a": values}
 
 
 @pytest.fixture
@@ -141,6 +161,53 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
          "'convnext_base'?); allowed: convnext_tiny, "),
         (lambda c: c["figures"].update(methods_models=["resnet50", "resnet55"]),
          "figures.methods_models: the study has no model 'resnet55' (did you mean 'resnet50'?)"),
+        (lambda c: c["extract"].update(shards=2.0),
+         "extract.shards: 2.0 is not of type 'integer'; write 2"),
+        (lambda c: c["models"]["resnet50"]["train"].update(seeds=[0.0]),
+         "models.resnet50.train.seeds.0: 0.0 is not of type 'integer'; write 0"),
+        (lambda c: c["recipes"]["digits"].update(steps=500.0),
+         "recipes.digits: recipe: steps is 500.0; allowed: a positive whole number"),
+        (lambda c: c["extract"].update(shards=10**6), "extract.shards: 1000000 is out of range; a"),
+        (lambda c: c.update(sweep={"folds": 10**9}), "sweep.folds: 1000000000 is out of range; al"),
+        (lambda c: c.update(sweep={"thresholds": [math.nan, 0.5]}),
+         "sweep.thresholds.0: nan is not allowed; allowed: a finite number"),
+        (lambda c: c["recipes"]["digits"].update(learning_rate=math.inf),
+         "recipes.digits.learning_rate: inf is not allowed; allowed: a finite number"),
+        (lambda c: c["protocol"].update(threshold=math.nan), "protocol.threshold: nan is not allo"),
+        (lambda c: c["statistics"].update(resamples=10**9), "statistics.resamples: 1000000000 is "),
+        (lambda c: c.update(gallery={"images": 10**7}), "gallery.images: 10000000 is out of range"),
+        (lambda c: c["digits"].update(test_images=10**9), "digits.test_images: 1000000000 is out "),
+        (lambda c: c["digits"].update(seed=10**30), "digits.seed: a number of 100 bits is too lar"),
+        (lambda c: c["digits"].update(seed=2**32), "digits.seed: 4294967296 is out of range; allo"),
+        (lambda c: c["models"]["resnet50"]["train"].update(seeds=list(range(1001))),
+         "models.resnet50.train.seeds: [0, 1, 2, "),
+        (lambda c: c.update(data="clickme", clickme={"source": "x", "shards": 10**6}),
+         "clickme.shards: 1000000 is out of range; allowed: <= 10000"),
+        (lambda c: c.update(study="demo\n"), "study: 'demo\\n' is not allowed; allowed: 1 to 100 "),
+        (lambda c: c.update(study="-demo"), "study: '-demo' is not allowed; allowed: 1 to 100 of "),
+        (lambda c: c.update(study="x" * 300), "study: 'xxxx"),
+        (lambda c: c["models"].update({"mine\n": TRAINED}), "models: 'mine\\n' is not allowed; al"),
+        (lambda c: c["models"].update({1: TRAINED}), "models: the key 1 is no text; put it in quo"),
+        (lambda c: c.update({True: 1}), "top level: the key True is no text; put it in quotes"),
+        (lambda c: c.update({None: 1}), "top level: the key None is no text; put it in quotes"),
+        (lambda c: c["recipes"].update({"-fast": {}}), "recipes: '-fast' is not allowed; allowed:"),
+        (lambda c: c.update(note=datetime.date(2024, 1, 2)), "note: datetime.date(2024, 1, 2) is "),
+        (lambda c: c.update(note="\0"), "note: '\\x00' holds a character that no file can"),
+        (lambda c: c.update(note="x" * 10**6), "is longer than 10,000 characters"),
+        (lambda c: c.update(figures={"pictures": "-x"}), "figures.pictures: '-x' is not allowed; "),
+        (lambda c: c["imagenet"].update(train="") if "imagenet" in c else c.update(
+            imagenet={"train": ""}), "imagenet.train: '' is not allowed; allowed: a path or URL"),
+        (lambda c: c["models"].update(mine={"source": "published", "architecture": "resnet50",
+            "dcls": {"kernel_size": 4, "kernel_count": 5}, "checkpoint": {"url": "x"}}),
+         "models.mine: dcls: kernel_size is 4; allowed: a positive odd number"),
+        (lambda c: c["recipes"]["digits"].update(layer_scale=0.1),
+         "recipes.digits.layer_scale: caformer_s18 is of family caformer, which has none to set"),
+        (lambda c: c["recipes"]["digits"].update(shift=64),
+         "recipes.digits.shift: 64 is out of range; allowed: less than the image's side, 64"),
+        (lambda c: c.update(train={"gpus": 3}),
+         "recipes.digits: a batch of 64 images cannot be divided among 3 ranks"),
+        (lambda c: c["models"].update(nested(30)), "nested more than 20 deep"),
+        (lambda c: c.update(recipes=bomb()), "it holds more than 100,000 values"),
         (lambda c: [c["models"].pop(name) for name in ("convnext_base", "convnext_base_dcls")],
          "figures.overlay_model: the study has no model 'convnext_base' (did you mean 'conv"),
     ],
@@ -149,6 +216,32 @@ def test_each_mistake_is_named_with_what_is_allowed(schema, demo, change, messag
     config = copy.deepcopy(demo)
     change(config)
     assert message in problem(config, schema)
+
+
+def test_the_side_of_the_embedded_digits():
+    from human_alignment.data.digits import SIZE
+
+    assert _IMAGE_SIDE == SIZE
+
+
+@pytest.mark.parametrize(
+    "path, message",
+    [
+        ("https://user:s3cr3t@/a.pth", "models.mine.checkpoint.url: https://***@/a.pth is no URL;"),
+        (
+            "https://host:port/a.pth",
+            "models.mine.checkpoint.url: https://host:port/a.pth is no URL",
+        ),
+        ("x" * 300, "models.mine.checkpoint.url: xxx"),
+        (".", "models.mine.checkpoint.url: . is no file"),
+    ],
+)
+def test_addresses_and_paths_of_checkpoints(schema, demo, path, message):
+    published = {"source": "published", "architecture": "resnet50", "checkpoint": {"url": path}}
+    demo["models"]["mine"] = published
+    with pytest.raises(UserError) as caught:
+        checked_study(demo, schema)
+    assert message in str(caught.value) and "s3cr3t" not in str(caught.value)
 
 
 def test_every_full_size_network_can_be_trained_with_one_word(root, schema):

@@ -182,9 +182,13 @@ def test_a_folder_of_nothing_readable_is_said_by_the_main_process(tmp_path):
         drawn(of_folder(folder, STRONG, workers=1), Share.of(Recipe(steps=6, batch_size=8)))
 
 
-def test_an_augmentation_timm_does_not_know(folder):
-    with pytest.raises(UserError, match="does not understand 'random'.*rand-m9-mstd0.5-inc1"):
-        of_folder(folder, STRONG | {"auto_augment": "random"})
+def test_a_shift_beyond_the_image(digits_to_train):
+    recipe = Recipe(steps=6, batch_size=8, shift=64)
+    with (
+        DataFile(digits_to_train) as data,
+        pytest.raises(UserError, match="shift is 64; the images of digits allow .* side, 64"),
+    ):
+        FileBatches(data, recipe, zoo.find("micro_resnet50").transform, 0)
 
 
 def test_the_strongest_posterising_is_black_and_does_not_end_the_training():

@@ -5,8 +5,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from .cli import UserError
 
 
 @contextlib.contextmanager
@@ -52,6 +56,25 @@ def remove_leftovers(path: Path | str) -> None:
 def json_text(value) -> str:
     """`value` as indented JSON with sorted keys."""
     return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def check_room(path: Path | str, size: int) -> None:
+    """Check, before long work, that a file of `size` bytes can be written at `path`.
+
+    Makes the folder. Raises UserError that names the file, and what is missing.
+    """
+    folder = Path(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(b"x")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror} ({folder})") from error
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise UserError(
+            f"{path} needs {size / 1e6:,.1f} MB; the disk of {folder} has {free / 1e6:,.1f} MB left"
+        )
 
 
 def write_json(path: Path | str, value) -> None:

@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from .cli import UserError
-
-_LONGEST = 200  # characters of a value in a message
+from .sources import masked
 
 
 class Record(BaseModel):
@@ -54,7 +53,7 @@ def checked(kind: type[Kind], what: str, values: dict) -> Kind:
     wrong field, its value and what is allowed.
     """
     if not isinstance(values, dict):
-        raise UserError(f"{what}: it is {_shown(values)}; expected a mapping of keys and values")
+        raise UserError(f"{what}: it is {shown(values)}; expected a mapping of keys and values")
     try:
         return kind(**values)
     except ValidationError as error:
@@ -71,7 +70,8 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
         name, fields = ".".join(path), kind.model_fields
         field = fields.get(part)
         if field is None:
-            return f"unknown key {name!r}{close_name(part, fields)}; allowed: {', '.join(fields)}"
+            hint = f"{close_name(part, fields)}; allowed: {', '.join(fields)}"
+            return f"unknown key {shown(name)}{hint}"
         if part not in value:
             required = [key for key, one in fields.items() if one.is_required()]
             return f"the key {name!r} is missing; required: {', '.join(required)}"
@@ -81,14 +81,17 @@ def _sentence(kind: type[Record], values: dict, place: tuple, message: str) -> s
         kind = inner
     if field is None:
         return message
-    found = _shown(value)
-    return f"{'.'.join(path)} is {found}; allowed: {_allowed(field)}{_yaml_hint(field, value)}"
+    hint = f"{_allowed(field)}{_yaml_hint(field, value)}"
+    return f"{'.'.join(path)} is {shown(value)}; allowed: {hint}"
 
 
-def _shown(value: object) -> str:
-    """A value as a message shows it: not the whole of a long one."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+def shown(value: object) -> str:
+    """A value as messages show it, as Python writes it, without the secrets of URLs.
+
+    The middle of a long one is left out.
+    """
+    text = masked(repr(value))
+    return text if len(text) <= 160 else f"{text[:120]}...{text[-30:]}"
 
 
 def close_name(name: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import torch
 
+from ..common.arguments import positive
 from ..common.geometry import canonical
 from .extraction import TARGETS
 
@@ -31,7 +32,7 @@ def extraction_parser(description: str) -> argparse.ArgumentParser:
         default="label",
         help=f"class that is explained: {' or '.join(TARGETS)}; default: label",
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
     parser.add_argument("--device", default=DEVICE, help=f"cpu or cuda; default here: {DEVICE}")
     return parser
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..common.cli import UserError
 from ..common.files import sha256
+from ..common.sources import masked
 from .checkpoints import convert, read_checkpoint
 from .records import Network
 from .weights import load_strictly, save_weights
@@ -21,6 +22,7 @@ def convert_file(
     Raises UserError when there is no such file, it has another digest, or does not fit.
     """
     network = find(network)
+    source = masked(source)
     digest = _checked_digest(checkpoint, source, expected, again)
     model = build(network)
     state = read_checkpoint(checkpoint, source)

@@ -27,6 +27,8 @@ from ..data.input_transform import InputTransform
 FILE = Path(__file__).with_name("networks.yaml")
 TIMM_MODELS = Path(__file__).with_name("timm_models.txt")  # written by envs/list_timm_models.py
 GENERIC = "timm:"  # begins the name of any classifier of timm
+LAYER_SCALE = {"convnext": "ls_init_value", "fastvit": "layer_scale_init_value"}
+"""By family the builder's name for the initial value of layer scale; other families have none."""
 _ODD = "a positive odd number of pixels"
 
 

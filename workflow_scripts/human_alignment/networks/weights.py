@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from ..common.cli import UserError
@@ -30,6 +30,7 @@ def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> 
 
     Positions that DCLS layers share are written under the name of each of these layers.
     notes: further metadata, as plain values, e.g. where the weights come from.
+    Raises OSError that names the file when it cannot be written; an older file then stays.
     """
     # Clones, because safetensors refuses tensors that share memory, as shared positions do.
     state = {name: t.detach().cpu().contiguous().clone() for name, t in model.state_dict().items()}
@@ -37,8 +38,10 @@ def save_weights(path: Path | str, model: nn.Module, spec: Network, **notes) -> 
     # different digests.
     held = {"spec": spec.as_dict(), **notes}
     metadata = {RECORD: json.dumps(held | {DIGEST: _digest(held, state)}, sort_keys=True)}
+    # Bytes, written by Python: a full disk is then an OSError, not an error of safetensors' own.
+    content = save(state, metadata)
     with written_whole(path) as partial:
-        save_file(state, partial, metadata)
+        partial.write_bytes(content)
 
 
 def _digest(held: dict, state: Mapping[str, torch.Tensor]) -> str:

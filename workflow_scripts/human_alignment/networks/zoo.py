@@ -28,13 +28,11 @@ class Family:
     feature_layer: module whose output is the last feature map `A`, (n, c, h, w) in timm: what
         goes into the global pool. The authors take the same tensors.
     late_stages: the last two stages; the micro members do not down-sample there.
-    layer_scale: the builder's name for the initial value of layer scale; empty if it has none.
     """
 
     build: Callable[..., nn.Module]
     feature_layer: str
     late_stages: tuple[str, str] = ("stages.2", "stages.3")
-    layer_scale: str = ""
 
 
 def _resnet50(**arguments) -> nn.Module:
@@ -66,10 +64,10 @@ def _fastvit(**arguments) -> nn.Module:
 
 FAMILIES = {
     "resnet": Family(_resnet50, "layer4", late_stages=("layer3", "layer4")),
-    "convnext": Family(convnext.ConvNeXt, "stages", layer_scale="ls_init_value"),
+    "convnext": Family(convnext.ConvNeXt, "stages"),
     "convformer": Family(_convformer, "stages"),
     "caformer": Family(_caformer, "stages"),
-    "fastvit": Family(_fastvit, "final_conv", layer_scale="layer_scale_init_value"),
+    "fastvit": Family(_fastvit, "final_conv"),
 }
 
 
@@ -102,10 +100,9 @@ def build(spec: Network, drop_path: float = 0.0, layer_scale: float | None = Non
     """
     extra = {"drop_path_rate": drop_path} if drop_path else {}
     if layer_scale is not None:
-        name = FAMILIES[spec.family].layer_scale if spec.family in FAMILIES else ""
-        if not name:
+        if spec.family not in records.LAYER_SCALE:
             raise UserError(f"layer_scale: a network of family {spec.family} has none to set")
-        extra[name] = layer_scale
+        extra[records.LAYER_SCALE[spec.family]] = layer_scale
     model = _create(spec, extra)
     if spec.micro:
         model = make_micro(model, FAMILIES[spec.family].late_stages)

@@ -1,5 +1,6 @@
 """The style that all figures share, and how a figure is started, explained and saved."""
 
+import io
 import textwrap
 from pathlib import Path
 
@@ -85,5 +86,10 @@ def save(figure: Figure, paths: list[Path]) -> None:
         if path.suffix not in _METADATA:
             raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}")
     for path in paths:
-        with written_whole(path) as partial, mpl.rc_context(STYLE):
-            figure.savefig(partial, dpi=200, metadata=_METADATA[path.suffix])
+        # Into memory first: matplotlib's PDF writer hides a full disk behind an error of its own.
+        drawn = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            kind = path.suffix.removeprefix(".")
+            figure.savefig(drawn, format=kind, dpi=200, metadata=_METADATA[path.suffix])
+        with written_whole(path) as partial:
+            partial.write_bytes(drawn.getbuffer())

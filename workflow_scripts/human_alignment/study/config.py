@@ -1,8 +1,10 @@
 """Check a study's config against its schema and fill in defaults, with messages for people."""
 
 import copy
+import itertools
+import math
+import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import jsonschema
 
@@ -10,8 +12,8 @@ from ..common.class_folders import class_folders
 from ..common.cli import UserError
 from ..common.paths import SUFFIX
 from ..common.picture_files import find_pictures
-from ..common.records import close_name
-from ..common.sources import local_path
+from ..common.records import close_name, shown
+from ..common.sources import local_path, url_problem
 from ..networks import records
 from ..training.recipe import Recipe
 from .study import Study
@@ -31,7 +33,14 @@ def _with_defaults(validator: type) -> type:
     return jsonschema.validators.extend(validator, {"properties": properties})
 
 
-_Validator = _with_defaults(jsonschema.Draft202012Validator)
+_TYPES = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+    "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+)  # JSON Schema takes 2.0 for a whole number; a command line then would read `2.0`
+_Validator = _with_defaults(
+    jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_TYPES)
+)
+_MOST_VALUES, _DEEPEST, _LONGEST, _LARGEST = 100_000, 20, 10_000, 2**63
+_IMAGE_SIDE = 64  # pixels, of the embedded digits
 
 
 def checked_study(config: dict, schema: dict) -> Study:
@@ -53,6 +62,8 @@ def check_config(config: dict, schema: dict) -> None:
 
     Raises UserError with each wrong key's path, its value, and what is allowed (ten at most).
     """
+    if problems := list(itertools.islice(_unusable(config), 10)):
+        raise _refusal(problems)
     for name, entry in schema["properties"].items():
         if entry.get("type") == "boolean" and config.get(name) in ("true", "false"):
             config[name] = config[name] == "true"
@@ -61,7 +72,7 @@ def check_config(config: dict, schema: dict) -> None:
     if not errors:
         problems = _problems(config)
     if problems:
-        raise UserError("the config cannot be used:\n  " + "\n  ".join(problems[:10]))
+        raise _refusal(problems)
     for holder, key in (
         (config["extract"], "explainers"),
         (config["attributions"], "explainers"),
@@ -76,6 +87,61 @@ def check_config(config: dict, schema: dict) -> None:
         figures["methods_models"] = [first]
 
 
+def _refusal(problems: list[str]) -> UserError:
+    """One screen of problems: the first ten, the end of a very long one left out."""
+    lines = [text if len(text) <= 1500 else f"{text[:1500]}..." for text in problems[:10]]
+    return UserError("the config cannot be used:\n  " + "\n  ".join(lines))
+
+
+def _unusable(config: dict) -> Iterator[str]:
+    """What no key of a config may hold, whatever its place: one line each.
+
+    Keys are text; values are text, finite numbers, true, false, null, lists and mappings of these.
+    A size is set to all of it, because a few aliases of YAML can stand for billions of values.
+    """
+    waiting, count = [("", config, 0)], 0
+    while waiting:
+        where, value, depth = waiting.pop()
+        count += 1
+        if count > _MOST_VALUES:
+            yield f"it holds more than {_MOST_VALUES:,} values"
+            return
+        place = where or "top level"
+        match value:
+            case dict() | list() if depth > _DEEPEST:
+                yield f"{place}: nested more than {_DEEPEST} deep"
+            case dict():
+                for key, inner in value.items():
+                    if isinstance(key, str) and not _text_problem(key):
+                        waiting.append((f"{where}.{key}".lstrip("."), inner, depth + 1))
+                    else:
+                        yield f"{place}: the key {shown(key)} is no text; put it in quotes"
+            case list():
+                inner = [(f"{where}.{i}", one, depth + 1) for i, one in enumerate(value)]
+                waiting += reversed(inner)
+            case str():
+                if problem := _text_problem(value):
+                    yield f"{place}: {shown(value)} {problem}"
+            case float() if not math.isfinite(value):
+                yield f"{place}: {value} is not allowed; allowed: a finite number"
+            case int() if abs(value) > _LARGEST:
+                yield f"{place}: a number of {value.bit_length()} bits is too large"
+            case None | bool() | int() | float():
+                pass
+            case _:
+                kind = type(value).__name__
+                yield f"{place}: {shown(value)} is a {kind}; put it in quotes to make it text"
+
+
+def _text_problem(text: str) -> str | None:
+    """Why a text can be no name, path or sentence; None if it can."""
+    if len(text) > _LONGEST:
+        return f"is longer than {_LONGEST:,} characters"
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        return "holds a character that no file can (NUL or half a surrogate pair)"
+    return None
+
+
 def _message(error: jsonschema.ValidationError) -> str:
     """One line: where, what, what is allowed."""
     where = ".".join(str(part) for part in error.path) or "top level"
@@ -84,20 +150,25 @@ def _message(error: jsonschema.ValidationError) -> str:
             known = list(error.schema.get("properties", {}))
             unknown = [name for name in error.instance if name not in known]
             return (
-                f"{where}: unknown key {unknown[0]!r}{close_name(unknown[0], known)}; "
+                f"{where}: unknown key {shown(unknown[0])}{close_name(unknown[0], known)}; "
                 f"allowed: {', '.join(known)}"
             )
         case "enum":
             allowed = ", ".join(map(str, error.validator_value))
             close = close_name(str(error.instance), map(str, error.validator_value))
-            return f"{where}: {error.instance!r} is not known{close}; allowed: {allowed}"
+            return f"{where}: {shown(error.instance)} is not known{close}; allowed: {allowed}"
         case "minimum" | "exclusiveMinimum" | "maximum":
             sign = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}[error.validator]
             return f"{where}: {error.instance!r} is out of range; allowed: {sign} " + str(
                 error.validator_value
             )
+        case "pattern":
+            allowed = error.schema.get("$comment", f"the pattern {error.validator_value}")
+            return f"{where}: {shown(error.instance)} is not allowed; allowed: {allowed}"
+        case "type" if isinstance(error.instance, float) and error.instance.is_integer():
+            return f"{where}: {error.message}; write {int(error.instance)}"
         case _:
-            return f"{where}: {error.message}"
+            return f"{where}: {error.message.replace(repr(error.instance), shown(error.instance))}"
 
 
 def _problems(config: dict) -> list[str]:
@@ -107,6 +178,7 @@ def _problems(config: dict) -> list[str]:
         *_record_problems("recipes", config["recipes"], Recipe.from_dict),
         *_record_problems("networks", config["networks"], _check_network),
         *(text for name in config["models"] for text in _model_problems(config, name, known)),
+        *(text for name in config["models"] for text in _training_problems(config, name)),
         *_figure_problems(config),
     ]
 
@@ -139,6 +211,11 @@ def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
             records.check_timm_name(entry["timm"].partition("@")[0])  # a layer may follow
         except UserError as error:
             yield f"models.{name}.timm: {error}"
+    if plain in known or "timm" in entry:
+        try:
+            Study(config).network(name)
+        except UserError as error:
+            yield f"models.{name}: {error}"
     recipe = entry.get("train", {}).get("recipe")
     if entry["source"] == "train" and recipe not in config["recipes"]:
         recipes = ", ".join(config["recipes"]) or "none is given"
@@ -146,6 +223,36 @@ def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
             f"models.{name}.train.recipe: {recipe!r} is not known; allowed, from `recipes`: "
             f"{recipes}"
         )
+
+
+def _training_problems(config: dict, name: str) -> Iterator[str]:
+    """What the trainer would refuse of a model's recipe, on this network, these images and ranks.
+
+    A network or a recipe that is wrong by itself is told elsewhere.
+    """
+    entry = config["models"][name]
+    values = config["recipes"].get(entry.get("train", {}).get("recipe"))
+    if entry["source"] != "train" or values is None:
+        return
+    try:
+        network, recipe = Study(config).network(name), Recipe.from_dict(values)
+    except UserError:
+        return
+    where = f"recipes.{entry['train']['recipe']}"
+    if recipe.layer_scale is not None and network.family not in records.LAYER_SCALE:
+        yield (
+            f"{where}.layer_scale: {name} is of family {network.family}, which has none to set; "
+            f"allowed: null, or a model of family {' or '.join(records.LAYER_SCALE)}"
+        )
+    if config["imagenet"]["train"] is None and recipe.shift >= _IMAGE_SIDE:
+        yield (
+            f"{where}.shift: {recipe.shift} is out of range; allowed: less than the image's side, "
+            f"{_IMAGE_SIDE}"
+        )
+    try:
+        recipe.piece(config["train"]["nodes"] * max(1, config["train"]["gpus"]))
+    except UserError as error:
+        yield f"{where}: {error}"
 
 
 def _figure_problems(config: dict) -> Iterator[str]:
@@ -179,7 +286,7 @@ def check_twins(study: Study) -> None:
                 f"{close_name(plain, allowed)}; allowed: {', '.join(allowed) or 'none'}"
             )
     if problems:
-        raise UserError("the config cannot be used:\n  " + "\n  ".join(problems[:10]))
+        raise _refusal(problems)
 
 
 def check_sources(study: Study) -> None:
@@ -194,10 +301,18 @@ def check_sources(study: Study) -> None:
         named["clickme.source"] = config["clickme"]["source"]
     for model, entry in config["models"].items():
         named[f"models.{model}.checkpoint.url"] = entry.get("checkpoint", {}).get("url")
+    if problems := [f"{key}: {text}" for key, url in named.items() if (text := url_problem(url))]:
+        raise _refusal(problems)
     missing = [
-        f"{key}: {path} does not exist"
+        f"{key}: {shown(path)[1:-1]} does not exist"
         for key, path in named.items()
-        if path and (local := local_path(path)) and not Path(local).exists()
+        # Not Path.exists, which raises where a name is longer than the file system takes.
+        if path and (local := local_path(path)) and not os.path.exists(local)
+    ]
+    missing += [
+        f"{key}: {path} is no file"
+        for key, path in named.items()
+        if key.endswith("checkpoint.url") and path and os.path.isdir(local_path(path) or "")
     ]
     if missing:
         raise UserError("the config names paths that do not exist:\n  " + "\n  ".join(missing[:10]))

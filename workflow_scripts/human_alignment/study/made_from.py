@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 from ..common.files import sha256
+from ..common.sources import masked
 
 _NOTES = "human_alignment"  # the metadata entry of a weights file
 _LONGEST = 100_000_000  # bytes of a header, by the format's definition
@@ -29,7 +30,10 @@ def weights_notes(path: Path | str) -> dict:
         found = json.loads(header["__metadata__"][_NOTES])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    source = found.get("source")  # of earlier versions with the secrets of its URL
+    return found | ({"source": masked(source)} if isinstance(source, str) else {})
 
 
 def json_file(path: Path | str) -> dict:

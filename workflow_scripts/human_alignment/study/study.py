@@ -9,7 +9,7 @@ from ..common.class_folders import images_digest
 from ..common.files import sha256
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
-from ..common.sources import local_path
+from ..common.sources import local_path, masked
 from ..networks import records
 from ..scores.protocol import Protocol
 from ..training.recipe import Recipe
@@ -242,7 +242,7 @@ class Study:
             return {"recipe": recipe, "seed": int(run.run.removeprefix("seed"))}
         checkpoint = self.checkpoint(run.model)
         digest = {"sha256": checkpoint["sha256"]} if checkpoint["sha256"] else {}
-        return {"source": checkpoint["url"]} | digest
+        return {"source": masked(checkpoint["url"])} | digest
 
     @functools.cache  # noqa: B019
     def _has_current_scores(self, run: Run) -> bool:

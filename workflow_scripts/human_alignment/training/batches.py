@@ -54,20 +54,8 @@ class Share:
 
     @classmethod
     def of(cls, recipe: Recipe, rank: int = 0, ranks: int = 1) -> "Share":
-        """Divide a recipe's batch.
-
-        Raises UserError when it does not divide, or mixup would meet an odd number of images.
-        """
-        total = recipe.batch_size
-        size = recipe.device_batch or total // ranks
-        if not size or total % (size * ranks):
-            forward = f" with a device_batch of {size}" if recipe.device_batch else ""
-            raise UserError(
-                f"a batch of {total} images cannot be divided among {ranks} ranks{forward}; "
-                "change the recipe's batch_size or device_batch, or the number of ranks"
-            )
-        if size % 2 and (recipe.mixup or recipe.cutmix):
-            raise UserError(f"mixup and cutmix need an even device_batch; it is {size}")
+        """Divide a recipe's batch. Raises UserError as `Recipe.piece` does."""
+        total, size = recipe.batch_size, recipe.piece(ranks)
         count = total // (size * ranks)
         return cls(total, size, rank * count, count)
 
@@ -109,6 +97,11 @@ class FileBatches:
                     f"{data.named(row)} has the shape {image.shape}, the first one "
                     f"{decoded[0].shape}; a training from a data file needs images of one size"
                 )
+        if recipe.shift >= min(decoded[0].shape[:2]):
+            raise UserError(
+                f"the recipe's shift is {recipe.shift}; the images of {data.dataset} allow less "
+                f"than their side, {min(decoded[0].shape[:2])}"
+            )
         self._images = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).contiguous()
         self._labels = torch.from_numpy(data.labels.astype(np.int64))
         self._recipe, self._seed = recipe, seed
@@ -122,7 +115,7 @@ class FileBatches:
 
     def pieces(self, steps: range, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 (b, 3, s, s), normalised, and labels (b,) of each piece."""
-        full, jitter = self._images.shape[-1], self._recipe.color_jitter
+        full, jitter = self._images.shape[-1], abs(self._recipe.color_jitter)  # it may be -0.0
         for step, positions in share.pieces(steps):
             sides = self._recipe.sides(step, full)
             side = int(generator(self._seed, STEP, step).choice(sides))

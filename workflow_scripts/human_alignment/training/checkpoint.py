@@ -72,6 +72,7 @@ class TrainingState:
         self.path = output.with_name(f"{self._prefix}{digest}.checkpoint")
         self._every = 60 * minutes
         self._saved = time.monotonic()
+        self._step: int | None = None  # of the state on disk, if this process knows it
 
     def due(self) -> bool:
         """Whether the time between two saves has passed."""
@@ -88,6 +89,7 @@ class TrainingState:
             except RuntimeError as error:  # torch wraps the disk's OSError in its own
                 raise (error.__context__ or error) from None
         self._saved = time.monotonic()
+        self._step = state.get("step")
 
     def load(self) -> dict | None:
         """The latest state, on the CPU; None when there is none.
@@ -106,7 +108,17 @@ class TrainingState:
             ) from error
         if identity != self._identity:
             raise UserError(f"{self.path} belongs to another training; delete it to start again")
+        self._step = state.get("step")
         return state
+
+    def kept(self, steps: int) -> str:
+        """A line that says what is kept of a training of so many steps, and what to do."""
+        if self._step is None:
+            return "no state of the training is kept; make room and run again, from the beginning"
+        return (
+            f"{self.path} keeps the training after step {self._step} of {steps}; make room and run "
+            "again to go on from there"
+        )
 
     def others(self) -> list[Path]:
         """States that trainings of other settings left for the same output."""

@@ -90,22 +90,16 @@ class FolderBatches:
 
 def _augmentation(recipe: Recipe, transform: InputTransform) -> Callable:
     """timm's training transform, from a Pillow image to uint8 (3, s, s)."""
-    try:
-        return create_transform(
-            transform.crop,
-            is_training=True,
-            scale=recipe.crop_scale,
-            color_jitter=recipe.color_jitter or None,
-            auto_augment=recipe.auto_augment or None,
-            interpolation=recipe.interpolation,
-            mean=transform.mean,
-            use_prefetcher=True,  # leaves the rest to `finish`
-        )
-    except (AssertionError, KeyError, ValueError) as error:
-        raise UserError(
-            f"auto_augment: timm does not understand {recipe.auto_augment!r} ({error}); "
-            "an example is rand-m9-mstd0.5-inc1"
-        ) from error
+    return create_transform(
+        transform.crop,
+        is_training=True,
+        scale=recipe.crop_scale,
+        color_jitter=recipe.color_jitter or None,
+        auto_augment=recipe.auto_augment or None,
+        interpolation=recipe.interpolation,
+        mean=transform.mean,
+        use_prefetcher=True,  # leaves the rest to `finish`
+    )
 
 
 class _Samples(Dataset):

@@ -127,8 +127,8 @@ class Trainer:
             if recipe.repulsion and self.epoch(number) >= recipe.repulsion_from:
                 loss = loss + recipe.repulsion * repulsion(self.model) ** 2
             self._scaler.scale(loss / self.share.count).backward()
-        except RuntimeError as error:
-            _explain_memory(error, self.share.size)
+        except (RuntimeError, ValueError) as error:
+            _explain(error, self.share.size)
             raise
         return torch.stack([loss.detach().double(), (logits.argmax(1) == labels).sum().double()])
 
@@ -159,8 +159,16 @@ class Trainer:
         return parts | ({"average": self._average} if self._average else {})
 
 
-def _explain_memory(error: RuntimeError, size: int) -> None:
-    """Raises UserError that says which setting to lower, if the error is a lack of memory."""
+def _explain(error: Exception, size: int) -> None:
+    """Raises UserError that says which setting to change, if a setting is the cause.
+
+    Causes are a lack of memory, and batch norm over a single value.
+    """
+    if "more than 1 value per channel" in str(error):
+        raise UserError(
+            f"batch norm needs more than one value a channel, and {size} images a forward pass "
+            "leave one; set the recipe's device_batch to 2 or more, or its windows to larger sides"
+        ) from error
     if isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
         raise UserError(
             f"out of memory with {size} images a forward pass; set the recipe's device_batch to "
@@ -196,9 +204,11 @@ def train(trainer: Trainer, saved: TrainingState) -> Curve:
                 if first:
                     tqdm.write(line, sys.stderr)
             new_epoch = int(trainer.epoch(done)) > int(trainer.epoch(step))
-            if done < trainer.steps and first and (stop or new_epoch or saved.due()):
-                _save(saved, trainer, curve, done, needed=stop)
-            if done < trainer.steps and stop:
+            ended = done == trainer.steps
+            # Also at the end: a disk without room for the weights then costs no step again.
+            if first and (ended or stop or new_epoch or saved.due()):
+                _save(saved, trainer, curve, done, needed=stop and not ended)
+            if stop and not ended:
                 trainer.ranks.meet()  # no rank ends before the first has saved
                 if first:
                     print(f"interrupted after step {done}; run again to go on", file=sys.stderr)
