@@ -17,9 +17,11 @@ import pytest
 import small_study
 import yaml
 from drawn_texts import words_of
+from human_alignment.common import files
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.networks.weights import RECORD, read_spec
+from human_alignment.outcome import style
 from matplotlib.figure import Figure
 from safetensors.numpy import save_file
 from workflow_copy import Workflow
@@ -151,12 +153,18 @@ def incomplete(root, tmp_path, monkeypatch):
     """A study to run in a folder of its own."""
     found = Study(Workflow(root, tmp_path))
 
-    def savefig(figure, path, **_):
+    drawn = []
+
+    def savefig(figure, _stream, **_settings):
         figure.draw_without_rendering()
-        found.words[Path(path).name.split(".")[1]] = words_of(figure)
-        Path(path).touch()
+        drawn[:] = [words_of(figure)]
+
+    def written_whole(path):
+        found.words[Path(path).stem] = drawn[0]
+        return files.written_whole(path)
 
     monkeypatch.setattr(Figure, "savefig", savefig)
+    monkeypatch.setattr(style, "written_whole", written_whole)
     monkeypatch.chdir(found.workflow.work)
     return found
 
