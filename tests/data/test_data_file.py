@@ -1,8 +1,10 @@
+import json
 import re
 
 import h5py
 import numpy as np
 import pytest
+from damage import set_attribute
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import UNKNOWN, DataFile, DataWriter
 from small_images import small_image
@@ -51,7 +53,7 @@ def test_the_human_ceiling_is_kept_and_no_part_of_the_digest(tmp_path):
     assert with_ceiling(tmp_path / "one.h5", 1).human_ceiling == 1
     assert unknown.human_ceiling is None
     with h5py.File(tmp_path / "None.h5") as file:
-        assert "human_ceiling" not in file.attrs
+        assert "human_ceiling" not in json.loads(file.attrs["about"])
     assert known.digest == unknown.digest
 
 
@@ -63,7 +65,7 @@ def test_a_human_ceiling_out_of_range_is_refused(tmp_path, ceiling):
     assert list(tmp_path.iterdir()) == []
     path = write(tmp_path / "b.h5", 3)
     with h5py.File(path, "a") as file:
-        file.attrs["human_ceiling"] = ceiling
+        set_attribute(file, "human_ceiling", ceiling)
     with pytest.raises(UserError, match="b.h5 .*human_ceiling is .* above 0 and at most 1"):
         DataFile(path)
 

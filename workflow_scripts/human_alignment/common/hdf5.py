@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +13,7 @@ import numpy as np
 from .cli import UserError
 from .files import written_whole
 
-SEAL = "content_digest"  # the attribute that `seal` writes
-_PIECE = 1 << 24  # bytes read at once for a digest
+_BLOCK = 512  # bytes of the user block of a sealed file, the fewest that HDF5 allows
 
 
 class _Stream(io.FileIO):
@@ -158,27 +156,40 @@ def plain_attributes(file: h5py.File) -> dict:
     }
 
 
-def seal(file: h5py.File) -> None:
-    """Write the digest of all that a file holds into it, as the last thing."""
-    file.attrs[SEAL] = _content_digest(file)
+@contextlib.contextmanager
+def new_sealed_hdf5(path: Path | str) -> Iterator[h5py.File]:
+    """A new HDF5 file as `new_hdf5` gives it, with the SHA-256 of all its bytes in front of it.
+
+    HDF5 keeps checksums of few of its structures, and a damaged one can make the library run
+    without end. The digest is therefore checked without it, by `check_seal`. It stands in what HDF5
+    calls the user block, which other programs skip.
+    """
+    with written_whole(path) as partial:
+        with (
+            open(partial, "w+b") as stream,
+            h5py.File(stream, "w", userblock_size=_BLOCK) as file,
+        ):
+            yield file
+        seal(partial)
 
 
-def check_seal(file: h5py.File) -> None:
-    """Raise UserError when a file does not hold what it held when it was sealed."""
-    if file.attrs.get(SEAL) != _content_digest(file):
-        raise UserError("its content is not what was written: the digest differs")
+def seal(path: Path | str) -> None:
+    """Write the digest of a file with a user block into that block."""
+    digest = _digest_behind_block(path)
+    with open(path, "r+b") as stream:
+        stream.write(digest)
 
 
-def _content_digest(file: h5py.File) -> str:
-    """Hex SHA-256 of the attributes but SEAL, and of every dataset's name, type, shape, values."""
-    attributes = plain_attributes(file)
-    attributes.pop(SEAL, None)
-    digest = hashlib.sha256(json.dumps(attributes, sort_keys=True).encode())
-    for name in sorted(file):
-        found = file[name]
-        digest.update(f"\0{name}\0{found.dtype.str}\0{found.shape}\0".encode())
-        row = max(1, found.dtype.itemsize * int(np.prod(found.shape[1:])))
-        rows = max(1, _PIECE // row)
-        for start in range(0, len(found), rows):
-            digest.update(np.ascontiguousarray(found[start : start + rows]).tobytes())
-    return digest.hexdigest()
+def check_seal(path: Path | str) -> None:
+    """Raise UserError when a file does not hold the bytes that were written, without opening it."""
+    with open(path, "rb") as stream:
+        found = stream.read(_BLOCK)
+    if found.rstrip(b"\0") != _digest_behind_block(path):
+        raise UserError("it is cut short or changed: its digest differs")
+
+
+def _digest_behind_block(path: Path | str) -> bytes:
+    """SHA-256, in hex, of the bytes behind the user block."""
+    with open(path, "rb") as stream:
+        stream.seek(_BLOCK)
+        return hashlib.file_digest(stream, "sha256").hexdigest().encode()

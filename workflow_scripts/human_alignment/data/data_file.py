@@ -6,18 +6,19 @@ Layout, for n images:
 image_bytes     uint8 (b,)   the encoded images (JPEG or PNG), one after the other
 image_offset    int64 (n+1,) where each image begins in `image_bytes`; the last is b
 label           int32 (n,)   class index; `UNKNOWN` in a file of pictures without labels
-image_id        str (n,)     unique name
+image_id        bytes (n,)   unique name, UTF-8
 image_digest    uint8 (n,32) SHA-256 of each image's bytes
 human_map       float32      (n, h, w); absent in a training file
 map_digest      uint8 (n,32) SHA-256 of each human map; absent where these are
 box             int16 (n,4)  object's left, top, right, bottom in pixels; optional
 =============== ============ ==========================================================
 
-Attributes: `dataset` (name), `description` (one sentence for captions), `num_classes`,
-`image_size` (side in pixels at which images are shown to models and maps are compared),
-`digest` (SHA-256 of the two numbers and of all records in order), `skipped` (JSON list of records
+The attribute `about` holds, as JSON: `dataset` (name), `description` (one sentence for captions),
+`num_classes`, `image_size` (side in pixels at which images are shown to models and maps are
+compared), `digest` (SHA-256 of the two numbers and of all records in order), `skipped` (the records
 left out, and why), and `human_ceiling`, a number above 0 and at most 1, which is absent where none
-is known.
+is known. Neither it nor the ids are text of varying length, as HDF5 calls it: the library keeps no
+checksum of such text, and damage there can make it run without end.
 
 Opening a file checks everything but images and human maps against `digest`. Each of these is
 checked against its own digest when it is read, so that a job hashes what it uses and no more.
@@ -36,10 +37,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from pydantic import Field, Json
+from pydantic import Field
 
 from ..common.cli import UserError
-from ..common.hdf5 import Column, check_columns, damage_told, new_hdf5, plain_attributes
+from ..common.hdf5 import Column, check_columns, damage_told, new_hdf5
 from ..common.records import Record, checked
 from .decoding import is_image
 
@@ -50,7 +51,7 @@ LARGEST = 4096  # pixels of the side of an image as shown, and of a human map
 
 COLUMNS = {
     "label": Column("int32", ("n",)),
-    "image_id": Column("str", ("n",)),
+    "image_id": Column("bytes", ("n",)),
     "image_offset": Column("int64", ("n+1",)),
     "image_bytes": Column("uint8", ("b",)),
     "image_digest": Column("uint8", ("n", 32)),
@@ -67,15 +68,15 @@ class Skipped(Record):
     reason: str
 
 
-class Attributes(Record):
-    """The attributes of a data file."""
+class About(Record):
+    """The attribute `about` of a data file."""
 
     dataset: str
     description: str
     num_classes: int = Field(ge=1, description="a whole number, 1 or more")
     image_size: int = Field(ge=1, le=LARGEST, description=f"a whole number from 1 to {LARGEST}")
     digest: str
-    skipped: Json[list[Skipped]] = Field(description="a JSON list of records left out, and why")
+    skipped: list[Skipped] = Field(description="a list of records left out, and why")
     human_ceiling: float | None = Field(
         None, gt=0, le=1, description="null, or a number above 0 and at most 1"
     )
@@ -195,14 +196,14 @@ class DataWriter:
         self._attributes = dict(
             dataset=dataset,
             description=description,
-            num_classes=num_classes,
-            image_size=image_size,
+            num_classes=int(num_classes),  # JSON knows no integer of numpy
+            image_size=int(image_size),
         )
         if human_ceiling is not None:
             self._attributes["human_ceiling"] = float(human_ceiling)
         self._digest = _Digest(num_classes, image_size)
         self._rows: list[dict] = []
-        self._ids: set[str] = set()
+        self._ids: dict[str, None] = {}  # in order
         self._shapes: dict[str, tuple] | None = None  # of a record's fields; None at first
         self._bytes = 0
         self._count = 0
@@ -248,7 +249,7 @@ class DataWriter:
         if box is not None:
             row["box"] = _checked_box(box, place)
         self._check_like_before(row, place)
-        self._ids.add(image_id)
+        self._ids[image_id] = None
         row["image_digest"] = hashlib.sha256(image).digest()
         if human_map is not None:
             row["map_digest"] = _map_digest(row["human_map"])
@@ -320,8 +321,6 @@ class DataWriter:
         joined = np.frombuffer(b"".join(row["image"] for row in rows), np.uint8)
         self._extend("image_bytes", joined, chunk=1 << 20)
         self._extend("label", np.array([row["label"] for row in rows], np.int32), chunk=4096)
-        ids = np.array([row["image_id"] for row in rows], object)
-        self._extend("image_id", ids, dtype=h5py.string_dtype(), chunk=4096)
         for name in ("image_digest", "map_digest"):
             if name in rows[0]:
                 found = b"".join(row[name] for row in rows)
@@ -339,11 +338,14 @@ class DataWriter:
                 self._flush()
                 if self._count == 0:
                     raise UserError("no record to write: the data file would be empty")
-                self._file.attrs.update(
-                    self._attributes,
-                    digest=self._digest.hex(),
-                    skipped=json.dumps(self._skipped),
-                )
+                self._file["image_id"] = np.array([name.encode() for name in self._ids])
+                end = {"digest": self._digest.hex(), "skipped": self._skipped}
+                # A numpy integer is none of JSON's.
+                numbers = {
+                    name: int(self._attributes[name]) for name in ("num_classes", "image_size")
+                }
+                about = json.dumps(self._attributes | numbers | end, sort_keys=True)
+                self._file.attrs["about"] = np.bytes_(about.encode())
             self._file.close()
         except BaseException as failure:
             self._file.close()
@@ -367,12 +369,12 @@ class DataFile:
         self._handle: h5py.File | None = None
         with self._damage_told():
             lengths = check_columns(self._file, COLUMNS)
-            found = checked(Attributes, "attributes", plain_attributes(self._file))
+            found = checked(About, "about", json.loads(self._file.attrs["about"]))
             if max(lengths.get("h", 1), lengths.get("w", 1)) > LARGEST:
                 raise UserError(f"its human maps have more than {LARGEST} pixels a side")
             self._offsets = self._file["image_offset"][:]
             self.labels: np.ndarray = self._file["label"][:]
-            self.image_ids: list[str] = list(self._file["image_id"].asstr()[:])
+            self.image_ids: list[str] = [one.decode() for one in self._file["image_id"][:].tolist()]
             self._digests = {
                 name: self._file[name][:] for name in ("image_digest", "map_digest") if name in self
             }
@@ -385,7 +387,7 @@ class DataFile:
     def _damage_told(self):
         return damage_told(self.path, "data file", "prepare it again")
 
-    def _check(self, attributes: Attributes, size: int) -> None:
+    def _check(self, attributes: About, size: int) -> None:
         """Ranges of the short columns, and their digest. size: of `image_bytes`."""
         labels, offsets, classes = self.labels, self._offsets, attributes.num_classes
         if not len(labels):

@@ -15,7 +15,7 @@ row           int32 (n,)    row of the data file; only where the images are a sa
 Attributes: `model`, `dcls` (whether the network has DCLS), `parameters` (learnt values),
 `weights_digest`, `data_digest`, `geometry`, `target`, `explainers`, `precision`, `compiled`,
 `versions`, `images` (in the data file), `first` (row of the data file that comes first),
-`nonfinite` (number of images with NaN maps), `content_digest` (SHA-256 of all else in the file).
+`nonfinite` (number of images with NaN maps). The file's user block holds the SHA-256 of the rest.
 
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
@@ -34,14 +34,12 @@ from ..common.cli import UserError
 from ..common.files import json_text, write_json
 from ..common.geometry import canonical
 from ..common.hdf5 import (
-    SEAL,
     Column,
     check_columns,
     check_seal,
     damage_told,
-    new_hdf5,
+    new_sealed_hdf5,
     plain_attributes,
-    seal,
 )
 from ..common.records import Record, checked
 
@@ -117,11 +115,10 @@ class HeatmapWriter:
         arrays = dict(arrays)
         nonfinite = int(arrays.pop("nonfinite").sum())
         path = dict(self._chunks())[start]
-        with new_hdf5(path) as file:
+        with new_sealed_hdf5(path) as file:
             for name, values in arrays.items():
                 file.create_dataset(name, data=values)
             file.attrs.update({**self._header, "first": start, "nonfinite": nonfinite})
-            seal(file)
 
     def finish(self) -> None:
         """Join the chunks into the heatmap file and remove them."""
@@ -148,7 +145,7 @@ def join(parts: list[Path], path: Path | str) -> None:
             )
     first, total, header = described[0][0], described[-1][1], described[0][2]
     nonfinite = 0
-    with new_hdf5(path) as file:
+    with new_sealed_hdf5(path) as file:
         for start, stop, _, part in described:
             with h5py.File(part) as piece:
                 for name, values in piece.items():
@@ -158,14 +155,13 @@ def join(parts: list[Path], path: Path | str) -> None:
                     file[name][start - first : stop - first] = values[:]
                 nonfinite += int(piece.attrs["nonfinite"])
         file.attrs.update({**header, "first": first, "nonfinite": nonfinite})
-        seal(file)
 
 
 def _describe(path: Path | str) -> tuple[int, int, dict]:
     """First row, last row (exclusive) and the attributes that all parts of a file share."""
     with HeatmapFile(path) as part, h5py.File(path) as file:
         header = {name: value for name, value in file.attrs.items()}
-        del header["first"], header["nonfinite"], header[SEAL]
+        del header["first"], header["nonfinite"]
         header["explainers"] = part.explainers
         return part.first, part.first + len(part), header
 
@@ -181,13 +177,13 @@ class HeatmapFile:
         if not self.path.is_file():
             raise UserError(f"heatmap file {path} does not exist; extract_heatmaps.py makes it")
         with self._damage_told():
+            check_seal(self.path)
             self._file = h5py.File(self.path, "r")
             header = checked(Header, "attributes", plain_attributes(self._file))
             self.explainers = header.explainers
             if len({*self.explainers, *COLUMNS}) < len(self.explainers) + len(COLUMNS):
                 raise UserError(f"its explainers {self.explainers} are no names of their own")
             lengths = check_columns(self._file, COLUMNS | dict.fromkeys(self.explainers, MAPS))
-            check_seal(self._file)
             self.image_ids = list(np.char.decode(self._file["image_id"][:], "utf-8"))
             self.labels = self._file["label"][:]
             self.predicted = self._file["predicted"][:]

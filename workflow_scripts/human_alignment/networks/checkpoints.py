@@ -183,8 +183,8 @@ def _wanted(path: Path, message: str) -> str:
             texts += [last] if last else []
             if operation.name == "STACK_GLOBAL":
                 names.append(".".join(texts[-2:]))
-    except (ValueError, LookupError, OSError):
-        pass  # a damaged pickle: the names before the damage
+    except Exception:  # a damaged archive or pickle can fail in any way
+        pass  # the names before the damage
     return ", ".join(dict.fromkeys(names))
 
 

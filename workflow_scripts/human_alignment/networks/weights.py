@@ -94,7 +94,10 @@ def load_weights(path: Path | str) -> tuple[nn.Module, Network, dict]:
             "delete it, and convert or train again"
         )
     _check_extent(spec, state, str(path))
-    model = build(spec)
+    try:
+        model = build(spec)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     load_strictly(model, state, str(path))
     return model.eval(), spec, {name: value for name, value in held.items() if name != "spec"}
 

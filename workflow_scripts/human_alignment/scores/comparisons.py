@@ -24,15 +24,15 @@ def read_rho(paths: list[Path]) -> pd.DataFrame:
     image that is undefined in any run stays undefined (NaN). Raises UserError when the files are
     not of the images of one data file.
     """
-    tables, of_data = [], {}
+    tables, of_data = [], []
     for path in paths:
         found = read_scores(path)
-        of_data[path] = found.source.data_digest
-        check_same_data(of_data)
+        of_data.append((path, found.source.data_digest))
         for explainer, scores in found.scores.items():
             columns = {"image_id": found.image_ids, "rho": scores.rho}
             names = {"network": Run.of(path).model, "explainer": explainer}
             tables.append(pd.DataFrame(columns).assign(**names))
+    check_same_data(of_data)
     together = pd.concat(tables, ignore_index=True)
     groups = together.groupby(["network", "explainer", "image_id"], sort=False)["rho"]
     return groups.mean().where(groups.count() == groups.size()).reset_index()

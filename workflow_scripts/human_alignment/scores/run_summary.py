@@ -1,7 +1,7 @@
 """The summary of one run's scores: mean, score, interval and counts of each explainer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -77,14 +77,17 @@ def _contradiction(found: Summary) -> str | None:
     return None
 
 
-def check_same_data(digests: Mapping[Path, str]) -> None:
-    """Raise UserError when files of scores are not all of one data file. digests: by file."""
-    first, *others = digests
-    for other in others:
-        if digests[other] != digests[first]:
+def check_same_data(digests: Iterable[tuple[Path, str]]) -> None:
+    """Raise UserError when files of scores are not all of one data file.
+
+    digests: of the data file, with the file of scores that names it.
+    """
+    (first, expected), *others = digests
+    for other, found in others:
+        if found != expected:
             raise UserError(
                 f"{first} and {other} are of different data files: their data digests are "
-                f"{digests[first][:12]} and {digests[other][:12]}; score all runs with one file"
+                f"{expected[:12]} and {found[:12]}; score all runs with one data file"
             )
 
 

@@ -3,10 +3,12 @@
 `X.csv` has a row per image and explainer: image_id, label, explainer, rho, status. The status is
 `ok` or the cause why rho is undefined; rho is then empty. Every explainer has every image, in the
 same order. The two files are written together and checked against each other when read: the source
-holds the SHA-256 of the score file.
+holds a digest of itself and of the score file.
 """
 
 import csv
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ from .spearman import CAUSES, OK
 
 COLUMNS = ("image_id", "label", "explainer", "rho", "status")
 STATUSES = (OK, *CAUSES)
-DIGEST = "scores_digest"  # the key of `X.source.json` that holds the SHA-256 of `X.csv`
+DIGEST = "content_digest"  # the key of `X.source.json` that holds the digest of both files
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def write_scores(
         )
     )
     write_rows(path, COLUMNS, rows)
-    write_json(source_path(path), source.model_dump() | {DIGEST: sha256(path)})
+    write_json(source_path(path), source.model_dump() | {DIGEST: _digest(source, path)})
 
 
 def read_scores(path: Path | str) -> ScoreFile:
@@ -124,7 +126,7 @@ def read_scores(path: Path | str) -> ScoreFile:
     first = rows[source.explainers[0]]
     for name, own in rows.items():
         _check_images(path, name, ids[own], ids[first], source.images)
-    if sha256(path) != digest:
+    if _digest(source, path) != digest:
         _refuse(path, f"it is not the file that {source_path(path).name} was written for")
     return ScoreFile(
         path,
@@ -133,6 +135,12 @@ def read_scores(path: Path | str) -> ScoreFile:
         labels[first],
         {name: Scores(scores.rho[own], scores.status[own]) for name, own in rows.items()},
     )
+
+
+def _digest(source: ScoreSource, path: Path | str) -> str:
+    """Hex SHA-256 of what scores were made from and of the score file."""
+    held = json.dumps(source.model_dump(), sort_keys=True)
+    return hashlib.sha256(f"{held}\0{sha256(path)}".encode()).hexdigest()
 
 
 def _refuse(path: Path, problem: str) -> None:

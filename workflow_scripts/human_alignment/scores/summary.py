@@ -54,7 +54,7 @@ def collect(
     top1 = {Run.of(path): checked(Accuracy, str(path), read_json(path)).top1 for path in accuracies}
     found_in = {path: read_summary_file(path) for path in summaries}
     check_same_data(
-        {path: one.data_digest for path, found in found_in.items() for one in found.values()}
+        [(path, one.data_digest) for path, found in found_in.items() for one in found.values()]
     )
     rows = [
         {

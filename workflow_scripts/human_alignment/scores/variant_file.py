@@ -7,7 +7,8 @@ rho    float64 (e, k, n) NaN unless the status is `ok`
 status uint8 (e, k, n)   place of the image's status in `score_file.STATUSES`
 ====== ================= =======================================================================
 
-The attribute `source` is a `VariantSource` as JSON, `content_digest` the SHA-256 of all else.
+The attribute `source` is a `VariantSource` as JSON. The file's user block holds the SHA-256 of the
+rest.
 """
 
 import json
@@ -18,7 +19,7 @@ import h5py
 import numpy as np
 
 from ..common.cli import UserError
-from ..common.hdf5 import Column, check_columns, check_seal, damage_told, new_hdf5, seal
+from ..common.hdf5 import Column, check_columns, check_seal, damage_told, new_sealed_hdf5
 from ..common.records import checked
 from .protocol import Protocol
 from .score_file import STATUSES, Scores, Source
@@ -50,11 +51,10 @@ def write_variants(
     ]
     words = np.array(STATUSES)
     codes = [[np.argmax(one.status[:, None] == words, axis=1) for one in row] for row in every]
-    with new_hdf5(path) as file:
+    with new_sealed_hdf5(path) as file:
         file.create_dataset("rho", data=np.array([[one.rho for one in row] for row in every]))
         file.create_dataset("status", data=np.array(codes, np.uint8))
         file.attrs["source"] = source.model_dump_json()
-        seal(file)
 
 
 def read_variants(path: Path | str) -> Variants:
@@ -65,11 +65,12 @@ def read_variants(path: Path | str) -> Variants:
     if not Path(path).is_file():
         raise UserError(f"{path} does not exist")
     what = "file of scores under several protocols"
-    with damage_told(path, what, "score again"), h5py.File(path) as file:
-        check_columns(file, COLUMNS)
-        source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
-        check_seal(file)
-        rho, codes = file["rho"][:], file["status"][:]
+    with damage_told(path, what, "score again"):
+        check_seal(path)
+        with h5py.File(path) as file:
+            check_columns(file, COLUMNS)
+            source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
+            rho, codes = file["rho"][:], file["status"][:]
         _check(source, rho, codes)
     status = np.array(STATUSES)[codes]
     scores = {
