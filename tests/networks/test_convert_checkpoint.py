@@ -86,6 +86,17 @@ def test_url_with_and_without_its_digest(tmp_path, checkpoint, capsys, given):
     assert said.count(f"no sha256 in the config; found {digest}") == (not given)
 
 
+def test_secrets_of_the_address_are_in_no_note(tmp_path, checkpoint, capsys):
+    (tmp_path / "c.pth").write_bytes(checkpoint[0])
+    source = "https://user:s3cr3t@example.org/a.pth?token=s3cr3t"
+    path = convert(tmp_path / "c.pth", tmp_path / "w", "--sha256=", "--source", source)
+    assert load_weights(path)[2]["source"] == "https://***@example.org/a.pth?token=***"
+    assert b"s3cr3t" not in path.read_bytes()
+    with pytest.raises(UserError) as caught:
+        convert(tmp_path / "c.pth", tmp_path / "w", "--sha256", "0" * 64, "--source", source)
+    assert "s3cr3t" not in str(caught.value) + "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize("kind", ["url", "path", "file"])
 def test_both_steps_in_one_go_by_hand(tmp_path, checkpoint, kind):
     content, digest, state = checkpoint

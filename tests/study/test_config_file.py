@@ -34,6 +34,8 @@ def problem(tmp_path, text):
         (b"study: caf\xe9\n", "is not UTF-8 (byte 10); save it as UTF-8"),
         (b"a: \x00\n", "is no YAML"),
         ("a: 1\n---\nb: 2\n", "is no YAML at line 2: but found another document"),
+        ("a: &x {b: [*x]}\n", "a.b.0: an anchor that holds itself"),
+        ("a: " + "9" * 4500, "a: a number of more than 4,000 digits"),
         ("[" * 5000, "is nested too deeply"),
     ],
 )
@@ -48,8 +50,8 @@ def test_a_file_that_is_not_there(tmp_path):
         check_config_file(tmp_path)
 
 
-def test_merges_and_an_anchor_within_itself_are_allowed(root, tmp_path):
+def test_merges_and_aliases_are_allowed(root, tmp_path):
     for file in ("config.yaml", "profiles/demo/study.yaml"):
         check_config_file(root / file)
-    (tmp_path / "a.yaml").write_text("a: &x {b: 1}\nc: {<<: *x, b: 2}\nd: &y {e: *y}\n")
+    (tmp_path / "a.yaml").write_text("a: &x {b: 1}\nc: {<<: *x, b: 2}\nd: [*x, *x]\n<<: *x\n")
     check_config_file(tmp_path / "a.yaml")

@@ -130,6 +130,29 @@ def test_a_study_as_scored_is_current(scored):
     assert names == ["convnext_tiny", "mine", "theirs"] and "Without scores" not in note
 
 
+def test_secrets_of_an_address_are_no_difference(scored, tmp_path):
+    """Neither a new token in the config, nor an old one in the notes of an earlier version."""
+    scored["models"]["theirs"]["checkpoint"]["url"] = (
+        "https://u:s3cr3t@example.org/a.pth?key=s3cr3t"
+    )
+    study = Study(scored)
+    assert "theirs/published" in study.stale_runs()
+    (run,) = study.runs_of("theirs")
+    digest = hashlib.sha256(b"a checkpoint").hexdigest()
+    for source in (
+        "https://***@example.org/a.pth?key=***",
+        "https://old@example.org/a.pth?key=old",
+    ):
+        weights = tmp_path / run.file("demo", "weights", ".safetensors")
+        record = study.network("theirs").as_dict()
+        written = write_weights(weights, record, source=source, sha256=digest)
+        made_from = tmp_path / run.file("demo", "scores", ".source.json")
+        made_from.write_text(
+            json.dumps(json.loads(made_from.read_text()) | {"weights_digest": written})
+        )
+        assert Study(scored).stale_runs() == []
+
+
 def other_url(config, folder):
     config["models"]["theirs"]["checkpoint"]["url"] = "https://example.org/another.pth"
 

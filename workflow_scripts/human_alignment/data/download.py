@@ -167,11 +167,11 @@ def _receive(partial: _Partial, label: str, tries: int, pause: float) -> None:
             # The disk's, the client's about an address, or one that no other try would mend.
             lasting = _lasting(error)
             if lasting or not isinstance(error, _BROKEN) or isinstance(error, ValueError):
-                problem = masked(str(lasting or error))
+                problem = _told(lasting or error, partial.url)
                 raise UserError(
                     f"{partial.shown}: cannot get {partial.data}: {problem}"
                 ) from None  # the cause would name the URL with its secrets
-            cause = masked(str(error))
+            cause = _told(error, partial.url)
         print(f"note: {label}: {cause}; try {attempt + 1} of {tries}", file=sys.stderr)
         if attempt + 1 < tries:
             time.sleep(pause * 2**attempt)
@@ -179,6 +179,12 @@ def _receive(partial: _Partial, label: str, tries: int, pause: float) -> None:
     raise UserError(
         f"{partial.shown}: {cause} ({tries} tries)\n{kept} are kept; run again to resume"
     )
+
+
+def _told(error: BaseException, url: str) -> str:
+    """What an error says, without the secrets of the URL, whose path and query it may name."""
+    query = url.partition("?")[2]
+    return masked(str(error).replace(f"?{query}", "?***") if query else str(error))
 
 
 def _lasting(error: BaseException) -> BaseException | None:
@@ -256,6 +262,7 @@ def _request(partial: _Partial, label: str) -> None:
 
 
 def _check_size(size: int, partial: _Partial) -> None:
+    """Raise UserError, and keep nothing, where a file is larger than any that is fetched."""
     if size > MOST_BYTES:
         partial.begin(None, None)
         raise UserError(
