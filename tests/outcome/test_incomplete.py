@@ -107,7 +107,8 @@ def fake_weights(job: Job) -> None:
 
 def fake_top1(job: Job) -> None:
     (path,) = job.outputs
-    path.write_text(json.dumps({"top1": TOP1[path.parent.name]}))
+    counts = {"top5": 99.0, "n": 40, "parameters": 7}
+    path.write_text(json.dumps({"top1": TOP1[path.parent.name], **counts}))
 
 
 def fake_heatmaps(job: Job) -> None:
@@ -131,6 +132,7 @@ def fake_heatmaps(job: Job) -> None:
     }
     columns = {name: maps ** (1 + place) for place, name in enumerate(explainers)}
     columns |= {"label": labels, "predicted": labels, "image_id": np.char.encode(ids, "utf-8")}
+    columns |= {"target": labels, "target_rank": 0 * labels, "target_logit": np.float32(labels)}
     writer = HeatmapWriter(path, header, rows=(0, IMAGES), chunk=IMAGES)
     writer.put(0, columns | {"nonfinite": np.zeros(IMAGES, bool)})
     writer.finish()
