@@ -1,6 +1,7 @@
 # make env    set up .venv from the pinned lists       make demo   the embedded study
 # make test   lint, format and all tests               make report the demo's report, one file
 # make pins   resolve envs/ anew, list timm's models   make test-slurm  a study on a real SLURM
+#                                                      make test-faults a study killed again and again
 
 PYTHON ?= python3
 ENVIRONMENTS = envs/human_alignment.yaml envs/workflow.yaml envs/tests.yaml
@@ -8,7 +9,7 @@ ENVIRONMENTS = envs/human_alignment.yaml envs/workflow.yaml envs/tests.yaml
 PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' $(ENVIRONMENTS)
 VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: env demo report test test-slurm pins clean
+.PHONY: env demo report test test-slurm test-faults pins clean
 
 env: .venv/complete
 
@@ -33,6 +34,9 @@ test: env
 
 test-slurm: env
 	$(VENV) python -m pytest -s -x --tb=short tests/slurm
+
+test-faults: env
+	$(VENV) python -m pytest -s -x --tb=short tests/faults
 
 pins:
 	$(VENV) python envs/resolve_pins.py

@@ -57,13 +57,13 @@ class Workflow:
             output, error = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
-    def processes(self, script: str) -> list[int]:
-        """Numbers of the processes that run one of the workflow's scripts now."""
-        path, found = str(self.repository / "workflow_scripts" / script), []
+    def processes(self, script: str = "*.py") -> list[int]:
+        """Numbers of the processes that now run a script of the workflow, by its name."""
+        scripts, found = set(map(str, (self.repository / "workflow_scripts").glob(script))), []
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it has ended
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
-                found += [int(entry.name)] if words[1:2] == [path] else []
+                found += [int(entry.name)] if scripts.intersection(words[1:2]) else []
         return found
 
     def planned(self, *arguments: str) -> dict[str, int]:
