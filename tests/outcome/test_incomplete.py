@@ -105,7 +105,8 @@ def fake_weights(job: Job) -> None:
 
 def fake_top1(job: Job) -> None:
     (path,) = job.outputs
-    path.write_text(json.dumps({"top1": TOP1[path.parent.name]}))
+    found = {"top1": TOP1[path.parent.name], "top5": 99.5, "n": IMAGES, "parameters": 7}
+    path.write_text(json.dumps(found))
 
 
 def fake_heatmaps(job: Job) -> None:
@@ -129,6 +130,8 @@ def fake_heatmaps(job: Job) -> None:
     }
     columns = {name: maps ** (1 + place) for place, name in enumerate(explainers)}
     columns |= {"label": labels, "predicted": labels, "image_id": np.char.encode(ids, "utf-8")}
+    columns |= {"target": labels, "target_rank": np.zeros_like(labels)}
+    columns |= {"target_logit": np.zeros(IMAGES, np.float32)}
     writer = HeatmapWriter(path, header, rows=(0, IMAGES), chunk=IMAGES)
     writer.put(0, columns | {"nonfinite": np.zeros(IMAGES, bool)})
     writer.finish()
