@@ -109,9 +109,8 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
         rows = np.array([2, 30], np.int32)
         columns = {"saliency": np.random.default_rng(0).random((2, 56, 56), dtype=np.float32)}
         columns |= {"image_id": np.char.encode(data.image_ids, "utf-8")[rows], "row": rows}
-        columns |= {"label": data.labels[rows], "predicted": data.labels[rows]}
-        columns |= {"target": data.labels[rows], "target_rank": np.zeros(2, np.int32)}
-        columns |= {"target_logit": np.zeros(2, np.float32)}
+        columns |= {name: data.labels[rows] for name in ("label", "target", "predicted")}
+        columns |= {"target_rank": np.zeros(2, np.int32), "target_logit": np.zeros(2, np.float32)}
     path = tmp_path / "near" / "seed0.attributions.h5"
     writer = HeatmapWriter(path, header, rows=(0, 2), chunk=2)
     writer.put(0, columns | {"nonfinite": np.zeros(2, bool)})

@@ -107,8 +107,8 @@ def fake_weights(job: Job) -> None:
 
 def fake_top1(job: Job) -> None:
     (path,) = job.outputs
-    counts = {"top5": 99.0, "n": 40, "parameters": 7}
-    path.write_text(json.dumps({"top1": TOP1[path.parent.name], **counts}))
+    found = {"top1": TOP1[path.parent.name], "top5": 99.5, "n": IMAGES, "parameters": 7}
+    path.write_text(json.dumps(found))
 
 
 def fake_heatmaps(job: Job) -> None:
@@ -132,7 +132,8 @@ def fake_heatmaps(job: Job) -> None:
     }
     columns = {name: maps ** (1 + place) for place, name in enumerate(explainers)}
     columns |= {"label": labels, "predicted": labels, "image_id": np.char.encode(ids, "utf-8")}
-    columns |= {"target": labels, "target_rank": 0 * labels, "target_logit": np.float32(labels)}
+    columns |= {"target": labels, "target_rank": np.zeros_like(labels)}
+    columns |= {"target_logit": np.zeros(IMAGES, np.float32)}
     writer = HeatmapWriter(path, header, rows=(0, IMAGES), chunk=IMAGES)
     writer.put(0, columns | {"nonfinite": np.zeros(IMAGES, bool)})
     writer.finish()

@@ -29,7 +29,8 @@ TIMM_MODELS = Path(__file__).with_name("timm_models.txt")  # written by envs/lis
 GENERIC = "timm:"  # begins the name of any classifier of timm
 LAYER_SCALE = {"convnext": "ls_init_value", "fastvit": "layer_scale_init_value"}
 """By family the builder's name for the initial value of layer scale; other families have none."""
-_ODD = "a positive odd number of pixels"
+_LARGEST_KERNEL = 255  # pixels; the paper's largest is 17
+_ODD = f"a positive odd number of pixels, {_LARGEST_KERNEL} at most"
 
 
 class Dcls(Record):
@@ -41,7 +42,7 @@ class Dcls(Record):
     replaces: which convolutions; `dcls.RULES` says what each word means.
     """
 
-    kernel_size: int = Field(gt=0, description=_ODD)
+    kernel_size: int = Field(gt=0, le=_LARGEST_KERNEL, description=_ODD)
     kernel_count: int = Field(gt=0, description="a positive number")
     version: Literal["v0", "v1", "max", "gauss"] = "v1"
     replaces: Literal["depthwise", "depthwise_7x7", "3x3"] = "depthwise"

@@ -105,11 +105,18 @@ def load_weights(path: Path | str) -> tuple[nn.Module, Network, dict]:
 def _check_extent(spec: Network, state: Mapping[str, torch.Tensor], source: str) -> None:
     """Refuse a record whose network is larger than the tensors beside it, before it is built.
 
-    The network is first built without storage. Its builder still loops over what the record
-    counts, so that no number there may be above all numbers of the file: how many tensors there
-    are, and how long they are.
+    The network is first built without storage, but for DCLS, whose package allocates its tensors
+    all the same: of these the file says how many weights a kernel has. The builder still loops
+    over what the record counts, so that no number there may be above all numbers of the file: how
+    many tensors there are, and how long they are.
     """
     most = max([len(state), *(length for tensor in state.values() for length in tensor.shape)])
+    counts = {t.shape[-1] for name, t in state.items() if name.endswith(".P") and t.ndim}
+    if spec.dcls and spec.dcls.kernel_count not in (counts or range(most + 1)):
+        raise UserError(
+            f"{source}: dcls.kernel_count is {spec.dcls.kernel_count}, but its positions are of "
+            f"{', '.join(map(str, sorted(counts))) or 'no layer'}; the record is of other weights"
+        )
     if (largest := _largest(spec.arguments)) > most:
         raise UserError(
             f"{source}: arguments of its network hold {largest}, but its tensors are of {most} at "
