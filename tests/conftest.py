@@ -1,12 +1,14 @@
 """Shared by all tests: the scripts' folder on the import path, and where reference data lies."""
 
 import os
+import pickle
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 from workflow_copy import HOSTILE, Workflow
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -42,12 +44,26 @@ def study(root):
 
 
 @pytest.fixture(scope="session")
-def workflow(root, study, tmp_path_factory):
+def workflow(root, study, tmp_path_factory, worker_id):
     """That study, run once for all tests; each leaves it as it found it.
 
     Checkout and working folder are in a folder of a name that a shell and Snakemake could misread.
+    Of several processes of tests the first runs it, and each has a copy of its own.
     """
-    workflow = Workflow(root, tmp_path_factory.mktemp("workflow") / HOSTILE)
+    own = tmp_path_factory.mktemp("workflow") / HOSTILE
+    if worker_id == "master":
+        return finished(Workflow(root, own), study)
+    shared = tmp_path_factory.getbasetemp().parent / "finished_workflow"
+    with FileLock(f"{shared}.lock"):
+        if (shared / "workflow").is_file():
+            held = pickle.loads((shared / "workflow").read_bytes())
+        else:
+            held = finished(Workflow(root, shared / HOSTILE), study)
+            (shared / "workflow").write_bytes(pickle.dumps(held))
+    return held.copied(own)
+
+
+def finished(workflow, study):
     workflow.write(study)
     done = workflow.snakemake()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """The workflow on a study, in a copy of the repository and a folder to work in."""
 
 import contextlib
+import copy
 import os
 import re
 import shutil
@@ -31,9 +32,17 @@ class Workflow:
         self.repository.mkdir(parents=True)
         self.work.mkdir()
         for part in [*PARTS, "config.yaml"]:
-            copy = shutil.copytree if (root / part).is_dir() else shutil.copy
-            copy(root / part, self.repository / part)
+            copied = shutil.copytree if (root / part).is_dir() else shutil.copy
+            copied(root / part, self.repository / part)
         self.config_file = folder / "study.yaml"
+
+    def copied(self, folder: Path) -> "Workflow":
+        """The same, with all files as they are, in another folder."""
+        shutil.copytree(self.repository.parent, folder, symlinks=True)
+        other = copy.copy(self)
+        other.repository, other.work = folder / "repository", folder / "work"
+        other.config_file = folder / "study.yaml"
+        return other
 
     def write(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))

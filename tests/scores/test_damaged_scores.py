@@ -22,11 +22,11 @@ from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.scores.comparisons import read_rho
 from human_alignment.scores.protocol import RELEASED
 from human_alignment.scores.protocol_variants import sweep_protocols
-from human_alignment.scores.run_summary import read_summary_file
 from human_alignment.scores.run_tables import Choice, best_thresholds, gather, read_table
 from human_alignment.scores.score_file import read_scores
 from human_alignment.scores.scoring import score_under, source_fields
 from human_alignment.scores.summary import collect
+from human_alignment.scores.summary_file import read_summary_file
 from human_alignment.scores.sweeps import COLUMNS
 from human_alignment.scores.variant_file import VariantSource, read_variants, write_variants
 from hypothesis import given, settings

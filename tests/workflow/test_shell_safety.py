@@ -48,7 +48,7 @@ def test_commands_hold_hostile_names_as_they_are(hostile, study):
     picture = folder / "{p}.png"
     Image.new("RGB", (8, 8)).save(picture)
     entry = {"source": "published", "architecture": "micro_convnext_tiny"}
-    url = "https://example.org/{a}<b>$(touch hacked).pth"
+    url = "https://example.org/{a}<b>$(touch${IFS}hacked).pth"
     trained = entry | {"source": "train", "train": {"recipe": "digits", "seeds": [0]}}
     models = {
         "convnext_tiny": entry | {"checkpoint": {"url": f"file://{folder}/c.pth"}},

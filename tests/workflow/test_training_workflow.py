@@ -19,7 +19,7 @@ def workflow(root, study, tmp_path):
     """The reduced study, with networks trained on an image folder for sixty steps."""
     workflow = Workflow(root, tmp_path)
     folders = {part: str(write_folder(tmp_path / part)) for part in ("train", "val")}
-    recipes = {"folder": {"steps": 60, "batch_size": 8, "learning_rate": 0.004, "mixup": 0.8}}
+    recipes = {"folder": {"steps": 60, "batch_size": 16, "learning_rate": 0.004, "mixup": 0.8}}
     entry = {"source": "train", "architecture": "micro_convnext_tiny"}
     entry["train"] = {"recipe": "folder", "seeds": [0]}
     models = {"convnext_tiny_dcls": entry}
@@ -46,7 +46,7 @@ def test_a_folder_trained_through_an_interruption(workflow):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Trying to restart job" in done.stdout + done.stderr
     assert "going on after step " in log.read_text()
-    assert "step 60 (epoch 20.00)" in log.read_text()
+    assert "step 60 (epoch 40.00)" in log.read_text()
     assert read_spec(weights)[0].num_classes == 3
     assert list(weights.parent.glob(".*.checkpoint")) == []
     study = yaml.safe_load(workflow.config_file.read_text())
@@ -61,7 +61,7 @@ def test_the_sixteen_trainings_ask_a_cluster_for_what_they_need(root, tmp_path):
     for entry in study["models"].values():
         entry["source"] = "train"
     study["imagenet"]["train"] = str(write_folder(tmp_path / "train"))
-    workflow.write({**study, "train": {"gpus": 8, "nodes": 2}, "threads": 4})
+    workflow.write({**study, "train": {"gpus": 4, "nodes": 2}, "threads": 4})
     profile = str(workflow.repository / "profiles" / "slurm")
     done = workflow.snakemake(
         "--dry-run", "--profile", profile, "--cores", "64", "--printshellcmds"
@@ -71,8 +71,8 @@ def test_the_sixteen_trainings_ask_a_cluster_for_what_they_need(root, tmp_path):
     jobs = [job for job in text.split("\nrule ") if job.startswith("train_model:")]
     assert len(jobs) == 16
     for job in jobs:
-        assert "threads: 32" in job and "--threads 32 --workers 32 --gpus 16 --nodes 2" in job
-        for need in ("gpu=16", "nodes=2", "tasks=2", "mem_mb=64000", "runtime=1440"):
+        assert "threads: 16" in job and "--threads 16 --workers 16 --gpus 8 --nodes 2" in job
+        for need in ("gpu=8", "nodes=2", "tasks=2", "mem_mb=32000", "runtime=1440"):
             assert f" {need}," in job
 
 

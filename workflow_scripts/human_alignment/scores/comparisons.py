@@ -7,10 +7,10 @@ import pandas as pd
 
 from ..common.paths import Run
 from .pairs import Pair, pairs
-from .run_summary import check_same_data
 from .score_file import read_scores
 from .statistics import Correlation, compare_paired, correlate, holm
 from .summary import explainer_order, scores_of
+from .summary_file import check_same_data
 
 KINDS = ("dcls - plain", "threshold_grad_cam - grad_cam")
 SCALES = {"top1": np.asarray, "parameters": np.log10}  # how quantities of networks enter

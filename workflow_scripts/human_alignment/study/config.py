@@ -89,7 +89,8 @@ def check_config(config: dict, schema: dict) -> None:
 
 def _refusal(problems: list[str]) -> UserError:
     """One screen of problems: the first ten, the end of a very long one left out."""
-    lines = [text if len(text) <= 1500 else f"{text[:1500]}..." for text in problems[:10]]
+    every = list(dict.fromkeys(problems))[:10]
+    lines = [text if len(text) <= 1500 else f"{text[:1500]}..." for text in every]
     return UserError("the config cannot be used:\n  " + "\n  ".join(lines))
 
 
