@@ -30,7 +30,7 @@ report: demo
 	@echo; echo "Report: results/demo/report.html"
 
 test: env
-	$(VENV) python -m pytest -n auto --dist loadfile
+	$(VENV) python -m pytest -n auto --dist worksteal
 
 test-slurm: env
 	$(VENV) python -m pytest -s -x --tb=short tests/slurm

@@ -86,19 +86,23 @@ def test_a_network_whose_training_fails(finished, slim):
 
 def test_a_network_whose_checkpoint_no_longer_comes(finished, slim):
     """Its earlier scores are still there, count nowhere, and are named as missing."""
-    weights = finished.work / "results/demo/weights" / PLAIN / "seed0.safetensors"
-    entry = {"source": "published", "architecture": f"micro_{PLAIN}"}
-    models = {**slim["models"], PLAIN: entry | {"checkpoint": {"url": str(weights)}}}
-    table, _ = complete(finished, {**slim, "models": models})
-    assert table["model"].tolist() == [PLAIN, PLAIN]
-    models[PLAIN] = entry | {"checkpoint": {"url": "http://127.0.0.1:9/gone.pth"}}
-    finished.write({**slim, "models": models})
-    done = finished.snakemake("--keep-going")
+    results = finished.work / "results/demo"
+
+    def table1(url, *arguments):
+        """Run as far as Table 1; how it ended, and the networks in the table."""
+        published = {"source": "published", "architecture": f"micro_{PLAIN}"}
+        models = {**slim["models"], PLAIN: published | {"checkpoint": {"url": url}}}
+        finished.write({**slim, "models": models})
+        done = finished.snakemake("results/demo/tables/table1.csv", *arguments)
+        return done, pd.read_csv(results / "tables/table1.csv")["network"].tolist()
+
+    done, networks = table1(str(results / "weights" / PLAIN / "seed0.safetensors"))
+    assert done.returncode == 0 and networks == [PLAIN, DCLS], done.stderr
+    done, _ = table1("http://127.0.0.1:9/gone.pth", "--keep-going")
     assert done.returncode != 0
-    assert (finished.work / f"results/demo/scores/{PLAIN}/published.json").is_file()
+    assert (results / f"scores/{PLAIN}/published.json").is_file()
     assert "scored    1 of 2 networks" in done.stderr
     assert f"no current scores of {PLAIN}/published; see logs/demo" in done.stderr
-    table, _ = complete(finished, {**slim, "models": models, "partial": True})
-    assert table["network"].tolist() == [DCLS]
-    text = (finished.work / "results/demo/tables/table1.md").read_text()
-    assert f"Without scores: {PLAIN}/published." in text
+    done, networks = table1("http://127.0.0.1:9/gone.pth", "--config", "partial=true")
+    assert done.returncode == 0 and networks == [DCLS], done.stderr
+    assert f"Without scores: {PLAIN}/published." in (results / "tables/table1.md").read_text()
