@@ -91,7 +91,7 @@ def test_kills_change_no_result(root, small, tmp_path):
     swept = made(root, tmp_path / "swept", small)
     while kinds:
         run = swept.start(*TARGETS, process_group=0)
-        moment = chance.uniform(0, 0.6 * length)
+        moment = chance.uniform(0, 0.45 * length)
         with contextlib.suppress(subprocess.TimeoutExpired):
             run.communicate(timeout=moment)
         if run.returncode is None and killed(swept, run, kinds[-1], chance):
