@@ -49,12 +49,15 @@ def make_heatmaps(path: Path, data: DataFile, geometry: str, random: np.random.G
     """A heatmap file as extract_heatmaps.py leaves it."""
     count = len(data)
     header = {
-        "model": path.stem, "parameters": 1, "weights_digest": "", "data_digest": data.digest,
+        "model": path.stem, "dcls": False, "parameters": 1, "weights_digest": "",
+        "data_digest": data.digest,
         "geometry": geometry, "target": "label", "explainers": EXPLAINERS, "images": count,
         "versions": "",
     }  # fmt: skip
     maps = ndimage.gaussian_filter(random.normal(size=(2, count, 7, 7)), (0, 0, 1, 1))
     columns = {"label": data.labels, "predicted": data.labels, "nonfinite": np.zeros(count, bool)}
+    columns |= {"target": data.labels, "target_rank": 0 * data.labels}
+    columns["target_logit"] = np.zeros(count, np.float32)
     columns["image_id"] = np.char.encode(data.image_ids, "utf-8")
     writer = HeatmapWriter(path, header, (0, count), count)
     named = dict(zip(EXPLAINERS, np.maximum(maps, 0).astype(np.float32), strict=True))

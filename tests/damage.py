@@ -178,6 +178,17 @@ def hdf5_damage(draw, names: list[str], attributes: list[str]) -> tuple[str, Cal
     return f"dataset {how}", change
 
 
+def replaced(name: str, function: Callable) -> Callable[[h5py.File], None]:
+    """A change of one dataset's values in a file, by a function of them."""
+
+    def act(file: h5py.File) -> None:
+        values = function(file[name][:])
+        del file[name]
+        file[name] = values
+
+    return act
+
+
 def set_attribute(file: h5py.File, name: str, value: object) -> None:
     """Change or delete an attribute, or what the JSON in the attribute `about` holds."""
     if "about" in file.attrs:

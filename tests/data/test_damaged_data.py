@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import score_alignment
 import small_study
-from damage import hdf5_damage, repeatable
+from damage import hdf5_damage, repeatable, replaced
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import COLUMNS, LARGEST, About, DataFile, DataWriter
 from human_alignment.data.images import present
@@ -38,17 +38,6 @@ def work(sound, tmp_path):
 def change(path, act):
     with h5py.File(path, "a") as file:
         act(file)
-
-
-def replaced(name, function):
-    """A change of one dataset's values, by a function of them."""
-
-    def act(file):
-        values = function(file[name][:])
-        del file[name]
-        file[name] = values
-
-    return act
 
 
 def attribute(name, value):

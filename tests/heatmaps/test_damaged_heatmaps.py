@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import score_alignment
 import small_study
-from damage import hdf5_damage, repeatable
+from damage import hdf5_damage, repeatable, replaced
 from human_alignment.common.cli import UserError
 from human_alignment.common.hdf5 import seal
 from human_alignment.data.data_file import DataFile
@@ -35,17 +35,6 @@ def sound(tmp_path_factory):
 def path(sound, tmp_path):
     """A copy of the heatmap file that a test may damage."""
     return shutil.copy(sound / "odd" / "seed0.h5", tmp_path / "seed0.h5")
-
-
-def replaced(name, function):
-    """A change of one dataset's values, by a function of them."""
-
-    def act(file):
-        values = function(file[name][:])
-        del file[name]
-        file[name] = values
-
-    return act
 
 
 def attribute(name, value):
