@@ -5,14 +5,17 @@ from human_alignment.scores.measures import (
     MEASURES,
     auc_judd,
     cosine,
+    dice,
     evaluate,
+    iou,
     kl,
+    nss,
     pearson,
     sim,
     topk_overlap,
 )
 from scipy import stats
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
 from sklearn.metrics.pairwise import cosine_similarity
 
 
@@ -61,6 +64,27 @@ def test_densities_of_signed_maps_start_at_their_minimum(maps):
         np.testing.assert_allclose(measure(human, lifted - 3), measure(human, lifted), atol=1e-12)
 
 
+def test_nss_is_the_mean_z_score_of_the_marked_pixels(maps):
+    def expected(human, heatmap):
+        return stats.zscore(heatmap)[human >= np.sort(human)[-30]].mean()
+
+    np.testing.assert_allclose(nss(*maps), each(expected, maps), rtol=0, atol=1e-12)
+    assert np.isnan(nss(np.arange(9.0), np.full(9, 0.1))) and np.isnan(nss(np.ones(9), np.ones(9)))
+
+
+def test_nss_of_random_maps_is_zero_on_average():
+    human, heatmap = np.random.default_rng(5).random((2, 400, 200))
+    assert abs(nss(human, heatmap).mean()) < 0.05
+
+
+def test_dice_and_iou_equal_sklearn_where_no_pixels_tie():
+    human, heatmap = np.random.default_rng(6).random((2, 20, 200))
+    highest = [rows >= np.sort(rows, axis=1)[:, -20:-19] for rows in (human, heatmap)]
+    pairs = list(zip(*highest, strict=True))
+    assert dice(human, heatmap) == pytest.approx([f1_score(h, m) for h, m in pairs])
+    assert iou(human, heatmap) == pytest.approx([jaccard_score(h, m) for h, m in pairs])
+
+
 def test_auc_equals_sklearn(maps):
     def expected(human, heatmap):
         return roc_auc_score(human >= np.sort(human)[-30], heatmap)
@@ -105,7 +129,7 @@ def test_topk_overlap_is_the_mean_over_random_breaks_of_ties():
 def test_equal_maps_score_best_and_every_measure_ranks_them_before_others(name, maps):
     human = np.random.default_rng(3).permutation(300).astype(float)
     other = np.random.default_rng(4).permutation(300).astype(float)
-    best = 0 if name == "kl" else 1
+    best = {"kl": 0, "nss": stats.zscore(human)[human >= 270].mean()}.get(name, 1)
     assert MEASURES[name](human, human) == pytest.approx(best, abs=1e-12)
     assert abs(MEASURES[name](human, other) - best) > 0.1
 
@@ -123,6 +147,9 @@ UNIFORM_SIM = np.minimum(RISING / RISING.sum(), 1 / 20).sum()
         ("kl", UNIFORM_KL, stats.entropy(FLAT, RISING), np.nan),
         ("sim", UNIFORM_SIM, UNIFORM_SIM, np.nan),
         ("auc_judd", 0.5, np.nan, 0.5),
+        ("nss", np.nan, np.nan, np.nan),
+        ("dice", 0.1, 0.1, 0.1),
+        ("iou", 0.1 / 1.9, 0.1 / 1.9, 0.1 / 1.9),
         ("topk_overlap", 0.1, 0.1, 0.1),
     ],
 )
@@ -163,8 +190,8 @@ def test_evaluate_leaves_the_same_images_out_of_every_measure(name):
 
 
 def test_evaluate_refuses_unknown_names_and_broken_human_maps():
-    with pytest.raises(UserError, match="unknown measure 'nss'; allowed: pearson, cosine, kl"):
-        evaluate("nss", RISING[None], RISING[None])
+    with pytest.raises(UserError, match="unknown measure 'auc'; allowed: pearson, cosine, kl"):
+        evaluate("auc", RISING[None], RISING[None])
     with pytest.raises(ValueError, match="human map 0 holds NaN"):
         evaluate("sim", RISING[None] * np.nan, RISING[None])
 

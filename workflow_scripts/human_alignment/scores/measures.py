@@ -98,17 +98,48 @@ def auc_judd(human: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of the heatmap as detector of the marked pixels, 0 to 1.
 
     Judd et al. (2009) detect fixations; ClickMe maps have none, so the highest tenth of the
-    human map's pixels takes their place. Pixels that equal the lowest of these are marked
-    too, unless that value is the map's minimum. Ties count half instead of the random jitter
-    of Judd's code. A constant heatmap gives 0.5, a constant human map NaN.
+    human map's pixels takes their place (see `_marked`). Ties count half instead of the random
+    jitter of Judd's code. A constant heatmap gives 0.5, a constant human map NaN.
     """
-    cut = _top_value(human)
-    marked = np.where(cut > human.min(axis=1, keepdims=True), human >= cut, human > cut)
+    marked = _marked(human)
     ones = marked.sum(axis=1)
     zeros = human.shape[1] - ones
     rank_sum = np.sum(rank(heatmap).doubled, axis=1, where=marked) / 2
     wins = rank_sum - ones * (ones + 1) / 2  # Mann and Whitney's U
     return _divide(wins, ones * zeros)
+
+
+@_measure
+def nss(human: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
+    """Normalised scanpath saliency: mean over the marked pixels of (m - mean) / deviation.
+
+    Peters et al. (2005), at fixations; here at the highest tenth of the human map (see `_marked`).
+    0 is chance. NaN if either map is constant.
+    """
+    heatmap = np.float64(heatmap)
+    deviation = np.where(_constant(heatmap), 0, heatmap.std(axis=1))
+    marked = _marked(human)
+    at_marks = _divide(np.sum(heatmap, axis=1, where=marked), marked.sum(axis=1))
+    return _divide(at_marks - heatmap.mean(axis=1), deviation)
+
+
+@_measure
+def dice(human: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
+    """Dice's (1945) coefficient 2 |H & M| / (|H| + |M|) of the two maps' highest tenths, 0 to 1.
+
+    The two sets are of one size, so it is `topk_overlap` by another name.
+    """
+    return topk_overlap(human, heatmap)
+
+
+@_measure
+def iou(human: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
+    """Intersection over union |H & M| / |H | M| of the two maps' highest tenths, 0 to 1.
+
+    Jaccard's (1901) index; with Dice's coefficient d it is d / (2 - d).
+    """
+    overlap = topk_overlap(human, heatmap)
+    return overlap / (2 - overlap)
 
 
 @_measure
@@ -145,6 +176,15 @@ def _density(rows: np.ndarray) -> np.ndarray:
 
 def _top_count(rows: np.ndarray) -> int:
     return max(1, round(TOP * rows.shape[1]))
+
+
+def _marked(human: np.ndarray) -> np.ndarray:
+    """Which pixels count as marked by people: those of the highest tenth, bool (n, p).
+
+    Pixels that equal the lowest of these are marked too, unless that value is the map's minimum.
+    """
+    cut = _top_value(human)
+    return np.where(cut > human.min(axis=1, keepdims=True), human >= cut, human > cut)
 
 
 def _top_value(rows: np.ndarray) -> np.ndarray:
