@@ -19,6 +19,7 @@ from human_alignment.outcome.table1 import (
 from human_alignment.scores.pairs import full_name, model_order
 from human_alignment.scores.summary import (
     average_runs,
+    coinciding,
     explainer_order,
     human_ceiling,
     read_summary,
@@ -133,6 +134,27 @@ def test_models_unknown_to_the_paper_come_last_as_they_appear():
     names = ["zeta", "resnet50", "alpha", "micro_convnext_tiny"]
     frame = pd.DataFrame([row_of(name) for name in names])
     assert model_order(frame) == ["micro_convnext_tiny", "resnet50", "zeta", "alpha"]
+
+
+def test_explainers_that_coincide_are_named():
+    def study(gap):
+        rows = [
+            row_of(model, explainer=name, mean_rho=rho + (gap if model == "b" else 0))
+            for model, rho in (("a", 0.3), ("b", 0.4))
+            for name in ("xgrad_cam", "hires_cam")
+        ]
+        rows += [row_of(model, mean_rho=rho) for model, rho in (("a", 0.3002), ("b", 0.4))]
+        rows += [row_of("a", explainer="layer_cam", mean_rho=0.3)]
+        rows += [row_of("b", explainer="layer_cam", mean_rho=0.5)]
+        return pd.DataFrame(rows)
+
+    same = study(0.0)
+    assert coinciding(same) == [["grad_cam", "hires_cam", "xgrad_cam"]]
+    (said,) = [note for note in notes(same, table1(same)) if note.startswith("The same scores")]
+    assert "Grad-CAM = HiResCAM = XGrad-CAM." in said
+    other = study(0.01)
+    assert coinciding(other) == [["hires_cam", "xgrad_cam"]]
+    assert coinciding(same[same.explainer == "grad_cam"]) == []
 
 
 def test_further_explainers_follow_the_public_columns(summary):

@@ -11,6 +11,7 @@ from ..scores.summary import (
     EXPLAINER_NAMES,
     average_runs,
     causes,
+    coinciding,
     explainer_name,
     explainer_order,
     human_ceiling,
@@ -223,6 +224,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         ),
         f"n: images with a defined score, of {images}. The CSV file counts the others by "
         "cause.": True,
+        _coinciding_words(summary): bool(coinciding(summary)),
         "Several training runs: mean ± standard deviation over them; the interval is the mean of "
         "their intervals.": bool((table["runs"] > 1).any()),
         REMARK: MARK in text,
@@ -234,3 +236,13 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         caption_note: bool(caption_note),
     }
     return [note for note, wanted in candidates.items() if wanted]
+
+
+def _coinciding_words(summary: pd.DataFrame) -> str:
+    """Which explainers give the same scores, and why some must."""
+    groups = [" = ".join(map(explainer_name, group)) for group in coinciding(summary)]
+    return (
+        f"The same scores to three digits: {'; '.join(groups)}. Where a network pools right behind "
+        "its last feature map, the gradient is the same at all positions, and Grad-CAM, HiResCAM "
+        "and XGrad-CAM are one map."
+    )

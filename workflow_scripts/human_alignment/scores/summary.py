@@ -25,6 +25,7 @@ FURTHER_NAMES = {
     "saliency": "Saliency",
     "rise": "RISE",
 }
+SAME = 5e-4  # difference of mean rho below which two explainers give one score
 FIGURES = ("n", "n_images", "mean_rho", "score", "low", "high")  # of each run and explainer
 _NUMBERS = ("dcls", "parameters", "top1", *FIGURES, "human_ceiling")
 
@@ -143,6 +144,25 @@ def explainer_order(names: Iterable[str]) -> list[str]:
     found = set(names)
     first = [name for name in EXPLAINER_NAMES if name in found]
     return [*first, *sorted(found.difference(first))]
+
+
+def coinciding(summary: pd.DataFrame) -> list[list[str]]:
+    """Groups of two or more explainers that have the same mean rho, to SAME, in every run.
+
+    In the order of `explainer_order`; a run without a score has none to compare.
+    """
+    wide = summary.pivot(index=["network", "run"], columns="explainer", values="mean_rho")
+    groups: list[list[str]] = []
+    for name in explainer_order(wide):
+        own = wide[name]
+        for group in groups:
+            difference = (wide[group[0]] - own).abs()
+            if own.notna().any() and difference.le(SAME).where(difference.notna(), True).all():
+                group.append(name)
+                break
+        else:
+            groups.append([name])
+    return [group for group in groups if len(group) > 1]
 
 
 def causes(summary: pd.DataFrame) -> list[str]:
