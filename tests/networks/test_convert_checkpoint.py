@@ -195,7 +195,7 @@ def test_conversion_checks_the_digest_too_and_says_what_to_do(tmp_path, checkpoi
     with pytest.raises(UserError) as caught:
         convert(file, tmp_path / "w", "--sha256", "0" * 64, "--source", source)
     lines = str(caught.value).splitlines()
-    assert lines[0] == f"{source or file} has another sha256 than the config says"
+    assert lines[0] == f"{source or file} has another sha256 than expected"
     assert lines[1:3] == [f"  expected {'0' * 64}", f"  found    {digest}, of {file}"]
     assert lines[3].startswith(remedy.format(file))
     assert file.read_bytes() == content

@@ -258,6 +258,8 @@ def test_claims_need_a_network_of_the_paper(schema, configs):
     config["figures"] = {}
     check_config(config, schema)
     assert not Study(config).has_claims
+    config["models"] = {"micro_resnet50": PUBLISHED}
+    assert not Study(config).has_claims
     config["models"]["resnet50_dcls"] = PUBLISHED
     assert Study(config).has_claims
 

@@ -36,7 +36,7 @@ def _checked_digest(checkpoint: Path, source: str, expected: str, again: str) ->
     found = sha256(checkpoint)
     if expected and found != expected.lower():
         raise UserError(
-            f"{source} has another sha256 than the config says\n  expected {expected.lower()}\n"
+            f"{source} has another sha256 than expected\n  expected {expected.lower()}\n"
             f"  found    {found}, of {checkpoint}\n{again}, or correct the digest"
         )
     return found

@@ -209,7 +209,7 @@ def _score(row: dict, explainer: str, digits: int) -> str:
 
 def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") -> list[str]:
     """What a reader must know to read the table: remarks of one or two sentences."""
-    ceiling = human_ceiling(summary)
+    ceiling, same = human_ceiling(summary), coinciding(summary)
     divided = f", divided by the human ceiling {ceiling:g}" if ceiling else ""
     images = " or ".join(f"{count:,}" for count in table["n_images"].dropna().unique()) or "all"
     text = str([block.rows for block in blocks(table)])
@@ -224,7 +224,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         ),
         f"n: images with a defined score, of {images}. The CSV file counts the others by "
         "cause.": True,
-        _coinciding_words(summary): bool(coinciding(summary)),
+        _coinciding_words(same): bool(same),
         "Several training runs: mean ± standard deviation over them; the interval is the mean of "
         "their intervals.": bool((table["runs"] > 1).any()),
         REMARK: MARK in text,
@@ -238,9 +238,9 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
     return [note for note, wanted in candidates.items() if wanted]
 
 
-def _coinciding_words(summary: pd.DataFrame) -> str:
+def _coinciding_words(same: list[list[str]]) -> str:
     """Which explainers give the same scores, and why some must."""
-    groups = [" = ".join(map(explainer_name, group)) for group in coinciding(summary)]
+    groups = [" = ".join(map(explainer_name, group)) for group in same]
     return (
         f"The same scores to three digits: {'; '.join(groups)}. Where a network pools right behind "
         "its last feature map, the gradient is the same at all positions, and Grad-CAM, HiResCAM "

@@ -123,9 +123,8 @@ class Study:
     @property
     def has_claims(self) -> bool:
         """Whether any network of the paper is in the study: the paper's claims are about those."""
-        return any(
-            model.removesuffix(SUFFIX) in records.load_networks() for model in self.config["models"]
-        )
+        papers = {name for name, one in records.load_networks().items() if not one.micro}
+        return any(model.removesuffix(SUFFIX) in papers for model in self.config["models"])
 
     def recipe(self, model: str) -> dict:
         """Training settings of a model."""
