@@ -12,10 +12,8 @@ import small_study
 from damage import hdf5_damage, repeatable, replaced
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import COLUMNS, LARGEST, About, DataFile, DataWriter
-from human_alignment.data.images import present
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_images import small_image
 
 
 @pytest.fixture(scope="module")
@@ -132,18 +130,6 @@ def test_a_changed_image_is_named_when_it_is_read(work):
             UserError, match="data.h5, image 'image-007': the image is not what was"
         ):
             data.images(4, 9)
-
-
-def test_an_image_that_cannot_be_decoded_is_named_with_its_file(tmp_path):
-    with DataWriter(
-        tmp_path / "a.h5", dataset="toy", description="", num_classes=2, image_size=8
-    ) as writer:
-        writer.append(small_image(1, "JPEG", 8), 0, "good")
-        writer.append(small_image(1, "PNG", 8)[:-30], 1, "broken")  # the header is whole
-    with DataFile(tmp_path / "a.h5") as data:
-        present(data, 0)
-        with pytest.raises(UserError, match="a.h5, image 'broken': .* bytes cannot be decoded"):
-            present(data, 1)
 
 
 def test_an_image_size_beyond_the_limit_is_not_written(tmp_path):

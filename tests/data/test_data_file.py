@@ -1,3 +1,4 @@
+import io
 import json
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from damage import set_attribute
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import UNKNOWN, DataFile, DataWriter
+from PIL import Image
 from small_images import small_image
 
 ATTRIBUTES = dict(dataset="toy", description="A toy.", num_classes=3, image_size=8)
@@ -112,10 +114,12 @@ def with_map(value):
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (dict(image=b""), "image 'a': its 0 bytes are no image"),
-        (dict(image=b"<html>not found</html>"), "image 'a': its 22 bytes are no image"),
-        (dict(image=b"\xff\xd8\xff\xe0 cut"), "image 'a': its 8 bytes are no image"),
-        (dict(image=small_image()[:20]), "image 'a': its 20 bytes are no image"),
+        (dict(image=b""), "image 'a': its 0 bytes cannot be decoded"),
+        (dict(image=b"<html>not found</html>"), "image 'a': its 22 bytes cannot be decoded"),
+        (dict(image=b"\xff\xd8\xff\xe0 cut"), "image 'a': its 8 bytes cannot be decoded"),
+        (dict(image=small_image()[:20]), "image 'a': its 20 bytes cannot be decoded"),
+        (dict(image=small_image()[:-30]), "bytes cannot be decoded"),
+        (dict(image=small_image(1, "JPEG", 8)[:-30]), "bytes cannot be decoded"),
         (dict(image=np.zeros((8, 8, 3), np.uint8)), "image 'a': it is given as ndarray"),
         (dict(image="a.png"), "image 'a': it is given as str"),
         (dict(label=3), "image 'a': its label is 3; allowed: a whole number from 0 to 2"),
@@ -237,3 +241,31 @@ def test_missing_file_unknown_id_and_absent_maps(tmp_path):
         data.index("x")
     with pytest.raises(UserError, match="no human maps"):
         data.human_maps(0, 1)
+
+
+def test_records_with_equal_pixels_are_of_one_image(tmp_path):
+    pictures = [small_image(1), small_image(2), small_image(1, side=3), small_image(1)]
+    again = io.BytesIO()
+    Image.open(io.BytesIO(pictures[1])).save(again, "PNG", compress_level=0)  # another file of it
+    pictures.append(again.getvalue())
+    assert pictures[4] != pictures[1]
+    with DataWriter(tmp_path / "a.h5", **ATTRIBUTES) as writer:
+        for number, picture in enumerate(pictures):
+            writer.append(picture, 0, f"{number}")
+    with DataWriter(tmp_path / "b.h5", **ATTRIBUTES) as writer:
+        writer.append(small_image(9), 0, "x")
+        writer.append(small_image(1), 0, "y")
+    with DataFile(tmp_path / "a.h5") as data, DataFile(tmp_path / "b.h5") as other:
+        assert data.groups.tolist() == [0, 1, 2, 0, 1]
+        assert other.groups.tolist() == [0, 1]
+        assert (data.shared_with(other), other.shared_with(data)) == (2, 1)
+
+
+def test_a_changed_pixel_digest_is_refused(tmp_path):
+    with DataWriter(tmp_path / "a.h5", **ATTRIBUTES) as writer:
+        writer.append(small_image(1), 0, "a")
+        writer.append(small_image(2), 0, "b")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["pixel_digest"][1] = file["pixel_digest"][0]
+    with pytest.raises(UserError, match="the digest differs"):
+        DataFile(tmp_path / "a.h5")

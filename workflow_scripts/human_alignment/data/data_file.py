@@ -8,6 +8,7 @@ image_offset    int64 (n+1,) where each image begins in `image_bytes`; the last 
 label           int32 (n,)   class index; `UNKNOWN` in a file of pictures without labels
 image_id        bytes (n,)   unique name, UTF-8
 image_digest    uint8 (n,32) SHA-256 of each image's bytes
+pixel_digest    uint8 (n,32) SHA-256 of each image's decoded pixels, and their shape
 human_map       float32      (n, h, w); absent in a training file
 map_digest      uint8 (n,32) SHA-256 of each human map; absent where these are
 box             int16 (n,4)  object's left, top, right, bottom in pixels; optional
@@ -19,6 +20,9 @@ compared), `digest` (SHA-256 of the two numbers and of all records in order), `s
 left out, and why), and `human_ceiling`, a number above 0 and at most 1, which is absent where none
 is known. Neither it nor the ids are text of varying length, as HDF5 calls it: the library keeps no
 checksum of such text, and damage there can make it run without end.
+
+Records whose pixels are equal are of one image, whatever its file: intervals resample images, not
+records. `DataFile.groups` numbers the images.
 
 Opening a file checks everything but images and human maps against `digest`. Each of these is
 checked against its own digest when it is read, so that a job hashes what it uses and no more.
@@ -42,19 +46,21 @@ from pydantic import Field
 from ..common.cli import UserError
 from ..common.hdf5 import Column, check_columns, damage_told, new_hdf5
 from ..common.records import Record, checked
-from .decoding import is_image
+from .decoding import decode
 
 UNKNOWN = -1  # the label of an image without one
 _BUFFER = 256  # records held in memory before they are written
 _INT16 = np.iinfo(np.int16)
 LARGEST = 4096  # pixels of the side of an image as shown, and of a human map
 
+_DIGESTS = ("image_digest", "pixel_digest", "map_digest")  # columns, as the file's digest has them
 COLUMNS = {
     "label": Column("int32", ("n",)),
     "image_id": Column("bytes", ("n",)),
     "image_offset": Column("int64", ("n+1",)),
     "image_bytes": Column("uint8", ("b",)),
     "image_digest": Column("uint8", ("n", 32)),
+    "pixel_digest": Column("uint8", ("n", 32)),
     "human_map": Column("float32", ("n", "h", "w"), optional=True),
     "map_digest": Column("uint8", ("n", 32), optional=True),
     "box": Column("int16", ("n", 4), optional=True),
@@ -82,10 +88,10 @@ class About(Record):
     )
 
 
-def _map_digest(human_map: np.ndarray) -> bytes:
-    """SHA-256 of a human map, float32 (h, w), and its shape."""
-    digest = hashlib.sha256(f"{human_map.shape}".encode())
-    digest.update(np.ascontiguousarray(human_map))
+def _array_digest(array: np.ndarray) -> bytes:
+    """SHA-256 of an array's values and shape: a human map, float32, or an image's pixels, uint8."""
+    digest = hashlib.sha256(f"{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array))
     return digest.digest()
 
 
@@ -223,7 +229,7 @@ class DataWriter:
     ) -> None:
         """Add one record. Labels, human maps and boxes are in all records of a file or in none.
 
-        image: an encoded image (JPEG or PNG), of which the header is checked.  label: 0 to
+        image: an encoded image (JPEG or PNG); it is decoded.  label: 0 to
         num_classes - 1, or None if it is unknown.  image_id: text that no other record has.
         human_map: (h, w), the same in every record; finite numbers, 0 or more.
         box: left, top, right, bottom in pixels.
@@ -242,8 +248,7 @@ class DataWriter:
         if not isinstance(image, bytes):
             kind = type(image).__name__
             raise UserError(f"{place} it is given as {kind}; allowed: the bytes of a JPEG or PNG")
-        if not is_image(image):
-            raise UserError(f"{place} its {len(image)} bytes are no image (JPEG or PNG)")
+        row["pixel_digest"] = _array_digest(decode(image, f"image {image_id!r}"))
         if human_map is not None:
             row["human_map"] = _checked_map(human_map, place)
         if box is not None:
@@ -252,8 +257,8 @@ class DataWriter:
         self._ids[image_id] = None
         row["image_digest"] = hashlib.sha256(image).digest()
         if human_map is not None:
-            row["map_digest"] = _map_digest(row["human_map"])
-        parts = [row[name] for name in ("image_digest", "map_digest", "box") if name in row]
+            row["map_digest"] = _array_digest(row["human_map"])
+        parts = [row[name] for name in (*_DIGESTS, "box") if name in row]
         self._digest.add(image_id, row["label"], *parts)
         self._rows.append(row)
         if len(self._rows) == _BUFFER:
@@ -321,7 +326,7 @@ class DataWriter:
         joined = np.frombuffer(b"".join(row["image"] for row in rows), np.uint8)
         self._extend("image_bytes", joined, chunk=1 << 20)
         self._extend("label", np.array([row["label"] for row in rows], np.int32), chunk=4096)
-        for name in ("image_digest", "map_digest"):
+        for name in _DIGESTS:
             if name in rows[0]:
                 found = b"".join(row[name] for row in rows)
                 self._extend(name, np.frombuffer(found, np.uint8).reshape(-1, 32), chunk=4096)
@@ -375,9 +380,7 @@ class DataFile:
             self._offsets = self._file["image_offset"][:]
             self.labels: np.ndarray = self._file["label"][:]
             self.image_ids: list[str] = [one.decode() for one in self._file["image_id"][:].tolist()]
-            self._digests = {
-                name: self._file[name][:] for name in ("image_digest", "map_digest") if name in self
-            }
+            self._digests = {name: self._file[name][:] for name in _DIGESTS if name in self}
             self._check(found, lengths["b"])
         self.dataset, self.description = found.dataset, found.description
         self.num_classes, self.image_size = found.num_classes, found.image_size
@@ -435,6 +438,19 @@ class DataFile:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def groups(self) -> np.ndarray:
+        """The image of each record, int64 (n,): the row of the first record with its pixels."""
+        _, first, place = np.unique(
+            self._digests["pixel_digest"], axis=0, return_index=True, return_inverse=True
+        )
+        return first[place.reshape(-1)]
+
+    def shared_with(self, other: "DataFile") -> int:
+        """How many records of this file are of an image that the other file has too."""
+        theirs = {one.tobytes() for one in other._digests["pixel_digest"]}
+        return sum(one.tobytes() in theirs for one in self._digests["pixel_digest"])
+
     def images(self, start: int, stop: int) -> list[bytes]:
         """Encoded bytes of images `start` to `stop` (exclusive).
 
@@ -459,7 +475,7 @@ class DataFile:
             raise UserError(f"{self.path} holds no human maps: it is a training file")
         with self._damage_told():
             maps = self._file["human_map"][start:stop]
-        self._compare("map_digest", start, map(_map_digest, maps))
+        self._compare("map_digest", start, map(_array_digest, maps))
         return maps
 
     def _compare(self, column: str, start: int, digests: Iterable[bytes]) -> None:

@@ -1,10 +1,10 @@
-"""Decode images from their files' bytes, and tell bytes that are no image without decoding them."""
+"""Decode images from their files' bytes."""
 
 import io
 
 import numpy as np
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ..common.cli import UserError
 
@@ -29,16 +29,9 @@ def decode(encoded: bytes, name: str = "image") -> np.ndarray:
         with Image.open(io.BytesIO(encoded)) as image:
             return np.asarray(image.convert("RGB"))
     except UNREADABLE as error:
-        raise UserError(f"{name}: {len(encoded)} bytes cannot be decoded: {error}") from error
-
-
-def is_image(encoded: bytes) -> bool:
-    """Whether bytes begin as an image that `decode` knows. The pixels may still be damaged."""
-    try:
-        if _is_jpeg(encoded):
-            simplejpeg.decode_jpeg_header(encoded)
-        else:
-            Image.open(io.BytesIO(encoded)).close()
-    except UNREADABLE:
-        return False
-    return True
+        # An UnidentifiedImageError names an object in memory, and nothing that helps.
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        count = len(encoded)
+        raise UserError(
+            f"{name}: its {count} bytes cannot be decoded as JPEG or PNG{why}"
+        ) from error
