@@ -132,6 +132,7 @@ rule show_table:
 rule describe_study:
     input:
         data=study.data_file(),
+        training=study.training_file,
         heatmaps=study.scored_heatmaps(),
     output:
         page=shown(
@@ -160,5 +161,6 @@ rule describe_study:
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
-        "--data {input.data:q} --heatmaps {input.heatmaps:q} --output {output.page:q} "
+        "--data {input.data:q} --training {input.training:q} --heatmaps {input.heatmaps:q} "
+        "--output {output.page:q} "
         "--record {output.record:q} 2> {log:q}"

@@ -222,6 +222,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         "average map of many raters: a score above 1 is possible and means no error.": bool(
             ceiling
         ),
+        _repeats_words(summary): _repeated(summary),
         f"n: images with a defined score, of {images}. The CSV file counts the others by "
         "cause.": True,
         _coinciding_words(same): bool(same),
@@ -236,6 +237,23 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         caption_note: bool(caption_note),
     }
     return [note for note, wanted in candidates.items() if wanted]
+
+
+def _repeated(summary: pd.DataFrame) -> bool:
+    """Whether some image stands in several records, as far as the summary says."""
+    return "n_records" in summary and bool((summary["n_records"] > summary["n_images"]).any())
+
+
+def _repeats_words(summary: pd.DataFrame) -> str:
+    """How many records the images have; empty where each has one."""
+    if not _repeated(summary):
+        return ""
+    images, records = summary.loc[summary["n_records"].idxmax(), ["n_images", "n_records"]]
+    return (
+        f"The {images:,.0f} images stand in {records:,.0f} records, each with a human map of its "
+        "own. Scores of an image's records are averaged first, and intervals are over images. The "
+        "authors' code counts each record: `mean_rho_of_records` in each run's summary."
+    )
 
 
 def _coinciding_words(same: list[list[str]]) -> str:

@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..data.resize import resize_bilinear
+from .image_means import image_means
 from .protocol import THRESHOLDED, Protocol
+from .score_file import Scores
 from .spearman import CONSTANT_HEATMAP, OK
 
 
@@ -37,15 +39,18 @@ def cut(protocol: Protocol, maps: np.ndarray) -> np.ndarray:
     return np.where(maps < protocol.threshold, np.float32(below), maps)
 
 
-def entering(protocol: Protocol, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
-    """Each image's rho as it enters the mean, NaN where it does not; all (n,)."""
-    found = np.where(status == OK, rho, np.nan)
+def entering(protocol: Protocol, scores: Scores) -> np.ndarray:
+    """Each image's rho as it enters the mean, NaN where it does not, (m,) for m images.
+
+    Records of one image are averaged, over those that enter.
+    """
+    found = np.where(scores.status == OK, scores.rho, np.nan)
     if protocol.constant_maps == "zero":
-        found[status == CONSTANT_HEATMAP] = 0
-    return found
+        found[scores.status == CONSTANT_HEATMAP] = 0
+    return image_means(found, scores.groups)
 
 
-def counted(protocol: Protocol, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
-    """The rho, (m,), that enter the mean, out of all images' rho and status, (n,)."""
-    found = entering(protocol, rho, status)
+def counted(protocol: Protocol, scores: Scores) -> np.ndarray:
+    """The images' rho that enter the mean, (k,)."""
+    found = entering(protocol, scores)
     return found[~np.isnan(found)]

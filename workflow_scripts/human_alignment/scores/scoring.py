@@ -83,8 +83,9 @@ def score_under(
                     correlate(human, postprocess(protocol, kind[0], raw[kind[0]], size))
                 )
             bar.update(stop - start)
+    groups = data.groups[heatmaps.rows]
     whole = {
-        kind: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+        kind: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)), groups)
         for kind, rows in parts.items()
     }
     return {

@@ -62,7 +62,7 @@ def cross_validate(
     cannot be scored: too few images with a defined rho.
     """
     thresholds = list(scores)
-    rho = np.stack([entering(protocol, found.rho, found.status) for found in scores.values()])
+    rho = np.stack([entering(protocol, found) for found in scores.values()])
     fold = np.random.default_rng(seed).permutation(rho.shape[1]) % folds
     held_out, chosen = [], []
     for one in range(folds):

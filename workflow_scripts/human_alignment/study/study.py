@@ -167,6 +167,11 @@ class Study:
         return self.data_file(kind) if self.config["data"] == "digits" else None
 
     @property
+    def training_file(self) -> list[str]:
+        """The training file of the study's data set, if it has one."""
+        return [self.data_file(".train")] if self._own_images() else []
+
+    @property
     def training_images(self) -> str | None:
         """What networks are trained on: the folder in the config, or the data set's own images."""
         return self.config["imagenet"]["train"] or self._own_images(".train")
