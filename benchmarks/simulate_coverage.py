@@ -99,7 +99,7 @@ def coverage(shape: Shape, images: int, simulations: int, resamples: int, seed: 
 
 def draw_figure(table: list[dict], path: Path) -> None:
     """Coverage against number of images, a line per shape."""
-    figure, axes = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6.2, 3.4), layout="constrained")
     for offset, name in zip((0.92, 0.96, 1, 1.04, 1.08), SHAPES, strict=True):
         found = [row for row in table if row["shape"] == name]
         x = np.array([row["images"] for row in found]) * offset
@@ -114,7 +114,7 @@ def draw_figure(table: list[dict], path: Path) -> None:
     axes.set_xticks(IMAGES, [str(images) for images in IMAGES])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, 0))
-    axes.legend(fontsize="small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside right upper")
     with written_whole(path) as partial:
         figure.savefig(partial, dpi=160)
     plt.close(figure)
