@@ -42,8 +42,8 @@ def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Proto
 
 
 def human_maps(data: DataFile, rows: np.ndarray) -> np.ndarray:
-    """Human maps of some rows in rising order, float32 (n, h, w); one read where they adjoin."""
-    if rows[-1] - rows[0] == len(rows) - 1:
+    """Human maps of some rows in any order, float32 (n, h, w); one read where they adjoin."""
+    if (np.diff(rows) == 1).all():
         return data.human_maps(rows[0], rows[-1] + 1)
     return np.concatenate([data.human_maps(row, row + 1) for row in rows])
 

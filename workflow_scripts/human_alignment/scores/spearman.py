@@ -185,3 +185,19 @@ def correlate(human: Ranks, heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarra
     rho = np.full(len(rows), np.nan)
     np.divide(product, human.norm * np.sqrt(square), out=rho, where=status == OK)
     return np.clip(rho, -1, 1), status
+
+
+def correlate_ranks(human: Ranks, other: Ranks) -> np.ndarray:
+    """Spearman correlation of each of n human maps with each of k other maps, (n, k).
+
+    For maps that are compared many times: nothing is sorted. NaN where either is constant or not
+    finite. `ValueError` if the maps are not of one size.
+    """
+    if human.doubled.shape[1] != other.doubled.shape[1]:
+        raise ValueError(f"human maps {human.doubled.shape} against {other.doubled.shape}")
+    mean = human.doubled.shape[1] + 1
+    product = np.float64(human.doubled - mean) @ np.float64(other.doubled - mean).T
+    norm = human.norm[:, None] * other.norm
+    rho = np.full(norm.shape, np.nan)
+    np.divide(product, norm, out=rho, where=norm > 0)
+    return np.clip(rho, -1, 1)

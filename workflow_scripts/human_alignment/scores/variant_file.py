@@ -93,8 +93,14 @@ def _check(source: VariantSource, rho: np.ndarray, codes: np.ndarray) -> None:
     shape = len(source.explainers), len(source.protocols), source.images
     if rho.shape != shape:
         raise UserError(f"arrays of shape {rho.shape}, not {shape}")
-    if codes.max(initial=0) >= len(STATUSES):
-        raise UserError(f"status {codes.max()}, where only {len(STATUSES)} are known")
-    ok = codes == STATUSES.index(OK)
+    check_rho(rho, codes, STATUSES)
+
+
+def check_rho(rho: np.ndarray, codes: np.ndarray, statuses: tuple[str, ...]) -> None:
+    """Raise UserError unless each code is a place in `statuses`, and each rho is from -1 to 1
+    exactly where it is defined. rho, codes: of one shape."""
+    if codes.max(initial=0) >= len(statuses):
+        raise UserError(f"status {codes.max()}, where only {len(statuses)} are known")
+    ok = codes == statuses.index(OK)
     if not np.where(ok, np.abs(rho) <= 1, np.isnan(rho)).all():
         raise UserError("a rho does not agree with its status")
