@@ -39,18 +39,23 @@ def cut(protocol: Protocol, maps: np.ndarray) -> np.ndarray:
     return np.where(maps < protocol.threshold, np.float32(below), maps)
 
 
-def entering(protocol: Protocol, scores: Scores) -> np.ndarray:
+def entering(protocol: Protocol, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
+    """Each record's rho as it enters the mean, NaN where it does not; all (n,)."""
+    found = np.where(status == OK, rho, np.nan)
+    if protocol.constant_maps == "zero":
+        found[status == CONSTANT_HEATMAP] = 0
+    return found
+
+
+def image_rho(protocol: Protocol, scores: Scores) -> np.ndarray:
     """Each image's rho as it enters the mean, NaN where it does not, (m,) for m images.
 
-    Records of one image are averaged, over those that enter.
+    It is the mean over the image's records that enter.
     """
-    found = np.where(scores.status == OK, scores.rho, np.nan)
-    if protocol.constant_maps == "zero":
-        found[scores.status == CONSTANT_HEATMAP] = 0
-    return image_means(found, scores.groups)
+    return image_means(entering(protocol, scores.rho, scores.status), scores.groups)
 
 
 def counted(protocol: Protocol, scores: Scores) -> np.ndarray:
     """The images' rho that enter the mean, (k,)."""
-    found = entering(protocol, scores)
+    found = image_rho(protocol, scores)
     return found[~np.isnan(found)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .bootstrap import bootstrap_interval
-from .postprocess import counted, entering
+from .postprocess import counted, image_rho
 from .protocol import Protocol
 from .protocol_variants import ALL, BASE
 from .score_file import Scores
@@ -33,7 +33,7 @@ def difference(
     both = (scores, protocol), (base_scores, base)
     means, shares = [], []
     for found, under in both:
-        values = under.scaled(entering(under, found), ceiling)
+        values = under.scaled(image_rho(under, found), ceiling)
         defined = ~np.isnan(values)
         if not defined.any():
             return {name: 0 if name == "n" else None for name in OUTCOME}
