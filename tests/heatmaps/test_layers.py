@@ -230,22 +230,6 @@ def test_a_file_of_a_time_before_layers_is_read_as_before_the_norm(folder, tmp_p
         np.testing.assert_array_equal(old.maps("grad_cam", 0, 9), new.maps("grad_cam", 0, 9))
 
 
-@pytest.mark.parametrize(
-    "layers, message",
-    [
-        (["behind"], "layers"),
-        (["before_norm"], "unknown dataset '[a-z_]+.behind_norm'"),
-    ],
-)
-def test_layers_that_are_not_those_of_the_file_are_refused(folder, tmp_path, layers, message):
-    path = shutil.copy(folder / "both.h5", tmp_path)
-    with h5py.File(path, "a") as file:
-        file.attrs["layers"] = layers
-    seal(path)
-    with pytest.raises(UserError, match=message):
-        HeatmapFile(path)
-
-
 def test_shards_join_to_the_bytes_of_one_job(folder):
     parts = [str(extract(folder, f"part{i}.h5", *BOTH, "--shard", f"{i}/2")) for i in range(2)]
     join_heatmaps.main([*parts, "--output", str(folder / "joined.h5")])

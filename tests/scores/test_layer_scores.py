@@ -89,7 +89,6 @@ def test_several_protocols_are_scored_at_once_each_at_its_layer(folder):
 
 
 def test_measures_and_sweep_take_the_same_layer(folder):
-    more = ["--measures", "pearson", "--protocol", BEHIND]
     tables = []
     for file, protocol in (("both.h5", BEHIND), ("far.h5", "released")):
         more = ["--measures", "pearson", "--protocol", protocol]

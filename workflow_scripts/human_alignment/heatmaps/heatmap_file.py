@@ -84,7 +84,7 @@ class Header(Record):
     images: Count
     first: Count
     nonfinite: Count
-    layers: list[Layer] = Field([BEFORE_NORM], min_length=1, description="a list of layers")
+    layers: list[Layer] = Field([BEFORE_NORM], min_length=1, description=f"a list of {LAYERS}")
     norm: bool = True
 
     @property
