@@ -4,7 +4,6 @@ Layout (HDF5), for n images and a feature map of h x w:
 
 ============= ============= ====================================================================
 <explainer>   float32 (n,h,w) raw map; NaN where the network's activations were not finite
-<explainer>.behind_norm       the same, of the layer behind the norm; only where there is a norm
 image_id      bytes (n,)    as in the data file, same order
 label, target int32 (n,)    class of the image; class the maps explain
 target_logit  float32 (n,)
@@ -13,12 +12,15 @@ predicted     int32 (n,)
 row           int32 (n,)    row of the data file; only where the images are a sample
 ============= ============= ====================================================================
 
+These maps are of the layer `before_norm` (common/layers.py). Where the network has a norm, the maps
+behind it are in datasets `<explainer>.behind_norm`, if they were asked for.
+
 Attributes: `model`, `dcls` (whether the network has DCLS), `parameters` (learnt values),
 `weights_digest`, `data_digest`, `geometry`, `target`, `explainers`, `precision`, `compiled`,
 `versions`, `images` (in the data file), `first` (row of the data file that comes first),
-`nonfinite` (number of images with NaN maps), `layers` (whose maps the file gives,
-common/layers.py), `norm` (whether a norm behind the pooling makes the maps of the two layers
-differ; without one they are stored once). The file's user block holds the SHA-256 of the rest.
+`nonfinite` (number of images with NaN maps), `layers` (whose maps were asked for), `norm` (whether
+a norm behind the pooling makes the maps of the two layers differ; without one they are stored once,
+and are given for both). The file's user block holds the SHA-256 of the rest.
 
 A file without `layers` and `norm` is of a time before them: its maps are those of `before_norm`.
 
@@ -84,7 +86,9 @@ class Header(Record):
     images: Count
     first: Count
     nonfinite: Count
-    layers: list[Layer] = Field([BEFORE_NORM], min_length=1, description=f"a list of {LAYERS}")
+    layers: list[Layer] = Field(
+        [BEFORE_NORM], min_length=1, description=f"a list of {' and '.join(LAYERS)}"
+    )
     norm: bool = True
 
     @property

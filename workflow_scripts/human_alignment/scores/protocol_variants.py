@@ -35,19 +35,19 @@ def changed_protocols(
 ) -> dict[str, Protocol]:
     """`base` with one field at a time as in `other`, by the field's name, then with all fields.
 
-    Last comes `base` with the other layer, although the presets agree in this field: nobody but
-    the authors' code says which of the two it should be.
+    Last comes `base` with the other layer, although the presets agree in this field: the paper does
+    not discuss the norm, and the layer changes scores.
 
     geometry: whether there are heatmaps of the other geometry. Without them the field `geometry`
     is left out; if the two protocols differ in it, so is the protocol with all fields.
     ceiling: whether the data set has a human ceiling. Without one `divide_by_ceiling` changes
     nothing and is left out.
-    layer: whether the heatmaps have maps of both layers that differ. Without them `layer` is left
+    layer: whether the heatmaps have maps of both layers, and these differ. If not, `layer` is left
     out.
     """
     theirs, ours = other.as_dict(), base.as_dict()
-    without_effect = {"layer"} | (set() if ceiling else {"divide_by_ceiling"})
-    names = [name for name in ours if ours[name] != theirs[name] and name not in without_effect]
+    apart = {"layer"} if ceiling else {"layer", "divide_by_ceiling"}
+    names = [name for name in ours if ours[name] != theirs[name] and name not in apart]
     complete = geometry or "geometry" not in names
     if not complete:
         names.remove("geometry")
