@@ -105,6 +105,8 @@ def write_heatmaps(path: Path, data: DataFile, model: str, preset: str, name: st
         "geometry": protocol.geometry,
         "target": protocol.target,
         "explainers": ["grad_cam", "threshold_grad_cam"],
+        "layers": ["before_norm"],
+        "norm": False,
         "versions": "torch 0",
         "images": count,
     }

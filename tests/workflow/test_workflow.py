@@ -157,6 +157,25 @@ def test_another_threshold_scores_the_stored_heatmaps_again(workflow, study):
     assert not {name for name in planned if name.startswith(("train", "extract"))}
 
 
+def test_the_sensitivity_has_the_other_layer_of_networks_with_a_norm(workflow):
+    table = pd.read_csv(workflow.work / "results" / "demo" / "tables" / "sensitivity.csv")
+    rows = table[table["field"] == "layer"]
+    assert set(rows["value"]) == {"behind_norm"} and set(rows["dcls"]) == {0, 1}
+    assert (rows["difference"] != 0).all()
+
+
+def test_the_other_layer_scores_the_stored_heatmaps_again(workflow, study):
+    planned = planned_with(workflow, study, protocol=study["protocol"] | {"layer": "behind_norm"})
+    assert planned["score_alignment"] == 4
+    assert not {name for name in planned if name.startswith(("train", "extract"))}
+
+
+def test_without_the_other_layer_heatmaps_are_extracted_again_and_nothing_trained(workflow, study):
+    planned = planned_with(workflow, study, sensitivity={"layer": False})
+    assert planned["extract_heatmaps"] == 4
+    assert not {"train_model", "extract_attributions"} & planned.keys()
+
+
 def test_other_statistics_correlate_nothing_again(workflow, study):
     planned = planned_with(workflow, study, statistics={"resamples": 300})
     figure_and_pages = {"make_gallery", "plot_figure1"}  # these read scores of single images

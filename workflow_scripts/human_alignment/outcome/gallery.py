@@ -16,6 +16,7 @@ import simplejpeg
 from PIL import Image
 
 from ..common.cli import UserError
+from ..common.layers import Layer
 from ..common.paths import Run
 from ..data.classes import class_names
 from ..data.data_file import DataFile
@@ -84,15 +85,15 @@ class Part:
         """Model and run."""
         return Run.of(self.scores)
 
-    def maps(self, explainer: str, rows: list[int]) -> np.ndarray:
+    def maps(self, explainer: str, rows: list[int], layer: Layer) -> np.ndarray:
         """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""
+
+        def one(place: int) -> np.ndarray:
+            return self.heatmaps.maps(explainer, place, place + 1, layer)
+
         place = {int(row): i for i, row in enumerate(self.heatmaps.rows)}
-        blank = np.full_like(self.heatmaps.maps(explainer, 0, 1), np.nan)
-        found = [
-            self.heatmaps.maps(explainer, place[row], place[row] + 1) if row in place else blank
-            for row in rows
-        ]
-        return np.concatenate(found)
+        blank = np.full_like(one(0), np.nan)
+        return np.concatenate([one(place[row]) if row in place else blank for row in rows])
 
 
 def sampled_rows(parts: list[Part]) -> set[int]:
@@ -178,7 +179,8 @@ def packed_run(
     maps, rho = {}, {}
     for part in parts:
         names = [name for name in part.heatmaps.explainers if name in explainers]
-        maps |= {name: packed_maps(part.maps(name, rows), name, protocol) for name in names}
+        for name in names:
+            maps[name] = packed_maps(part.maps(name, rows, protocol.layer), name, protocol)
         rho |= read_rho(part, names, ids)
     return {"model": model, "run": run, "maps": maps, "rho": rho}
 

@@ -35,7 +35,8 @@ def measure_images(
             names = heatmaps.image_ids[start:stop], heatmaps.labels[start:stop]
             first = dict(zip(("image_id", "label"), names, strict=True))
             for name in explainers:
-                maps = postprocess(protocol, name, heatmaps.maps(name, start, stop), size)
+                raw = heatmaps.maps(name, start, stop, protocol.layer)
+                maps = postprocess(protocol, name, raw, size)
                 found = {m: evaluate(m, human, maps.reshape(human.shape)) for m in measures}
                 status = next(iter(found.values()))[1]
                 columns = {m: values for m, (values, _) in found.items()}
