@@ -48,7 +48,7 @@ class Protocol(Record):
 
     target: Literal["label", "prediction"]
     geometry: Annotated[Literal["crop", "full"], BeforeValidator(canonical)]
-    layer: Layer
+    layer: Layer = BEFORE_NORM  # of a protocol that was written before there was a choice
     resize: Literal["last", "first"]
     normalisation: Literal["minmax", "max"]
     threshold: float = Field(ge=0, le=1, description="a number from 0 to 1")
