@@ -1,5 +1,7 @@
 """References without a network in Table 1 and in Figures 2, 3 and 4."""
 
+import json
+
 import make_table1
 import matplotlib as mpl
 import numpy as np
@@ -116,3 +118,29 @@ def test_a_table_of_something_else_is_refused(tmp_path):
 def test_unknown_references_keep_their_name():
     assert reference_name("my_model") == "my_model"
     assert reference_name("other_image:layer_cam") == "LayerCAM map of another image"
+
+
+def ceilings(tmp_path, n, mean):
+    ends = {"low": mean and mean - 0.05, "high": mean and mean + 0.05, "note": ""}
+    one = {"n": n, "mean_rho": mean, **ends}
+    found = {"published": 0.65753, "others": one, "pairwise": one}
+    (tmp_path / "references.json").write_text(json.dumps({"human_ceiling": found}))
+    return tmp_path / "references.json"
+
+
+def test_table1_says_which_ceilings_are_computed(summary_path, tmp_path):
+    given = ["--summary", str(summary_path), "--output", str(tmp_path / "t.csv")]
+    make_table1.main([*given, "--ceilings", str(ceilings(tmp_path, 1200, 0.7))])
+    text = (tmp_path / "t.md").read_text()
+    assert "0.65753 (published). Computed from the 1,200 images with several human maps" in text
+    assert "0.700 [0.650, 0.750], of pairs of maps 0.700 [0.650, 0.750]" in text
+
+
+def test_table1_says_that_a_ceiling_cannot_be_computed(summary_path, tmp_path):
+    given = ["--summary", str(summary_path), "--output", str(tmp_path / "t.csv")]
+    make_table1.main([*given, "--ceilings", str(ceilings(tmp_path, 0, None))])
+    words = "It cannot be computed, because no image has several human maps."
+    assert words in (tmp_path / "t.md").read_text()
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(UserError, match="x.json"):
+        make_table1.main([*given, "--ceilings", str(tmp_path / "x.json")])

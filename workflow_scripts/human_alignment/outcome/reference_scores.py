@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.optimize import isotonic_regression
 
+from ..common.records import Record, checked, read_json
 from ..scores.run_tables import read_table
 from ..scores.summary import explainer_name
 from .markup import Block
@@ -54,11 +55,57 @@ def block(references: pd.DataFrame, digits: int) -> Block:
     return Block(["Without a network", "Score", "n"], rows, "References without a network")
 
 
+def ceiling_words(path: Path | str) -> str:
+    """What references.json says of the human ceilings: the published one, and those computed.
+
+    Raises UserError when the file cannot be read or holds something else.
+    """
+    held = read_json(path)
+    held = held.get("human_ceiling") if isinstance(held, dict) else None
+    found = checked(HumanCeilings, str(path), held)
+    published = "none is known" if found.published is None else f"{found.published:g} (published)"
+    if found.others.mean_rho is None:
+        return (
+            f"Human ceiling of the data: {published}. It cannot be computed, because no image has "
+            "several human maps."
+        )
+    return (
+        f"Human ceiling of the data: {published}. Computed from the {found.others.n:,} images with "
+        f"several human maps: mean rho of a map with the mean of the image's others "
+        f"{found.others.words()}, of pairs of maps {found.pairwise.words()}."
+    )
+
+
 def of_explainer(references: pd.DataFrame, explainer: str) -> pd.DataFrame:
     """The references with a score that a figure of one explainer shows, lowest first."""
     other = references["reference"].str.startswith(_OTHER_IMAGE)
     own = references["reference"] == f"{_OTHER_IMAGE}{explainer}"
     return references[(~other | own) & references["score"].notna()].sort_values("score")
+
+
+class Ceiling(Record):
+    """A human ceiling over the images with several human maps."""
+
+    n: int
+    mean_rho: float | None
+    low: float | None
+    high: float | None
+    note: str
+
+    def words(self) -> str:
+        """Mean rho with its interval, if it has one."""
+        if self.mean_rho is None:
+            return "undefined"
+        interval = "" if self.low is None else f" [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.mean_rho:.3f}{interval}"
+
+
+class HumanCeilings(Record):
+    """The key `human_ceiling` of references.json."""
+
+    published: float | None
+    others: Ceiling
+    pairwise: Ceiling
 
 
 @dataclass(frozen=True)
