@@ -1,4 +1,4 @@
-"""Strata of images: pure functions against brute force and scipy, then the script on small files."""
+"""Strata of images: arrays in, numbers out, against brute force and scipy."""
 
 import numpy as np
 import pytest
