@@ -6,6 +6,8 @@ TABLES = {  # shown as pages: title, and the folder of the CSV file
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
     "sensitivity": ("Sensitivity to the protocol", "tables"),
+    "strata": ("Scores by stratum", "tables"),
+    "dcls_by_stratum": ("DCLS minus plain by stratum", "tables"),
     **({"threshold_sweep": ("Best thresholds", "tables")} if study.is_swept else {}),
     **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
 }

@@ -27,9 +27,10 @@ OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
 OUTCOME += ["collect_sweeps", "collect_sensitivity", "collect_measures"]
 OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
 OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
-OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 5}
+OUTCOME += ["stratify_scores", "plot_strata"]
+OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 7}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
-PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 5, "describe_study": 1}
+PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 7, "describe_study": 1}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 OVERLAYS = {"plot_figure1": 1, "plot_methods": 1}  # of the first run of each network
 
