@@ -25,11 +25,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="data file to write (.h5)")
     arguments = parser.parse_args(argv)
     with DataFile(arguments.study) as study:
-        classes, size = study.num_classes, study.image_size
-    about = dict(dataset="pictures", description="Pictures of one's own.")
-    with DataWriter(arguments.output, **about, num_classes=classes, image_size=size) as writer:
+        about = dict(
+            dataset="pictures",
+            description="Pictures of one's own.",
+            num_classes=study.num_classes,
+            image_size=study.image_size,
+            class_names=study.class_names,
+        )
+    with DataWriter(arguments.output, **about) as writer:
         for path in arguments.pictures:
-            writer.append(square_png(read_picture(path), size), None, path.name)
+            writer.append(square_png(read_picture(path), about["image_size"]), None, path.name)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ ENDINGS = (".jpeg", ".jpg", ".png")  # of the files that timm lists
 
 
 @functools.cache
-def images_digest(root: str) -> str:
+def images_digest(root: str, endings: tuple[str, ...] = ENDINGS) -> str:
     """SHA-256 of the names below `root` and the sizes in bytes of all images in it.
 
     Times and other files do not count. Read once in a process: an ImageNet takes seconds.
@@ -19,7 +19,7 @@ def images_digest(root: str) -> str:
     total = hashlib.sha256()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders.sort()
-        images = sorted(name for name in names if name.lstrip(".").lower().endswith(ENDINGS))
+        images = sorted(name for name in names if name.lstrip(".").lower().endswith(endings))
         total.update(repr((os.path.relpath(folder, root), images, _sizes(folder, images))).encode())
     return total.hexdigest()
 

@@ -1,12 +1,19 @@
 """Readable names of classes, and the groups that ImageNet's fall into."""
 
+from collections.abc import Sequence
+
 IMAGENET_CLASSES = 1000
 DOGS, ANIMALS = range(151, 269), range(398)
 SUPERCLASSES = ("dogs", "other animals", "everything else")
 
 
-def class_names(count: int) -> list[str]:
-    """Names of `count` classes with their indices. A thousand classes are ImageNet-1k's."""
+def class_names(count: int, own: Sequence[str] | None = None) -> list[str]:
+    """Names of `count` classes with their indices.
+
+    own: names of the data set's classes. Without them a thousand classes are ImageNet-1k's.
+    """
+    if own is not None:
+        return [f"{name} ({index})" for index, name in enumerate(own)]
     if count != IMAGENET_CLASSES:
         return [f"class {index}" for index in range(count)]
     from timm.data import ImageNetInfo  # seconds to import, and only ImageNet's names need it
@@ -14,6 +21,23 @@ def class_names(count: int) -> list[str]:
     info = ImageNetInfo()
     names = (info.index_to_description(index).split(",")[0] for index in range(count))
     return [f"{name} ({index})" for index, name in enumerate(names)]
+
+
+def class_name(names: Sequence[str], index: int) -> str:
+    """The name of a class that a label or a prediction gives: also of one that has no name.
+
+    A network may know more classes than the data set has.
+    """
+    if index < 0:
+        return "no label"
+    return names[index] if index < len(names) else f"class {index}"
+
+
+def imagenet_synsets() -> list[str]:
+    """Names of WordNet of ImageNet-1k's classes, such as n01440764, in order."""
+    from timm.data import ImageNetInfo
+
+    return ImageNetInfo().label_names()
 
 
 def superclasses(count: int) -> list[int] | None:

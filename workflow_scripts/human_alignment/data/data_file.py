@@ -16,10 +16,11 @@ box             int16 (n,4)  object's left, top, right, bottom in pixels; option
 
 The attribute `about` holds, as JSON: `dataset` (name), `description` (one sentence for captions),
 `num_classes`, `image_size` (side in pixels at which images are shown to models and maps are
-compared), `digest` (SHA-256 of the two numbers and of all records in order), `skipped` (the records
-left out, and why), and `human_ceiling`, a number above 0 and at most 1, which is absent where none
-is known. Neither it nor the ids are text of varying length, as HDF5 calls it: the library keeps no
-checksum of such text, and damage there can make it run without end.
+compared), `digest` (SHA-256 of the two numbers and of all records in order) and `skipped` (the
+records left out, and why). Absent where they are not known are `human_ceiling`, a number above 0
+and at most 1, and `class_names`, one for each class. Neither `about` nor the ids are text of
+varying length, as HDF5 calls it: the library keeps no checksum of such text, and damage there can
+make it run without end.
 
 Records whose pixels are equal are of one image, whatever its file: intervals resample images, not
 records. `DataFile.groups` numbers the images.
@@ -30,12 +31,12 @@ checked against its own digest when it is read, so that a job hashes what it use
 The human ceiling is what a protocol may divide the mean rho by. ClickMe's, 0.65753, is the average
 alignment between human raters that serre-lab/Harmonization states as a constant; no code that
 computes it is public. It is no upper bound for a heatmap that is compared with the average map of
-many raters. It is no part of the digest: heatmaps do not depend on it.
+many raters. Neither it nor the class names are part of the digest: heatmaps do not depend on them.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from pathlib import Path
 
@@ -86,6 +87,7 @@ class About(Record):
     human_ceiling: float | None = Field(
         None, gt=0, le=1, description="null, or a number above 0 and at most 1"
     )
+    class_names: list[str] | None = Field(None, description="null, or a name for each class")
 
 
 def images_line(path: Path | str, other: Path | str | None = None) -> str:
@@ -179,11 +181,25 @@ def _check_ceiling(ceiling: float | None) -> None:
         )
 
 
+def check_class_names(names: Sequence[str], count: int) -> None:
+    """Raise UserError unless there are `count` names, each a text that no other class has."""
+    if len(names) != count:
+        raise UserError(f"there are {len(names)} class names for {count} classes; give one each")
+    for number, name in enumerate(names):
+        if not _is_text(name):
+            raise UserError(f"the name of class {number} is {name!r}; allowed: text, not empty")
+    if len(set(names)) < count:
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise UserError(f"two classes have the name {twice!r}; give each its own")
+
+
 class DataWriter:
     """Write a data file record by record; it appears under its name only when complete.
 
     human_ceiling: of the data set, above 0 and at most 1; None where none is known. Raises
     UserError when it is out of range.
+    class_names: one for each class, in order; None where they are ImageNet's or have no names.
+    Raises UserError as `check_class_names` does.
 
     >>> with DataWriter("x.h5", dataset="digits", description="...", num_classes=10,
     ...                 image_size=64) as writer:
@@ -202,6 +218,7 @@ class DataWriter:
         num_classes: int,
         image_size: int,
         human_ceiling: float | None = None,
+        class_names: Sequence[str] | None = None,
     ):
         _check_ceiling(human_ceiling)
         for name, value in (("num_classes", num_classes), ("image_size", image_size)):
@@ -222,6 +239,9 @@ class DataWriter:
         )
         if human_ceiling is not None:
             self._attributes["human_ceiling"] = float(human_ceiling)
+        if class_names is not None:
+            check_class_names(class_names, num_classes)
+            self._attributes["class_names"] = list(class_names)
         self._digest = _Digest(num_classes, image_size)
         self._rows: list[dict] = []
         self._ids: dict[str, None] = {}  # in order
@@ -400,6 +420,7 @@ class DataFile:
         self.dataset, self.description = found.dataset, found.description
         self.num_classes, self.image_size = found.num_classes, found.image_size
         self.digest, self.human_ceiling = found.digest, found.human_ceiling
+        self.class_names: list[str] | None = found.class_names
         self.skipped: list[dict] = [one.model_dump() for one in found.skipped]
 
     def _damage_told(self):
@@ -419,6 +440,8 @@ class DataFile:
             raise UserError(
                 f"image_offset does not rise from 0 to {size}, the length of image_bytes"
             )
+        if attributes.class_names is not None:
+            check_class_names(attributes.class_names, classes)
         if ("human_map" in self) != ("map_digest" in self):
             raise UserError("of human_map and map_digest it has only one")
         digest = _Digest(classes, attributes.image_size)

@@ -1,9 +1,10 @@
-"""Saliency maps that somebody else's model made of the images of a data file, matched by image id.
+"""Maps that others made of images, by name: what their models or their observers look at.
 
-They lie in a folder, one file an image, or in one HDF5 file:
+They lie in a folder, one file a map, or in one HDF5 file:
 
-- `<folder>/<image_id>.png`, `.tif` or `.tiff`: one channel, 8 or 16 bits or float32; or `.npy`: a
-  numpy array (height, width) of numbers. An id with slashes names a file in sub-folders.
+- `<folder>/<name>.png`, `.tif` or `.tiff`: one channel of 1, 8, 16 or 32 bits or float32; `.npy`: a
+  numpy array (height, width) of numbers; or `.npz` with one such array. A name with slashes is a
+  file in sub-folders.
 - `image_id`, bytes (n,), and `map`, float (n, height, width).
 
 Maps may be of any size up to 4096 pixels a side.
@@ -12,6 +13,8 @@ Maps may be of any size up to 4096 pixels a side.
 import argparse
 import contextlib
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,11 +27,14 @@ from .data_file import LARGEST
 from .decoding import UNREADABLE
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-_GREY = ("L", "I", "I;16", "I;16B", "I;16L", "F")  # Pillow's names of one channel
+_GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F")  # Pillow's names of one channel
 _PICTURES = (".png", ".tif", ".tiff")
-_WANTED = f"a folder of <image_id>{', '.join(_PICTURES)} or .npy, or an HDF5 file with image_id "
-_WANTED += "and map"
+_ARRAYS = (".npy", ".npz")
+_WANTED = f"a folder of <image_id>{', '.join(_PICTURES)}, .npy or .npz, or an HDF5 file with "
+_WANTED += "image_id and map"
 _BROKEN = (*UNREADABLE, LookupError, TypeError, RuntimeError, MemoryError, EOFError)
+_BROKEN += (zipfile.BadZipFile, zlib.error, NotImplementedError)  # of an .npz file
+_LARGEST_ARRAY = LARGEST**2 * 8 + 10_000  # bytes of an .npz file's array and its header
 
 
 def maps_argument(text: str) -> tuple[str, str]:
@@ -41,48 +47,49 @@ def maps_argument(text: str) -> tuple[str, str]:
     return name, path
 
 
-class OutsideMaps:
-    """The maps of one model, read one by one.
+class Maps:
+    """Maps by name, read one by one.
 
-    name: how tables call the model.  image_ids: of the data file.  unmatched: how many maps are of
-    none of these images.
+    path: of the folder or the HDF5 file.  called: begins what messages call them.
 
-    Raises UserError that names the path when it does not exist, is of an unknown format, has two
-    maps of one image, or no map of any image.
+    Raises UserError that names the path when it does not exist, is of an unknown format, or has two
+    maps of one name.
     """
 
-    def __init__(self, name: str, path: Path | str, image_ids: Sequence[str]):
-        self.name, self.path = name, Path(path)
+    def __init__(self, path: Path | str, called: str = "the maps"):
+        self.path, self._called = Path(path), called
         if not self.path.exists():
             raise UserError(f"{self._named()} does not exist; allowed: {_WANTED}")
         self._file: h5py.File | None = None
-        found = self._listed_folder() if self.path.is_dir() else self._listed_file()
-        self._places = {key: found[key] for key in image_ids if key in found}
-        self.unmatched = len(found) - len(self._places)
-        if not self._places:
-            example = f", such as {next(iter(found))!r}" if found else ""
-            raise UserError(
-                f"{self._named()} holds {len(found)} maps{example}, but none of an image of the "
-                f"data file, such as {image_ids[0]!r}; name each map by its image's id"
-            )
+        self._places: dict[str, Path | int]
+        self._places = self._listed_folder() if self.path.is_dir() else self._listed_file()
 
-    def __enter__(self) -> "OutsideMaps":
+    def __enter__(self):
         return self
 
     def __exit__(self, *_) -> None:
         if self._file is not None:
             self._file.close()
 
-    def map(self, image_id: str) -> np.ndarray | None:
-        """The map of an image, float32 (height, width); None where there is none.
+    @property
+    def names(self) -> list[str]:
+        """Names of all maps."""
+        return list(self._places)
+
+    def place(self, name: str) -> str:
+        """How messages call a map."""
+        place = self._places[name]
+        return self._named() + f" image {name!r}" if self._file else f"the map {place}"
+
+    def map(self, name: str) -> np.ndarray | None:
+        """A map, float32 (height, width); None where there is none of this name.
 
         Raises UserError that names the map when it cannot be read, is not of one channel or not
         of numbers, is empty or too large, or holds a value that is not finite.
         """
-        if image_id not in self._places:
+        if name not in self._places:
             return None
-        place = self._places[image_id]
-        where = self._named() + f", image {image_id!r}" if self._file else f"the map {place}"
+        place, where = self._places[name], self.place(name)
         with _told(where):
             found = self._file["map"][place] if self._file else _read(place, where)
         if found.ndim != 2 or not 1 <= min(found.shape) <= max(found.shape) <= LARGEST:
@@ -100,13 +107,13 @@ class OutsideMaps:
 
     def _named(self) -> str:
         """How messages name the maps."""
-        return f"the maps {self.name!r}, {self.path},"
+        return f"{self._called} {self.path},"
 
     def _listed_folder(self) -> dict[str, Path]:
         """Files of maps by image id. Raises UserError when two are of one id."""
         found: dict[str, Path] = {}
         for path in sorted(self.path.rglob("*")):
-            if path.suffix.lower() not in (*_PICTURES, ".npy"):
+            if path.suffix.lower() not in (*_PICTURES, *_ARRAYS):
                 continue
             image_id = path.relative_to(self.path).with_suffix("").as_posix()
             if image_id in found:
@@ -142,6 +149,28 @@ class OutsideMaps:
         return {name: row for row, name in enumerate(names)}
 
 
+class OutsideMaps(Maps):
+    """The maps that one model made of the images of a data file.
+
+    name: how tables call the model.  image_ids: of the data file.  unmatched: how many maps are of
+    none of these images.
+
+    Raises UserError as `Maps` does, and when there is no map of any image.
+    """
+
+    def __init__(self, name: str, path: Path | str, image_ids: Sequence[str]):
+        super().__init__(path, f"the maps {name!r},")
+        self.name, found = name, self._places
+        self._places = {key: found[key] for key in image_ids if key in found}
+        self.unmatched = len(found) - len(self._places)
+        if not self._places:
+            example = f", such as {next(iter(found))!r}" if found else ""
+            raise UserError(
+                f"{self._named()} holds {len(found)} maps{example}, but none of an image of the "
+                f"data file, such as {image_ids[0]!r}; name each map by its image's id"
+            )
+
+
 @contextlib.contextmanager
 def _told(where: str) -> Iterator[None]:
     """Turn what reading a damaged file ends with into a UserError that names it."""
@@ -154,15 +183,28 @@ def _told(where: str) -> Iterator[None]:
 
 
 def _read(path: Path, where: str) -> np.ndarray:
-    """A map as a picture or an .npy file has it. where: begins the message of errors."""
+    """A map as its file has it. where: begins the message of errors."""
     if path.suffix.lower() == ".npy":
         return np.load(path, mmap_mode="r", allow_pickle=False)
+    if path.suffix.lower() == ".npz":
+        return _only_array(path, where)
     with Image.open(path) as picture:
         if picture.mode not in _GREY or getattr(picture, "n_frames", 1) > 1:
             raise UserError(
                 f"{where} has the mode {picture.mode} and {getattr(picture, 'n_frames', 1)} "
-                "pages; allowed: one page of one grey channel, 8 or 16 bits or float32"
+                "pages; allowed: one page of one grey channel; convert it to grey levels"
             )
         if max(picture.size) > LARGEST:
             raise UserError(f"{where} is {picture.size}; allowed: sides of {LARGEST} at most")
         return np.asarray(picture)
+
+
+def _only_array(path: Path, where: str) -> np.ndarray:
+    """The one array of an .npz file. where: begins the message of errors."""
+    with np.load(path, allow_pickle=False) as held:
+        if len(held.files) != 1:
+            raise UserError(f"{where} holds {len(held.files)} arrays; allowed: one")
+        # What a few compressed bytes can grow to is looked at before they do.
+        if held.zip.infolist()[0].file_size > _LARGEST_ARRAY:
+            raise UserError(f"{where} is too large; allowed: sides of {LARGEST} pixels at most")
+        return np.asarray(held[held.files[0]])

@@ -52,9 +52,14 @@ def central_square(picture: np.ndarray) -> np.ndarray:
 
 def square_png(picture: np.ndarray, side: int) -> bytes:
     """The central square of a picture, `side` pixels wide, as PNG."""
-    square = Image.fromarray(central_square(picture))
+    return squeezed_png(central_square(picture), side)
+
+
+def squeezed_png(picture: np.ndarray, side: int) -> bytes:
+    """The whole of a picture (h, w, 3), uint8, in a square `side` pixels wide, as PNG."""
     stream = io.BytesIO()
-    square.resize((side, side), Image.Resampling.BICUBIC).save(stream, "PNG")
+    square = Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC)
+    square.save(stream, "PNG")
     return stream.getvalue()
 
 

@@ -30,3 +30,25 @@ def lerp(array: np.ndarray, length: int, axis: int) -> np.ndarray:
     b *= share
     b += a
     return b
+
+
+def resize_map(array: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A map (h, w) at another size, float32: averaged over areas where it shrinks.
+
+    Each axis is for itself. One that grows is interpolated as `resize_bilinear` does. Zero stays
+    zero, and the mean of a map that shrinks stays what it is, to rounding.
+    """
+    for axis, length in ((1, width), (0, height)):
+        shrinks = length < array.shape[axis]
+        array = (_averaged if shrinks else lerp)(array, length, axis)
+    return array
+
+
+def _averaged(array: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """A shorter axis of a map: each value is the mean over the part of the axis that it covers."""
+    old = array.shape[axis]
+    ends, cells = np.linspace(0, old, length + 1), np.arange(old)
+    covered = np.minimum(ends[1:, None], cells + 1) - np.maximum(ends[:-1, None], cells)
+    weights = covered.clip(0) * (length / old)  # (length, old)
+    shrunk = weights @ array if axis == 0 else array @ weights.T
+    return shrunk.astype(np.float32)

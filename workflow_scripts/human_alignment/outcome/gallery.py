@@ -18,7 +18,7 @@ from PIL import Image
 from ..common.cli import UserError
 from ..common.layers import Layer
 from ..common.paths import Run
-from ..data.classes import class_names
+from ..data.classes import class_name, class_names
 from ..data.data_file import DataFile
 from ..data.images import present
 from ..data.outside_maps import OutsideMaps
@@ -251,7 +251,7 @@ def page_contents(
     explainers = common_explainers(runs)
     rows = sample.index
     human = np.concatenate([data.human_maps(row, row + 1) for row in rows])
-    names = class_names(data.num_classes)
+    names = class_names(data.num_classes, data.class_names)
     images = packed_images(data, rows)
     ids = [image["id"] for image in images]
     colours = np.asarray(mpl.colormaps[COLOUR_MAP](np.arange(256), bytes=True))[:, :3]
@@ -260,7 +260,9 @@ def page_contents(
         "size": data.image_size,
         "colours": _text64(colours.tobytes()),
         "look": {field: getattr(protocol, field) for field in _LOOK},
-        "classes": {label: names[label] for label in sorted({i["label"] for i in images})},
+        "classes": {
+            label: class_name(names, label) for label in sorted({i["label"] for i in images})
+        },
         "explainers": [
             {"id": name, "name": explainer_name(name), "thresholded": name in THRESHOLDED}
             for name in explainers

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..common.cli import UserError
-from ..data.classes import class_names
+from ..data.classes import class_name, class_names
 from ..data.data_file import DataFile
 from ..data.images import present
 from ..heatmaps.heatmap_file import HeatmapFile
@@ -140,11 +140,11 @@ def _method_rows(
     protocol: Protocol,
 ) -> list[Row]:
     """A row per method; the first is labelled with the classes that its maps explain."""
-    classes, rows = class_names(data.num_classes), []
+    classes, rows = class_names(data.num_classes, data.class_names), []
     with HeatmapFile(path) as heatmaps:
         check_same_images(data, heatmaps)
         explained = heatmaps.labels if heatmaps.target == "label" else heatmaps.predicted
-        labels = [shortened(classes[explained[i]]) for i in index]
+        labels = [shortened(class_name(classes, explained[i])) for i in index]
         for explainer, name in EXPLAINER_NAMES.items():
             if explainer not in heatmaps.explainers:
                 rows.append(Row(f"There are no {name} maps {kind}."))
@@ -159,10 +159,13 @@ def _method_rows(
 def sample_sheet(data: DataFile, count: int) -> Figure:
     """Images at even steps over the file, in blocks of eight: image, human map, and overlay."""
     chosen, rows = even_steps(len(data), count), []
+    own = data.class_names
+    names = [] if own is None else class_names(data.num_classes, own)
     for start in range(0, len(chosen), BLOCK):
         block = chosen[start : start + BLOCK]
         images, maps = _images(data, block), _human_maps(data, block)
-        rows.append(Row("image", images, [f"class {data.labels[i]}" for i in block]))
+        labels = [shortened(class_name(names, data.labels[i])) for i in block]
+        rows.append(Row("image", images, labels))
         rows.append(Row("human map", maps))
         rows.append(Row("overlay", _overlays(images, maps)))
     about = f"{len(chosen)} of the {len(data)} images of {data.dataset}, evenly over the file."

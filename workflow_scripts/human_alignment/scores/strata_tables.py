@@ -152,9 +152,10 @@ def image_strata(data: DataFile) -> list[Stratification]:
     if (data.labels != UNKNOWN).all():
         labels = majority(data.labels, groups)
         kept, place = np.unique(labels, return_inverse=True)
-        names = class_names(data.num_classes)
+        names = class_names(data.num_classes, data.class_names)
         found.append(Stratification("class", tuple(names[one] for one in kept), place.reshape(-1)))
-        if (group := superclasses(data.num_classes)) is not None:
+        group = superclasses(data.num_classes) if data.class_names is None else None
+        if group is not None:
             found.append(Stratification("superclass", SUPERCLASSES, np.array(group)[labels]))
     starts = range(0, len(data), _BATCH)
     parts = [map_shapes(data.human_maps(one, min(one + _BATCH, len(data)))) for one in starts]
