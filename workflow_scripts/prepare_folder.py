@@ -113,21 +113,21 @@ def check(arguments: argparse.Namespace) -> None:
         )
 
 
-def listed(title: str, names: list[str]) -> str:
-    """One line: how many, and the first of them."""
+def listed(what: str, names: list[str]) -> str:
+    """One line: what they lack, how many they are, and the first of them."""
     more = ", ..." if len(names) > _NAMED else ""
-    return f"{len(names)} {title}: {', '.join(names[:_NAMED])}{more}"
+    return f"{what}: {len(names)}, {', '.join(names[:_NAMED])}{more}"
 
 
 def faults(
     pictures: dict[str, Path], found: dict, strays: list[str], labels: dict[str, int] | None
 ) -> dict[str, list[str]]:
-    """Names of what lacks its counterpart, by what it is; labels None: pictures have none."""
+    """Names of what lacks its counterpart, by what they lack; labels None: pictures need none."""
     unlabelled = [one for one in found if labels is not None and one not in labels]
     every = {
-        "pictures without a map": [one for one in pictures if one not in found],
-        "maps without a picture": strays,
-        "pictures with a map but no label": unlabelled,
+        "without a map": [one for one in pictures if one not in found],
+        "map without a picture": strays,
+        "without a label": unlabelled,
     }
     return {what: names for what, names in every.items() if names}
 

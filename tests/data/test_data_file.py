@@ -59,6 +59,39 @@ def test_the_human_ceiling_is_kept_and_no_part_of_the_digest(tmp_path):
     assert known.digest == unknown.digest
 
 
+def named(path, names, count=3):
+    about = ATTRIBUTES | {"num_classes": count}
+    with DataWriter(path, **about, class_names=names) as writer:
+        writer.append(small_image(), 0, "a")
+    return DataFile(path)
+
+
+def test_class_names_are_kept_and_no_part_of_the_digest(tmp_path):
+    known, unknown = (named(tmp_path / f"{n}.h5", n) for n in (["é", "b c", "d"], None))
+    assert known.class_names == ["é", "b c", "d"] and unknown.class_names is None
+    assert known.digest == unknown.digest
+    many = [f"{number:0100d}" for number in range(1000)]  # more than HDF5 keeps in a file's header
+    assert named(tmp_path / "many.h5", many, 1000).class_names == many
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a", "b"], "there are 2 class names for 3 classes; give one each"),
+        (["a", "", "b"], "the name of class 1 is ''; allowed: text, not empty"),
+        (["a", "b", "a"], "two classes have the name 'a'; give each its own"),
+    ],
+)
+def test_class_names_that_are_none_are_refused(tmp_path, names, message):
+    with pytest.raises(UserError, match=message):
+        named(tmp_path / "a.h5", names)
+    named(tmp_path / "b.h5", ["x", "y", "z"]).__exit__()
+    with h5py.File(tmp_path / "b.h5", "r+") as file:
+        set_attribute(file, "class_names", names)
+    with pytest.raises(UserError, match=message):
+        DataFile(tmp_path / "b.h5")
+
+
 @pytest.mark.parametrize("ceiling", [0, -0.5, 1.01, float("nan"), float("inf")])
 def test_a_human_ceiling_out_of_range_is_refused(tmp_path, ceiling):
     message = f"human ceiling {ceiling:g} .* above 0 and at most 1"

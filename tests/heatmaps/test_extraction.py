@@ -32,13 +32,14 @@ IMAGES = 44
 ALL = ("--explainers", *EXPLAINERS)
 
 
-def make_data(path, count=IMAGES, classes=10):
+def make_data(path, count=IMAGES, classes=10, labelled=True):
     random = np.random.default_rng(0)
     attributes = dict(dataset="toy", description="", num_classes=classes, image_size=64)
     with DataWriter(path, **attributes) as writer:
         for i in range(count):
             image = random.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-            writer.append(encode(image), i % classes, f"image-{i}", random.random((64, 64), "f4"))
+            label = i % classes if labelled else None
+            writer.append(encode(image), label, f"image-{i}", random.random((64, 64), "f4"))
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +221,14 @@ def test_images_of_unknown_classes_are_refused_before_any_work(folder, tmp_path)
     make_data(tmp_path / "data.h5", count=20, classes=12)
     (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
     with pytest.raises(UserError, match=r"images of class 11, the network knows 10 classes"):
+        extract_heatmaps.main(command(tmp_path, "out.h5"))
+    extract_heatmaps.main(command(tmp_path, "out.h5", "--target", "prediction"))
+
+
+def test_without_labels_only_predictions_are_explained(folder, tmp_path):
+    make_data(tmp_path / "data.h5", count=3, labelled=False)
+    (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
+    with pytest.raises(UserError, match="have no labels; explain what networks predict"):
         extract_heatmaps.main(command(tmp_path, "out.h5"))
     extract_heatmaps.main(command(tmp_path, "out.h5", "--target", "prediction"))
 

@@ -65,6 +65,13 @@ def test_large_maps_are_averaged_over_areas():
     assert reduced(maps[:, :7, :7]).shape == (2, 7, 7)
 
 
+def test_classes_have_the_names_of_the_data_file(tmp_path):
+    names = ["cat", "dog", "</script>", "fish"]
+    study = small_study.make(tmp_path, count=8, class_names=names)
+    page = held(study.gallery(tmp_path / "g.html").read_text())
+    assert [*page["classes"].values()] == ["cat (0)", "dog (1)", "</script> (2)", "fish (3)"]
+
+
 def test_the_page_holds_the_scores_of_the_score_files(study, tmp_path):
     page = held(study.gallery(tmp_path / "g.html").read_text())
     assert [run["model"] for run in page["runs"]] == list(small_study.MODELS)

@@ -66,6 +66,22 @@ def test_sample_sheet_of_any_number(data, tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("names", "label", "shown"),
+    [
+        (None, 2, "class 2"),
+        (["cat", "dog", "sea gull"], 2, "sea gull (2)"),
+        (["cat", "dog", "sea gull"], None, "no label"),
+    ],
+)
+def test_the_sheet_names_classes(tmp_path, names, label, shown):
+    attributes = dict(dataset="toy", description="", num_classes=3, image_size=8)
+    with DataWriter(tmp_path / "d.h5", **attributes, class_names=names) as writer:
+        writer.append(encode(np.zeros((8, 8, 3), np.uint8)), label, "a", np.ones((4, 4)))
+    plot_samples.main(["--data", str(tmp_path / "d.h5"), "--output", str(tmp_path / "s.svg")])
+    assert f"<!-- {shown} -->" in (tmp_path / "s.svg").read_text()
+
+
 def test_figure1_without_any_network_says_what_is_missing(data, tmp_path):
     plot_figure1.main(
         ["--data", str(data), "--images", "3", "--protocol", json.dumps(RELEASED.as_dict())]

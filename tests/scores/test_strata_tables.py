@@ -254,6 +254,10 @@ def test_imagenets_classes_have_superclasses(tmp_path):
     assert part["n_images"].to_dict() == {"dogs": 2, "other animals": 2, "everything else": 2}
     np.testing.assert_allclose(part["mean_rho"], [0.05, 0.25, 0.45])
     assert "Chihuahua (151)" in set(strata["stratum"])
+    own = {"classes": 1000, "class_names": [f"kind {number}" for number in range(1000)]}
+    strata, _ = one_run(tmp_path, labels, {"grad_cam": np.linspace(0, 0.5, 6)}, **own)
+    assert "superclass" not in set(strata["stratification"])
+    assert "kind 151 (151)" in set(strata["stratum"])
 
 
 def test_files_that_do_not_belong_together_are_refused(small, tmp_path):

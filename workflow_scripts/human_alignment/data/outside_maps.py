@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from ..common.cli import UserError
+from ..common.picture_files import files_below
 from .data_file import LARGEST
 from .decoding import UNREADABLE
 
@@ -112,9 +113,7 @@ class Maps:
     def _listed_folder(self) -> dict[str, Path]:
         """Files of maps by image id. Raises UserError when two are of one id."""
         found: dict[str, Path] = {}
-        for path in sorted(self.path.rglob("*")):
-            if path.suffix.lower() not in (*_PICTURES, *_ARRAYS):
-                continue
+        for path in files_below(self.path, (*_PICTURES, *_ARRAYS)):
             image_id = path.relative_to(self.path).with_suffix("").as_posix()
             if image_id in found:
                 raise UserError(

@@ -54,9 +54,10 @@ class Classes:
             return int(label)
         named = "a class name, or " if self._numbers else ""
         hint = "" if self._numbers else "; for names give the class names"
+        close = "" if label.isdigit() else close_name(label, self._numbers)
         raise UserError(
-            f"{where} the label {label!r} is no class{close_name(label, self._numbers)}; allowed: "
-            f"{named}a whole number from 0 to {self.count - 1}{hint}"
+            f"{where} the label {label!r} is no class{close}; allowed: {named}a whole number from "
+            f"0 to {self.count - 1}{hint}"
         )
 
 

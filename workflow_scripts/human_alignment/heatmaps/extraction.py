@@ -13,7 +13,7 @@ from ..common.cli import UserError, progress
 from ..common.files import sha256
 from ..common.geometry import GEOMETRIES
 from ..common.layers import BEFORE_NORM, LAYERS
-from ..data.data_file import DataFile
+from ..data.data_file import UNKNOWN, DataFile
 from ..data.loading import load_batches
 from ..networks.generic import channels_first
 from ..networks.records import Network
@@ -182,7 +182,14 @@ def prediction_columns(logits: torch.Tensor, target: torch.Tensor) -> dict[str, 
 
 
 def check_labels(data: DataFile, network: Network, target: str) -> None:
-    """Raise UserError when the data file has images of classes that the network does not know."""
+    """Raise UserError when the labels are to be explained and there are none, or the data file has
+    images of classes that the network does not know.
+    """
+    if target == "label" and (data.labels == UNKNOWN).any():
+        raise UserError(
+            f"the images of {data.path} have no labels; explain what networks predict: "
+            "--target prediction, in a config `protocol: {target: prediction}`"
+        )
     if target == "label" and int(data.labels.max(initial=0)) >= network.num_classes:
         raise UserError(
             f"{data.path} has images of class {int(data.labels.max())}, the network knows "
