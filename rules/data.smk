@@ -1,4 +1,4 @@
-# Images with human maps: the ClickMe shards, or the embedded digits.
+# Images with human maps: the ClickMe shards, the embedded digits, or a folder of one's own.
 
 CLICKME = study.clickme
 SHARD_FILE = f"results/{STUDY}/data/shards/{CLICKME['split']}-{{shard}}.tfrecords"
@@ -74,6 +74,29 @@ rule prepare_digits:
     shell:
         "python {params.script:q} --output {output.data:q} --train-output {output.train:q} "
         "{params.settings} 2> {log:q}"
+
+
+rule prepare_folder:
+    output:
+        f"results/{STUDY}/data/folder.h5",
+    log:
+        f"logs/{STUDY}/prepare_folder.log",
+    benchmark:
+        f"logs/{STUDY}/prepare_folder.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        script=script("prepare_folder.py"),
+        code=code("prepare_folder.py"),
+        # Parameters and not inputs, in which Snakemake would look for wildcards.
+        settings=lambda wildcards: study.folder_flags,
+        digest=lambda wildcards: study.folder_digest,
+    shell:
+        "python {params.script:q} --output {output:q} {params.settings} 2> {log:q}"
 
 
 rule plot_samples:

@@ -92,13 +92,13 @@ def sha256(path: Path | str) -> str:
 def content_digest(path: Path | str) -> str:
     """Hex SHA-256 of a file's bytes, or of the names and bytes of all files in a folder.
 
-    Files whose names begin with a dot do not count.
+    Files and folders whose names begin with a dot do not count.
     """
     if not Path(path).is_dir():
         return sha256(path)
     total = hashlib.sha256()
     for folder, subfolders, names in os.walk(path, followlinks=True):
-        subfolders.sort()
+        subfolders[:] = sorted(name for name in subfolders if name[0] != ".")
         for name in sorted(name for name in names if name[0] != "."):
             file = os.path.join(folder, name)
             total.update(f"{os.path.relpath(file, path)}\0{sha256(file)}\n".encode())

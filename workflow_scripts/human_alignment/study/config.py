@@ -181,6 +181,7 @@ def _problems(config: dict) -> list[str]:
         *(text for name in config["models"] for text in _model_problems(config, name, known)),
         *(text for name in config["models"] for text in _training_problems(config, name)),
         *_figure_problems(config),
+        *_folder_problems(config),
     ]
 
 
@@ -269,6 +270,26 @@ def _figure_problems(config: dict) -> Iterator[str]:
             )
 
 
+def _folder_problems(config: dict) -> Iterator[str]:
+    """Do the settings of pictures and maps of one's own go together?"""
+    if config["data"] != "folder":
+        return
+    folder = config["folder"]
+    if (folder["maps"] is None) == (folder["fixations"] is None):
+        given = "both are given" if folder["maps"] else "none is given"
+        yield f"folder: {given} of `maps` and `fixations`; allowed: one of them"
+    if folder["fixations"] and not folder["sigma"]:
+        yield (
+            "folder.sigma: fixations need one above 0: the standard deviation in pixels of the "
+            "picture of the Gaussian that each of them becomes"
+        )
+    if folder["labels"] is None and Study(config).protocol.target == "label":
+        yield (
+            "protocol.target: 'label' cannot be explained, as `folder` names no labels; give "
+            "`labels`, or write `protocol: {target: prediction}`"
+        )
+
+
 def check_twins(study: Study) -> None:
     """Whoever has `plain` has DCLS, and names a model of the study without it.
 
@@ -309,6 +330,11 @@ def check_sources(study: Study) -> None:
         for key, path in named.items()
         # Not Path.exists, which raises where a name is longer than the file system takes.
         if path and (local := local_path(path)) and not os.path.exists(local)
+    ]
+    missing += [
+        f"folder.{key}: {shown(path)[1:-1]} does not exist"
+        for key, path in study.folder_paths.items()
+        if not os.path.exists(path)
     ]
     missing += [
         f"{key}: {path} is no file"

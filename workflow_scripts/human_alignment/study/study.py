@@ -6,10 +6,10 @@ import shlex
 from pathlib import Path
 
 from ..common.class_folders import images_digest
-from ..common.files import sha256
+from ..common.files import content_digest, sha256
 from ..common.layers import BEFORE_NORM, BEHIND_NORM, LAYERS
 from ..common.paths import SUFFIX, Run
-from ..common.picture_files import find_pictures
+from ..common.picture_files import ENDINGS, find_pictures
 from ..common.sources import local_path, masked
 from ..networks import records
 from ..scores.protocol import Protocol
@@ -21,6 +21,7 @@ METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the t
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
 # Snakemake takes {name} in the path of an input for a wildcard, and <name> for a path variable.
 _MEANT_OTHERWISE = frozenset("{}<>")
+_FOLDER_PATHS = ("images", "maps", "fixations", "labels", "class_names")  # keys of `folder`
 # A study of other data has no ClickMe shards; their rules stay idle.
 _NO_CLICKME = {
     "source": "",
@@ -199,6 +200,32 @@ class Study:
         """URL or path of a ClickMe shard."""
         source, split = self.clickme["source"], self.clickme["split"]
         return f"{source}/{split}/{split}-{shard}.tfrecords"
+
+    @property
+    def folder_flags(self) -> str:
+        """Flags of the job that prepares pictures and human maps of one's own."""
+        return flags(self.config["folder"])
+
+    @property
+    def folder_paths(self) -> dict[str, str]:
+        """What the section `folder` names on this machine, by key; nothing in other studies."""
+        if self.config["data"] != "folder":
+            return {}
+        named = {key: self.config["folder"][key] for key in _FOLDER_PATHS}
+        named["labels"] = None if named["labels"] == "folders" else named["labels"]
+        return {key: path for key, path in named.items() if path}
+
+    @property
+    def folder_digest(self) -> str:
+        """Digest of the section's files: of pictures names and sizes, of all others the content.
+
+        Maps may be of one size whatever they hold. Times do not count.
+        """
+        found = {
+            key: images_digest(path, ENDINGS) if key == "images" else content_digest(path)
+            for key, path in self.folder_paths.items()
+        }
+        return as_json(found)
 
     @property
     def pictures(self) -> list[str]:
