@@ -10,7 +10,7 @@ from workflow_copy import HOSTILE, Workflow
 
 # Numbers of Snakemake's own, and texts whose words `study.flags` has quoted one by one.
 UNQUOTED = {"{threads}", "{params.settings}", "{params.sample}"}
-BY_FLAGS = r"(lambda wildcards: study\.extraction_|study\.attribution_|)flags\b"
+BY_FLAGS = r"(lambda wildcards: study\.(extraction|folder)_|study\.attribution_|)flags\b"
 
 
 def test_every_value_in_a_command_is_quoted(root):
@@ -67,6 +67,28 @@ def test_commands_hold_hostile_names_as_they_are(hostile, study):
     for name in (f"{folder}/val/val-0.tfrecords", f"file://{folder}/c.pth", url, *images.values()):
         assert name in words
     assert str(picture) in words and study["note"] in "\n".join(words)
+
+
+def test_pictures_and_maps_of_ones_own_behind_hostile_names(hostile, study):
+    workflow, folder = hostile
+    name, wanted = "{p} $(touch hacked)", "results/demo/data/folder.h5"
+    for part in ("images", "maps"):
+        (folder / part).mkdir()
+        Image.new("L", (8, 8), 9).save(folder / part / f"{name}.png")
+    named = {part: str(folder / part) for part in ("images", "maps")} | {"labels": "folders"}
+    published = {"source": "published", "checkpoint": {"url": "https://example.org/c.pth"}}
+    models = {"convnext_tiny": published}
+    workflow.write({**study, "data": "folder", "folder": named, "models": models})
+    done = workflow.snakemake(wanted, "--show-failed-logs")
+    assert done.returncode != 0
+    assert f"without a label: 1, {name}" in done.stdout + done.stderr
+    for part in ("images", "maps"):
+        (folder / part / "7").mkdir()
+        (folder / part / f"{name}.png").rename(folder / part / "7" / f"{name}.png")
+    done = workflow.snakemake(wanted)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert workflow.planned(wanted) == {}
+    assert list(workflow.work.parent.rglob("hacked*")) == []
 
 
 def test_hostile_names_are_read_and_watched(hostile, study, contents):
