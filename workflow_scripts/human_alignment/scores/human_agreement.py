@@ -42,7 +42,7 @@ class Agreement:
             single = MapSums()
             single.add(np.zeros(1, int), one)
             others = resize_bilinear(own[place].mean_without(single)[None], self._size, self._size)
-            of_one = Ranks(*(part[place : place + 1] for part in _parts(ranks)))
+            of_one = ranks.of(np.array([place]))
             self._others[row] = correlate(of_one, others)[0][0]
             self._add_pairs(int(self._groups[row]), of_one)
 
@@ -63,7 +63,3 @@ class Agreement:
         others = image_means(self._others, self._groups)
         pairwise = np.array([self._pairwise[key] for key in sorted(self._pairwise)], np.float64)
         return {"others": others[~np.isnan(others)], "pairwise": pairwise}
-
-
-def _parts(ranks: Ranks) -> tuple[np.ndarray, ...]:
-    return ranks.doubled, ranks.norm, ranks.finite
