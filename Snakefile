@@ -61,6 +61,8 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
         rules.plot_accuracy.output,
+        rules.stratify_scores.output,
+        rules.plot_strata.output,
         rules.plot_threshold_sweep.output if study.is_swept else [],
         rules.plot_sensitivity.output,
         rules.plot_positions.output,

@@ -4,8 +4,11 @@
 
 Per-image correlations are drawn from three shapes with known means: `even` (a model that mostly
 agrees with people), `mixed` (one image in five is missed altogether) and `rare` (strongly skewed:
-5 % of the images are of the opposite sign). For each shape and number of images: the share of
-simulated data sets whose interval holds the true mean, with its own 95 % interval (Wilson).
+5 % of the images are of the opposite sign). Two more hold images several times, 1 to 8 records
+each, as ClickMe does: `repeated` averages the records of an image first, as the pipeline does, and
+`records` takes each record for an image, to show what that costs. For each shape and number of
+images: the share of simulated data sets whose interval holds the true mean, with its own 95 %
+interval (Wilson).
 """
 
 import argparse
@@ -23,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.scores.bootstrap import bootstrap_interval
+from human_alignment.scores.image_means import image_means
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -34,19 +38,32 @@ IMAGES = (10, 20, 50, 100, 300, 1000)
 
 @dataclass(frozen=True)
 class Shape:
-    """A mixture of correlations tanh(normal), in the shares given."""
+    """A mixture of correlations tanh(normal), in the shares given.
+
+    repeats: most records of an image; each image has 1 to that many.  noise: standard deviation
+    that each record adds to its image.  averaged: whether records of an image are averaged first.
+    """
 
     shares: tuple[float, ...]
     centres: tuple[float, ...]
     spread: float
+    repeats: int = 1
+    noise: float = 0
+    averaged: bool = True
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Correlations of `count` images."""
-        return np.tanh(rng.normal(rng.choice(self.centres, count, p=self.shares), self.spread))
+        """What the bootstrap resamples, of `count` images."""
+        images = rng.normal(rng.choice(self.centres, count, p=self.shares), self.spread)
+        if self.repeats == 1:
+            return np.tanh(images)
+        groups = np.repeat(np.arange(count), rng.integers(1, self.repeats + 1, count))
+        records = np.tanh(rng.normal(images[groups], self.noise))
+        return image_means(records, groups) if self.averaged else records
 
     def mean(self) -> float:
         """The true mean, by quadrature."""
-        means = [stats.norm(centre, self.spread).expect(np.tanh) for centre in self.centres]
+        spread = np.hypot(self.spread, self.noise)
+        means = [stats.norm(centre, spread).expect(np.tanh) for centre in self.centres]
         return float(np.dot(self.shares, means))
 
 
@@ -54,6 +71,8 @@ SHAPES = {
     "even": Shape((1.0,), (0.7,), 0.4),
     "mixed": Shape((0.8, 0.2), (0.9, 0.0), 0.3),
     "rare": Shape((0.95, 0.05), (1.2, -0.8), 0.2),
+    "repeated": Shape((1.0,), (0.7,), 0.4, repeats=8, noise=0.3),
+    "records": Shape((1.0,), (0.7,), 0.4, repeats=8, noise=0.3, averaged=False),
 }
 
 
@@ -80,8 +99,8 @@ def coverage(shape: Shape, images: int, simulations: int, resamples: int, seed: 
 
 def draw_figure(table: list[dict], path: Path) -> None:
     """Coverage against number of images, a line per shape."""
-    figure, axes = plt.subplots(figsize=(5.5, 3.6), layout="constrained")
-    for offset, name in zip((0.96, 1, 1.04), SHAPES, strict=True):
+    figure, axes = plt.subplots(figsize=(6.2, 3.4), layout="constrained")
+    for offset, name in zip((0.92, 0.96, 1, 1.04, 1.08), SHAPES, strict=True):
         found = [row for row in table if row["shape"] == name]
         x = np.array([row["images"] for row in found]) * offset
         y = np.array([row["coverage"] for row in found])
@@ -95,7 +114,7 @@ def draw_figure(table: list[dict], path: Path) -> None:
     axes.set_xticks(IMAGES, [str(images) for images in IMAGES])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1, 0))
-    axes.legend(fontsize="small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside right upper")
     with written_whole(path) as partial:
         figure.savefig(partial, dpi=160)
     plt.close(figure)

@@ -128,6 +128,31 @@ rule plot_comparisons:
         "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
+rule plot_strata:
+    input:
+        rules.stratify_scores.output.strata,
+    output:
+        figure("strata", "Scores by stratum"),
+    log:
+        f"logs/{STUDY}/plot_strata.log",
+    benchmark:
+        f"logs/{STUDY}/plot_strata.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_strata.py"),
+        code=code("plot_strata.py"),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --strata {input:q} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
+
+
 rule plot_accuracy:
     input:
         summary=rules.collect_scores.output,

@@ -81,10 +81,11 @@ rule explain_pictures:
     params:
         script=script("extract_heatmaps.py"),
         code=code("extract_heatmaps.py"),
+        layer=study.protocol.layer,
     shell:
         "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
         "--model {wildcards.model:q} --geometry full --target prediction "
-        "--threads {threads} --output {output:q} 2> {log:q}"
+        "--layers {params.layer:q} --threads {threads} --output {output:q} 2> {log:q}"
 
 
 rule plot_methods:

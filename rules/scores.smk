@@ -108,6 +108,35 @@ rule compare_models:
         "--output {output.pairs:q} --correlations {output.correlations:q} 2> {log:q}"
 
 
+rule stratify_scores:
+    input:
+        data=study.data_file(),
+        heatmaps=study.files("heatmaps", ".h5"),
+        scores=study.files("scores", ".csv"),
+    output:
+        strata=f"results/{STUDY}/tables/strata.csv",
+        gains=f"results/{STUDY}/tables/dcls_by_stratum.csv",
+    log:
+        f"logs/{STUDY}/stratify_scores.log",
+    benchmark:
+        f"logs/{STUDY}/stratify_scores.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        script=script("stratify_scores.py"),
+        code=code("stratify_scores.py"),
+        twins=as_json(study.twins),
+        statistics=as_json(config["statistics"]),
+    shell:
+        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
+        "--scores {input.scores:q} --twins {params.twins:q} --statistics {params.statistics:q} "
+        "--output {output.strata:q} --gains {output.gains:q} 2> {log:q}"
+
+
 rule evaluate_measures:
     input:
         data=study.data_file(),

@@ -6,6 +6,8 @@ TABLES = {  # shown as pages: title, and the folder of the CSV file
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
     "sensitivity": ("Sensitivity to the protocol", "tables"),
+    "strata": ("Scores by stratum", "tables"),
+    "dcls_by_stratum": ("DCLS minus plain by stratum", "tables"),
     **({"threshold_sweep": ("Best thresholds", "tables")} if study.is_swept else {}),
     **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
 }
@@ -132,6 +134,7 @@ rule show_table:
 rule describe_study:
     input:
         data=study.data_file(),
+        training=study.training_file,
         heatmaps=study.scored_heatmaps(),
     output:
         page=shown(
@@ -160,5 +163,6 @@ rule describe_study:
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
-        "--data {input.data:q} --heatmaps {input.heatmaps:q} --output {output.page:q} "
+        "--data {input.data:q} --training {input.training:q} --heatmaps {input.heatmaps:q} "
+        "--output {output.page:q} "
         "--record {output.record:q} 2> {log:q}"

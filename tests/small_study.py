@@ -65,17 +65,22 @@ def places(count: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(0.2, 0.8, (count, 2))
 
 
-def write_data(path: Path, count: int, ids: Sequence[str] = (), **more) -> None:
+def write_data(
+    path: Path, count: int, ids: Sequence[str] = (), repeats: Sequence[int] = (), **more
+) -> None:
     """Images of four classes, each with its human map.
 
-    ids: of the images, in place of image-000, image-001, ...  more: arguments of DataWriter.
+    ids: of the images, in place of image-000, image-001, ...  repeats: by record the number of the
+    image that it shows.  more: arguments of DataWriter.
     """
     attributes = dict(dataset="small", description="made up", num_classes=4, image_size=SIDE)
     ids = ids or [f"image-{number:03d}" for number in range(count)]
     with DataWriter(path, **attributes | more) as writer:
         for number, place in enumerate(places(count)):
             human = blob(*place, 16) * (number != CONSTANT_HUMAN)
-            writer.append(encode(image(number, *place)), number % 4, ids[number], human)
+            shown = repeats[number] if len(repeats) else number
+            picture = encode(image(shown, *places(count)[shown]))
+            writer.append(picture, shown % 4, ids[number], human)
 
 
 def raw_maps(model: str, count: int) -> np.ndarray:
@@ -100,6 +105,8 @@ def write_heatmaps(path: Path, data: DataFile, model: str, preset: str, name: st
         "geometry": protocol.geometry,
         "target": protocol.target,
         "explainers": ["grad_cam", "threshold_grad_cam"],
+        "layers": ["before_norm"],
+        "norm": False,
         "versions": "torch 0",
         "images": count,
     }

@@ -19,11 +19,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--config", type=json_object, required=True, help="the config, as JSON")
     parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--data", type=Path, required=True, help="data file")
+    parser.add_argument(
+        "--training", type=Path, nargs="?", help="training file, whose images are counted in it"
+    )
     parser.add_argument("--heatmaps", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--output", required=True, help="page to write (.html)")
     parser.add_argument("--record", required=True, help="the same to write as .json")
     arguments = parser.parse_args(argv)
-    record = study_record(arguments.config, arguments.protocol, arguments.data, arguments.heatmaps)
+    made_of = arguments.data, arguments.heatmaps, arguments.training
+    record = study_record(arguments.config, arguments.protocol, *made_of)
     with written_whole(arguments.output) as partial:
         partial.write_text(study_page(record), encoding="utf-8")
     write_json(arguments.record, record)

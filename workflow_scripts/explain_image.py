@@ -91,6 +91,7 @@ def main(argv: list[str] | None = None) -> None:
         list(dict.fromkeys(arguments.explainers)),
         arguments.target,
         protocol.geometry,
+        protocol.layer,
     )
     lines = described(found, names, arguments.top)
     height, width = picture.shape[:2]

@@ -8,6 +8,7 @@ import sys
 
 import torch
 from human_alignment.common.cli import run
+from human_alignment.common.layers import LAYERS
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.arguments import add_explainers, extraction_parser, sorted_once
 from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     with DataFile(arguments.data) as data:
         header = file_header(arguments.model, model, network, arguments.weights, data, settings)
         header |= {"seed": settings.seed, "masks": settings.masking.masks}
+        header |= {"layers": list(LAYERS), "norm": False}  # they look at the input: no layer
         writer = HeatmapWriter(arguments.output, header, (0, len(settings.sample(len(data)))), 1)
         nonfinite = extract_sampled(model, network, data, writer, settings)
     writer.finish()

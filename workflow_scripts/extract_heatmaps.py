@@ -1,9 +1,9 @@
 """Write the raw heatmaps of one network for every image of a data file.
 
-All explainers come from one forward pass. A run that was killed continues with the first chunk
-that is missing. With --shard I/N only the I-th of N parts of the images is done, counted from 0;
-join_heatmaps.py makes one file of all parts, identical to that of one job. Images whose
-activations are not finite are named, counted, and stored as NaN.
+All explainers, and the maps of both layers, come from one forward pass. A run that was killed
+continues with the first chunk that is missing. With --shard I/N only the I-th of N parts of the
+images is done, counted from 0; join_heatmaps.py makes one file of all parts, identical to that of
+one job. Images whose activations are not finite are named, counted, and stored as NaN.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import sys
 
 import torch
 from human_alignment.common.cli import run
+from human_alignment.common.layers import BEFORE_NORM, LAYERS
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.arguments import (
     PAPER_EXPLAINERS,
@@ -29,6 +30,7 @@ from human_alignment.heatmaps.extraction import (
 )
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.networks.weights import load_weights
+from human_alignment.networks.zoo import pooled_norm
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -43,6 +45,13 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, extract, report."""
     parser = extraction_parser(__doc__.split("\n")[0])
     add_explainers(parser, EXPLAINERS, PAPER_EXPLAINERS)
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        default=[BEFORE_NORM],
+        help=f"maps of {' and '.join(LAYERS)}: of the feature map as it goes into the pooling, and "
+        f"as it is behind the norm of the pooled vector; default: {BEFORE_NORM}",
+    )
     parser.add_argument("--precision", default="float32", help=" or ".join(PRECISIONS))
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile; needs a C++ compiler"
@@ -55,6 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         explainers=sorted_once(arguments.explainers),
         geometry=arguments.geometry,
         target=arguments.target,
+        layers=sorted_once(arguments.layers),
         precision=arguments.precision,
         compiled=arguments.compile,
         batch_size=arguments.batch_size,
@@ -62,13 +72,15 @@ def main(argv: list[str] | None = None) -> None:
         device=arguments.device,
     )
     model, network, _ = load_weights(arguments.weights)
+    norm = pooled_norm(model, network)
     with DataFile(arguments.data) as data:
         header = file_header(arguments.model, model, network, arguments.weights, data, settings)
         header |= {"precision": settings.precision, "compiled": settings.compiled}
+        header |= {"layers": list(settings.layers), "norm": norm is not None}
         chunk = settings.batch_size * BATCHES_PER_CHUNK
         rows = shard_rows(len(data), settings.batch_size, *arguments.shard)
         writer = HeatmapWriter(arguments.output, header, rows, chunk)
-        nonfinite = extract(model, network, data, writer, settings)
+        nonfinite = extract(model, network, data, writer, settings, norm)
     writer.finish()
     if nonfinite:
         listed = ", ".join(nonfinite[:10])

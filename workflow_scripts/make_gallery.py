@@ -11,6 +11,7 @@ from pathlib import Path
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import written_whole
 from human_alignment.data.data_file import DataFile
+from human_alignment.data.outside_maps import OutsideMaps, maps_argument
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.outcome.gallery import (
     Part,
@@ -21,6 +22,7 @@ from human_alignment.outcome.gallery import (
     sentences,
 )
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
+from human_alignment.scores.reference_file import read_references
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,6 +31,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="data file with human maps")
     parser.add_argument("--heatmaps", nargs="+", required=True, help="of all runs and parts")
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="in the same order")
+    parser.add_argument("--references", nargs="?", help="rho of references (.h5), to show them too")
+    parser.add_argument(
+        "--maps",
+        nargs="*",
+        type=maps_argument,
+        default=[],
+        metavar="NAME=PATH",
+        help="maps of other models, as score_references.py had them",
+    )
     parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--images", type=int, default=200, help="how many to show at most")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
@@ -47,7 +58,14 @@ def main(argv: list[str] | None = None) -> None:
             for path, scores in zip(arguments.heatmaps, arguments.scores, strict=True)
         ]
         sample = Sample.draw(len(data), arguments.images, arguments.seed, sampled_rows(parts))
-        contents = page_contents(data, parts, sample, arguments.protocol, arguments.study)
+        references = read_references(arguments.references) if arguments.references else None
+        outside = [
+            stack.enter_context(OutsideMaps(name, path, data.image_ids))
+            for name, path in arguments.maps
+        ]
+        contents = page_contents(
+            data, parts, sample, arguments.protocol, arguments.study, references, outside
+        )
     html = page(contents, sentences(sample, arguments.protocol, arguments.note))
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")

@@ -7,6 +7,7 @@ from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.markup import to_latex, to_markdown
 from human_alignment.outcome.page_tables import Table, tables_page
+from human_alignment.outcome.reference_scores import ceiling_words, read_references
 from human_alignment.outcome.table1 import (
     add_paper,
     add_paper_protocol,
@@ -44,6 +45,18 @@ def main(argv: list[str] | None = None) -> None:
         nargs="?",
         help="CSV file of the study's scores under the protocol `paper`, for a block of its own",
     )
+    parser.add_argument(
+        "--references",
+        type=Path,
+        nargs="?",
+        help="tables/references.csv, for a block of scores without a network",
+    )
+    parser.add_argument(
+        "--ceilings",
+        type=Path,
+        nargs="?",
+        help="summary of the references (.json), for a note on human ceilings",
+    )
     arguments = parser.parse_args(argv)
 
     summary = read_summary(arguments.summary)
@@ -52,7 +65,9 @@ def main(argv: list[str] | None = None) -> None:
         table = add_paper(table, read_paper(arguments.paper))
     if arguments.paper_protocol:
         table = add_paper_protocol(table, read_protocol_scores(arguments.paper_protocol))
-    parts, remarks = blocks(table), notes(summary, table, arguments.caption_note)
+    references = read_references(arguments.references) if arguments.references else None
+    parts, remarks = blocks(table, references), notes(summary, table, arguments.caption_note)
+    remarks += [ceiling_words(arguments.ceilings)] if arguments.ceilings else []
     csv = table.to_csv(index=False, float_format="%.6g")
     page = tables_page(TITLE, list(map(Table.of_block, parts)), remarks, arguments.output.name, csv)
     texts = {

@@ -1,7 +1,8 @@
 """Turn ClickMe shards (TFRecord) into a study's data file.
 
 Every checksum is checked. A bad record stops the run with file, record and byte, and leaves no
-output; with --on-bad-record skip it is left out, counted, and listed in the data file.
+output; with --on-bad-record skip it is left out, counted, and listed in the data file. How many
+images the records show, and how many of these another split has, is said at the end.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import UserError, progress, run
 from human_alignment.data import clickme
-from human_alignment.data.data_file import DataWriter
+from human_alignment.data.data_file import DataWriter, images_line
 from human_alignment.data.tfrecords import BadRecord, read_records
 
 
@@ -95,6 +96,9 @@ def main(argv: list[str] | None = None) -> None:
         help="what a protocol may divide scores by, above 0 and at most 1, or `none` where the "
         "maps are not ClickMe's; default: %(default)s",
     )
+    parser.add_argument(
+        "--other-split", help="data file of another split, whose images are counted in this one"
+    )
     arguments = parser.parse_args(argv)
     check_shards(arguments.shards)
     attributes = dict(
@@ -108,6 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     with DataWriter(arguments.output, **attributes) as writer:
         counts = add_shards(writer, arguments.shards, skip, total)
         check_count(writer, counts, skip, total)
+    print(images_line(arguments.output, arguments.other_split), file=sys.stderr)
 
 
 if __name__ == "__main__":

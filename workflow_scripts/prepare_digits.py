@@ -1,12 +1,13 @@
 """Make the embedded study's data: cluttered digits with simulated click maps, from a seed."""
 
 import argparse
+import sys
 
 import numpy as np
 from human_alignment.common.cli import UserError, progress, run
 from human_alignment.data import digits
 from human_alignment.data.blur import blur
-from human_alignment.data.data_file import DataWriter
+from human_alignment.data.data_file import DataWriter, images_line
 
 
 def write(path: str, split: str, count: int, seed: int) -> None:
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1")
     write(arguments.output, "test", arguments.test_images, arguments.seed)
     write(arguments.train_output, "train", arguments.train_images, arguments.seed)
+    print(images_line(arguments.output, arguments.train_output), file=sys.stderr)
 
 
 if __name__ == "__main__":

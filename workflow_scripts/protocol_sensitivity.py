@@ -1,8 +1,9 @@
 """Score one network under a protocol with one field at a time as in another protocol.
 
 From the stored raw maps; the field `geometry`, and all fields together, need a second heatmap
-file of the other geometry. Writes every image's rho under every protocol; summarise_sensitivity.py
-makes differences of them.
+file of the other geometry. The field `layer` is changed too, although no protocol asks for it,
+where the heatmap file has the maps of both layers. Writes every image's rho under every protocol;
+summarise_sensitivity.py makes differences of them.
 """
 
 import argparse
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> None:
             other,
             geometry=other.geometry in geometries,
             ceiling=data.human_ceiling is not None,
+            layer=any(one.layers_differ for one in files if one.geometry == base.geometry),
         )
         protocols = {BASE: base, **changed}
         scores = score_geometries(data, files, protocols)

@@ -67,6 +67,17 @@ FAULTS = {
     "explainers_unknown": (attribute("explainers", ["rise"]), "unknown dataset 'grad_cam'"),
     "explainers_column": (attribute("explainers", ["label"]), "are no names of their own"),
     "dcls": (attribute("dcls", "no"), "dcls is 'no'; allowed: true or false"),
+    "layers_unknown": (attribute("layers", ["behind"]), "layers is .*; allowed: a list of .*bef"),
+    "layers_none": (attribute("layers", []), "layers is"),
+    "layers_unnamed": (
+        lambda file: file.copy("grad_cam", "grad_cam.behind_norm"),
+        "unknown dataset 'grad_cam.behind_norm'",
+    ),
+    "layers_absent": (
+        lambda file: file.attrs.update({"layers": ["before_norm", "behind_norm"], "norm": True}),
+        "the dataset grad_cam.behind_norm is missing",
+    ),
+    "norm": (attribute("norm", "no"), "norm is 'no'; allowed: true or false"),
     "parameters": (attribute("parameters", -7), "parameters is -7"),
 }  # fmt: skip
 

@@ -6,12 +6,15 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import score_references
 import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile, HeatmapWriter
 from human_alignment.outcome import gallery
 from human_alignment.outcome.gallery import Sample, floors, quantise, reduced
+from human_alignment.scores.reference_file import read_references
+from human_alignment.scores.reference_maps import reference_maps
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +186,58 @@ def test_a_page_over_the_limit_is_refused_with_what_fits(study, tmp_path, monkey
 def test_wrong_flags_are_refused(study, tmp_path, more, message):
     with pytest.raises(UserError, match=message):
         study.gallery(tmp_path / "g.html", *more)
+
+
+@pytest.fixture(scope="module")
+def references(study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("references")
+    (folder / "maps").mkdir()
+    for row in (0, 3):
+        np.save(folder / "maps" / f"image-{row:03d}.npy", np.eye(40) + row)
+    score_references.main(
+        ["--data", str(study.data), "--maps", f"mine={folder / 'maps'}"]
+        + ["--output", str(folder / "r.csv"), "--summary", str(folder / "r.json")]
+        + ["--rho", str(folder / "r.h5")]
+    )
+    return folder
+
+
+def test_references_follow_the_networks(study, references, tmp_path):
+    given = ["--references", str(references / "r.h5"), "--maps", f"mine={references / 'maps'}"]
+    page = held(study.gallery(tmp_path / "g.html", *given).read_text())
+    runs = {run["model"]: run for run in page["runs"]}
+    assert list(runs)[:3] == list(small_study.MODELS)
+    assert list(runs)[3:] == [
+        "centred Gaussian", "mean human map of other images", "mean human map of the class",
+        "edge strength", "local contrast", "mine",
+    ]  # fmt: skip
+    found = read_references(references / "r.h5")
+    centre = runs["centred Gaussian"]
+    expected = found.scores["centre"].rho.round(4)
+    assert centre["rho"][small_study.CONSTANT_HUMAN] == "constant_human_map"
+    assert centre["rho"][0] == expected[0]
+    mine = runs["mine"]["rho"]
+    assert mine.count("no_map") == 37 and mine[small_study.CONSTANT_HUMAN] == "constant_human_map"
+    assert isinstance(mine[0], float) and isinstance(mine[3], float)
+    levels = np.frombuffer(base64.b64decode(centre["maps"]["levels"]), np.uint8)
+    levels = levels.reshape(40, *centre["maps"]["shape"])
+    assert levels[0].max() == levels[0, 13:15, 13:15].max() == 255 and levels[0, 0, 0] == 0
+    own = np.frombuffer(base64.b64decode(runs["mine"]["maps"]["levels"]), np.uint8)
+    assert own.reshape(40, 28, 28)[1].max() == 0 < own.reshape(40, 28, 28)[0].max()
+
+
+def test_the_mean_map_in_the_gallery_is_that_of_the_other_images(study, references):
+    with DataFile(study.data) as data:
+        maps = reference_maps(data, read_references(references / "r.h5"), [7], [], 16)
+        human = data.human_maps(0, len(data)).astype(np.float64)
+    others = np.delete(human, 7, axis=0).mean(axis=0)
+    np.testing.assert_allclose(maps["mean_human_map"][0], others, rtol=1e-6)
+    own = np.delete(human[3::4], 1, axis=0).mean(axis=0)  # of class 3, without image 7
+    np.testing.assert_allclose(maps["class_mean_human_map"][0], own, rtol=1e-6)
+    assert "mine" not in maps
+
+
+def test_references_of_another_data_file_are_refused(study, references, tmp_path):
+    other = small_study.make(tmp_path / "other", 12)
+    with pytest.raises(UserError, match="score the references again"):
+        other.gallery(tmp_path / "g.html", "--references", str(references / "r.h5"))

@@ -232,6 +232,8 @@ def test_one_published_network_without_top1(incomplete, config, root, tmp_path):
     assert "No network has both a measured top-1 and a score." in said["accuracy"]
     assert "The study has no pair of this network" in said["figure1"]
     assert "No maps of this network with DCLS." in said["figure5"]
+    assert "Strata without a point have no image" in said["strata"]  # all predictions are right
+    assert pd.read_csv("results/demo/tables/dcls_by_stratum.csv").empty
     assert "No network of this study has DCLS" in said["positions"]
     assert "not measured" in table("table1") and "undecided" in table("claims")
 

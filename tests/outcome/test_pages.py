@@ -110,6 +110,23 @@ def test_a_table_page_holds_its_csv_file(tmp_path):
     assert not re.search(r"https?://|<link|@import|src=", text)
 
 
+def test_a_long_table_by_stratum_leaves_its_classes_to_the_csv_file(tmp_path):
+    lines = [f"net,class,class {number}" for number in range(2000)]
+    lines = ["model,stratification,stratum", "net,prediction,right", *lines]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    paths = ["--table", str(tmp_path / "t.csv"), "--output", str(tmp_path / "t.html")]
+    show_table.main([*paths, "--title", "T", "--note", "A note."])
+    text = (tmp_path / "t.html").read_text()
+    assert "The 2,000 rows of single classes are in the CSV file" in text and "A note." in text
+    assert text.count('<th scope="row">') == 1 and "<td>right</td>" in text
+    held = re.search(r'href="data:text/csv;charset=utf-8,([^"]+)"', text)
+    assert unquote(held[1]) == (tmp_path / "t.csv").read_text()
+    (tmp_path / "t.csv").write_text("\n".join(lines[:-1]) + "\n")
+    show_table.main([*paths, "--title", "T"])
+    text = (tmp_path / "t.html").read_text()
+    assert text.count('<th scope="row">') == 2000 and "single classes" not in text
+
+
 def test_an_empty_table_is_refused(tmp_path):
     (tmp_path / "t.csv").write_text("")
     with pytest.raises(UserError, match="t.csv cannot be read as a table"):

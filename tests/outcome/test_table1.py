@@ -437,3 +437,12 @@ def test_scores_under_the_papers_protocol_have_their_own_block(summary, tmp_path
     difference = written.threshold_grad_cam - written.threshold_grad_cam_paper_protocol
     assert difference.dropna().to_numpy() == pytest.approx(0.1)
     assert "Protocol paper" in (tmp_path / "t.md").read_text()
+
+
+def test_images_that_repeat_are_said():
+    once = pd.DataFrame([row_of("resnet50", n_records=500.0)])
+    assert not [note for note in notes(once, table1(once)) if "records" in note]
+    often = pd.DataFrame([row_of("resnet50", n_records=1200.0)])
+    (note,) = [note for note in notes(often, table1(often)) if "records" in note]
+    assert "The 500 images stand in 1,200 records" in note and "averaged first" in note
+    assert "resnet50_n_records" not in str(list(table1(often)))

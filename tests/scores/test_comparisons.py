@@ -80,8 +80,8 @@ def test_an_image_undefined_in_one_run_is_undefined(tmp_path):
     paths = [tmp_path / "net" / f"seed{seed}.csv" for seed in (0, 1)]
     small_study.write_score_file(paths[0], ["a", "b"], {"grad_cam": [0.25, np.nan]})
     small_study.write_score_file(paths[1], ["a", "b"], {"grad_cam": [0.75, 0.5]})
-    rho = comparisons.read_rho(paths).set_index("image_id")["rho"]
-    assert rho["a"] == 0.5 and np.isnan(rho["b"])
+    rho = comparisons.read_rho(paths).set_index("image")["rho"]
+    assert rho[0] == 0.5 and np.isnan(rho[1])
 
 
 def test_no_pair_gives_an_empty_table(files):

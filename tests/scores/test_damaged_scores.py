@@ -76,7 +76,7 @@ def edited(path, *keys, **values):
     ("values", "message"),
     [
         ({"n": -3}, "n is -3; allowed: a whole number, 0 or more"),
-        ({"n": 99}, "99 images scored and 14 with a status, of 14"),
+        ({"n": 99}, "99 images are scored of 14, with 14 records"),
         ({"n": 2.5}, "n is 2.5"),
         ({"score": math.inf}, "score is inf; allowed: null, or a finite number"),
         ({"low": math.nan}, "low is nan"),
@@ -90,7 +90,7 @@ def edited(path, *keys, **values):
             "status is {'ok': 14, 'bad': 0}; allowed: numbers by ok",
         ),
         ({"status": {"ok": "x"}}, "status is {'ok': 'x'}"),
-        ({"status": {"ok": 1}}, "1 with a status, of 14"),
+        ({"status": {"ok": 1}}, "14 records, of which 1 have a status"),
         ({"dcls": "no"}, "dcls is 'no'; allowed: true or false"),
         ({"human_ceiling": 7.0}, "human_ceiling is 7.0"),
         ({"colour": 1}, "unknown key 'colour'"),
@@ -306,7 +306,7 @@ def _finite(*values):
 
 def possible_summary(found):
     return all(
-        0 <= one.n <= one.n_images == sum(one.status.values())
+        0 <= one.n <= one.n_images <= one.records == sum(one.status.values())
         and _finite(one.mean_rho, one.score, one.low, one.high, one.human_ceiling)
         and (one.mean_rho is None or -1 <= one.mean_rho <= 1)
         for one in found.values()

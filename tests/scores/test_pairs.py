@@ -74,7 +74,8 @@ def test_twins_are_a_json_object_of_names():
 def test_the_study_and_the_weights_must_agree_on_dcls(tmp_path):
     path = tmp_path / "my_net" / "seed0.json"
     path.parent.mkdir()
-    found = {"dcls": True, "parameters": 7, "n": 1, "n_images": 1, "mean_rho": 0.5, "score": 0.5}
+    found = {"dcls": True, "parameters": 7, "n": 1, "n_images": 1, "records": 1}
+    found |= {"mean_rho": 0.5, "mean_rho_of_records": 0.5, "score": 0.5}
     found |= {"low": None, "high": None, "status": {"ok": 1}, "human_ceiling": None}
     found |= {"data_digest": "d", "protocol": RELEASED.as_dict()}
     path.write_text(json.dumps({"grad_cam": found}))

@@ -7,6 +7,7 @@ from human_alignment.common.cli import UserError
 from human_alignment.data.resize import resize_bilinear
 from human_alignment.scores.postprocess import counted, cut, normalised, postprocess
 from human_alignment.scores.protocol import PAPER, RELEASED, Protocol, protocol_argument
+from human_alignment.scores.score_file import Scores
 from human_alignment.scores.spearman import correlate, rank
 from pydantic import ValidationError
 
@@ -35,10 +36,11 @@ def test_released_score_equals_the_released_code(data_dir, root):
     status = np.where(known["skipped"], "constant_heatmap", "ok")
     ceiling = clickme["human_ceiling"]
     assert ceiling == known["human_ceiling"]
-    score = RELEASED.scaled(counted(RELEASED, known["rho"], status).mean(), ceiling)
+    score = RELEASED.scaled(counted(RELEASED, Scores(known["rho"], status)).mean(), ceiling)
     assert score == pytest.approx(known["score"], abs=1e-12)
     whole = len(status) // known["batch_size"] * known["batch_size"]
-    score = RELEASED.scaled(counted(RELEASED, known["rho"][:whole], status[:whole]).mean(), ceiling)
+    scores = Scores(known["rho"][:whole], status[:whole])
+    score = RELEASED.scaled(counted(RELEASED, scores).mean(), ceiling)
     assert score == pytest.approx(known["score_drop_remainder"], abs=1e-12)
 
 
@@ -115,8 +117,17 @@ def test_maps_are_float32_and_the_input_is_left_as_it_was():
 def test_what_undefined_images_contribute():
     rho = np.array([0.5, np.nan, np.nan, np.nan, -0.1])
     status = np.array(["ok", "constant_heatmap", "constant_human_map", "nonfinite_heatmap", "ok"])
-    assert counted(RELEASED, rho, status).tolist() == [0.5, -0.1]
-    assert counted(PAPER, rho, status).tolist() == [0.5, 0, -0.1]
+    scores = Scores(rho, status)
+    assert counted(RELEASED, scores).tolist() == [0.5, -0.1]
+    assert counted(PAPER, scores).tolist() == [0.5, 0, -0.1]
+
+
+def test_records_of_one_image_are_averaged_over_those_that_enter():
+    rho = np.array([0.5, 0.1, np.nan, np.nan, 0.7])
+    status = np.array(["ok", "ok", "constant_heatmap", "constant_human_map", "ok"])
+    scores = Scores(rho, status, np.array([0, 1, 0, 1, 0]))
+    np.testing.assert_allclose(counted(RELEASED, scores), [0.6, 0.1])
+    np.testing.assert_allclose(counted(PAPER, scores), [0.4, 0.1])
 
 
 def test_a_known_ceiling_divides_where_the_protocol_says_so():

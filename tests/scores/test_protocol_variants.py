@@ -31,6 +31,18 @@ def test_without_the_other_geometry_neither_it_nor_all_fields_is_claimed():
     assert changed_protocols(PAPER, PAPER, geometry=True, ceiling=True) == {}
 
 
+def test_the_other_layer_is_a_variant_where_there_are_maps_of_both():
+    """Both presets agree in the layer; a protocol with all fields of the other keeps it."""
+    found = changed_protocols(RELEASED, PAPER, geometry=True, ceiling=True, layer=True)
+    assert list(found)[-2:] == [ALL, "layer"]
+    assert found["layer"] == RELEASED.changed(layer="behind_norm")
+    assert found[ALL] == PAPER and PAPER.layer == "before_norm"
+    behind = RELEASED.changed(layer="behind_norm")
+    found = changed_protocols(behind, PAPER, geometry=True, ceiling=True, layer=True)
+    assert found["layer"] == RELEASED
+    assert "layer" not in changed_protocols(behind, PAPER, geometry=True, ceiling=True)
+
+
 def test_what_does_not_divide_is_no_variant():
     """Without a ceiling nothing is divided, whatever the protocols say."""
     found = changed_protocols(RELEASED, PAPER, geometry=True, ceiling=False)

@@ -20,6 +20,7 @@ from human_alignment.scores.score_file import (
 from human_alignment.scores.variant_file import VariantSource, read_variants, write_variants
 
 STATUS = np.array(["ok", "constant_human_map", "nonfinite_heatmap", "ok"])
+GROUPS = np.array([4, 5, 4, 8])
 IDS, LABELS = ["a", 'b,"c"', "d", "e"], np.array([3, 1, 4, 1], np.int32)
 SOURCE = Source(
     model="net", dcls=False, parameters=7, weights_digest="w", data_digest="d",
@@ -29,7 +30,8 @@ SOURCE = Source(
 
 
 def scores(scale):
-    return Scores(np.where(STATUS == "ok", np.array([1 / 3, 0, 0, -1e-17]) * scale, np.nan), STATUS)
+    rho = np.where(STATUS == "ok", np.array([1 / 3, 0, 0, -1e-17]) * scale, np.nan)
+    return Scores(rho, STATUS, GROUPS)
 
 
 @pytest.fixture
@@ -52,15 +54,15 @@ def variants(tmp_path):
 
 def test_what_is_written_is_read(path):
     assert path.read_text() == (
-        "image_id,label,explainer,rho,status\n"
-        "a,3,grad_cam,0.3333333333333333,ok\n"
-        '"b,""c""",1,grad_cam,,constant_human_map\n'
-        "d,4,grad_cam,,nonfinite_heatmap\n"
-        "e,1,grad_cam,-1e-17,ok\n"
-        "a,3,rise,-0.3333333333333333,ok\n"
-        '"b,""c""",1,rise,,constant_human_map\n'
-        "d,4,rise,,nonfinite_heatmap\n"
-        "e,1,rise,1e-17,ok\n"
+        "image_id,label,explainer,rho,status,image\n"
+        "a,3,grad_cam,0.3333333333333333,ok,4\n"
+        '"b,""c""",1,grad_cam,,constant_human_map,5\n'
+        "d,4,grad_cam,,nonfinite_heatmap,4\n"
+        "e,1,grad_cam,-1e-17,ok,8\n"
+        "a,3,rise,-0.3333333333333333,ok,4\n"
+        '"b,""c""",1,rise,,constant_human_map,5\n'
+        "d,4,rise,,nonfinite_heatmap,4\n"
+        "e,1,rise,1e-17,ok,8\n"
     )
     found = read_scores(path)
     assert found.image_ids.tolist() == IDS and found.labels.tolist() == LABELS.tolist()
@@ -68,23 +70,30 @@ def test_what_is_written_is_read(path):
     assert list(found.scores) == ["grad_cam", "rise"]
     np.testing.assert_array_equal(found.scores["rise"].rho, scores(-1).rho)
     assert found.scores["rise"].status.tolist() == STATUS.tolist()
+    assert found.scores["rise"].groups.tolist() == GROUPS.tolist()
 
 
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("rho,status", "rho", "its columns are image_id, label, explainer, rho, not image_id"),
-        ("e,1,rise,1e-17,ok\n", "e,1,rise\n", "line 9 has 3 cells, not 5"),
-        ("a,3,rise", "a,x,rise", "a label is not a whole number"),
+        (
+            "rho,status",
+            "rho",
+            "explainer, rho, image, not image_id",
+        ),
+        ("e,1,rise,1e-17,ok,8\n", "e,1,rise\n", "line 9 has 3 cells, not 6"),
+        ("a,3,rise", "a,x,rise", "its label is not a whole number"),
+        ("ok,8", "ok,x", "its image is not a whole number"),
+        ("ok,8", "ok,4", "it is not the file that"),
         ("constant_human_map", "constant", "line 3 has the unknown status 'constant'"),
         ("0.3333333333333333", "1.5", "line 2 has rho '1.5' and status ok, where rho must be a"),
         ("0.3333333333333333", "nan", "line 2 has rho 'nan' and status ok"),
         ("0.3333333333333333", "high", "a rho with status ok is not a number"),
         ("grad_cam,,non", "grad_cam,0,non", "line 4 has rho '0' .* rho must be an empty cell"),
-        ("e,1,rise,1e-17,ok\n", "", "not every explainer has a score of image e"),
+        ("e,1,rise,1e-17,ok,8\n", "", "not every explainer has a score of image e"),
         ("e,1,rise", "d,1,rise", "it has two rise scores of image d"),
         ("e,1,rise", "e,1,eigen_cam", "explainers eigen_cam, grad_cam, rise, not grad_cam, rise"),
-        ("a,3,rise,-0.3333333333333333,ok\n", "", "not every explainer has a score of image a"),
+        ("a,3,rise,-0.3333333333333333,ok,4\n", "", "not every explainer has a score of image a"),
     ],
 )
 def test_a_changed_file_is_refused(path, before, after, message):

@@ -172,8 +172,26 @@ def test_flags_of_an_extraction(study_of):
     )
     assert found == [
         *("--batch-size", "50", "--compile", "--explainers", "grad_cam", "threshold_grad_cam"),
-        *("--geometry", "full", "--precision", "float32", "--shard", "3/4", "--target", "label"),
+        *("--geometry", "full", "--layers", "before_norm", "behind_norm"),
+        *("--precision", "float32", "--shard", "3/4", "--target", "label"),
     ]
+
+
+@pytest.mark.parametrize(
+    "sensitivity, protocol, wanted",
+    [
+        ({}, {}, "before_norm behind_norm"),
+        ({"layer": False}, {}, "before_norm"),
+        ({"layer": False}, {"layer": "behind_norm"}, "before_norm behind_norm"),
+        ({"layer": False}, {"layer": "before_norm"}, "before_norm"),
+    ],
+)
+def test_layers_are_extracted_that_the_sensitivity_or_the_protocol_needs(
+    study_of, sensitivity, protocol, wanted
+):
+    study = study_of(sensitivity=sensitivity, protocol=protocol)
+    assert f"--layers {wanted} --precision" in study.extraction_flags("", None)
+    assert study.protocol.layer == protocol.get("layer", "before_norm")
 
 
 def test_flags_are_quoted_and_say_nothing_of_what_is_off():

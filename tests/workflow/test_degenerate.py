@@ -16,6 +16,7 @@ OUTCOME += [
     for name in ("figure1", "figure2", "figure3", "figure4", "figure5", "comparisons", "accuracy")
 ]
 OUTCOME += ["figures/positions.pdf", "figures/curves.pdf", "figures/sensitivity.pdf"]
+OUTCOME += ["figures/strata.pdf", "tables/strata.html", "tables/dcls_by_stratum.html"]
 
 
 @pytest.fixture

@@ -27,9 +27,10 @@ OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
 OUTCOME += ["collect_sweeps", "collect_sensitivity", "collect_measures"]
 OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
 OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
-OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 5}
+OUTCOME += ["stratify_scores", "plot_strata"]
+OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 7}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
-PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 5, "describe_study": 1}
+PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 7, "describe_study": 1}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 OVERLAYS = {"plot_figure1": 1, "plot_methods": 1}  # of the first run of each network
 
@@ -155,6 +156,25 @@ def test_another_threshold_scores_the_stored_heatmaps_again(workflow, study):
     planned = planned_with(workflow, study, protocol=study["protocol"] | {"threshold": 0.4})
     assert planned["score_alignment"] == 4
     assert not {name for name in planned if name.startswith(("train", "extract"))}
+
+
+def test_the_sensitivity_has_the_other_layer_of_networks_with_a_norm(workflow):
+    table = pd.read_csv(workflow.work / "results" / "demo" / "tables" / "sensitivity.csv")
+    rows = table[table["field"] == "layer"]
+    assert set(rows["value"]) == {"behind_norm"} and set(rows["dcls"]) == {0, 1}
+    assert (rows["difference"] != 0).all()
+
+
+def test_the_other_layer_scores_the_stored_heatmaps_again(workflow, study):
+    planned = planned_with(workflow, study, protocol=study["protocol"] | {"layer": "behind_norm"})
+    assert planned["score_alignment"] == 4
+    assert not {name for name in planned if name.startswith(("train", "extract"))}
+
+
+def test_without_the_other_layer_heatmaps_are_extracted_again_and_nothing_trained(workflow, study):
+    planned = planned_with(workflow, study, sensitivity={"layer": False})
+    assert planned["extract_heatmaps"] == 4
+    assert not {"train_model", "extract_attributions"} & planned.keys()
 
 
 def test_other_statistics_correlate_nothing_again(workflow, study):

@@ -88,6 +88,21 @@ class About(Record):
     )
 
 
+def images_line(path: Path | str, other: Path | str | None = None) -> str:
+    """One line for a log: how many images the records of a data file show.
+
+    other: another split, whose images are counted in this one.
+    """
+    with DataFile(path) as data:
+        _, counts = np.unique(data.groups, return_counts=True)
+        line = f"{path}: {len(data)} records of {len(counts)} images"
+        line += f", {np.sum(counts > 1)} of them in several records"
+        if other is None:
+            return line
+        with DataFile(other) as split:
+            return f"{line}; {data.shared_with(split)} records show an image of {other}"
+
+
 def _array_digest(array: np.ndarray) -> bytes:
     """SHA-256 of an array's values and shape: a human map, float32, or an image's pixels, uint8."""
     digest = hashlib.sha256(f"{array.shape}".encode())

@@ -12,6 +12,7 @@ from torch import nn
 from ..common.cli import UserError, progress
 from ..common.files import sha256
 from ..common.geometry import GEOMETRIES
+from ..common.layers import BEFORE_NORM, LAYERS
 from ..data.data_file import DataFile
 from ..data.loading import load_batches
 from ..networks.generic import channels_first
@@ -19,7 +20,7 @@ from ..networks.records import Network
 from ..networks.zoo import count_parameters, feature_layer, prepare_for_inference
 from .explainers import EXPLAINERS, explain
 from .features import differentiate_head
-from .heatmap_file import HeatmapWriter
+from .heatmap_file import HeatmapWriter, dataset
 
 TARGETS = ("label", "prediction")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -32,6 +33,7 @@ class Extraction:
 
     explainers: names in EXPLAINERS.  geometry: see common/geometry.py.
     target: which class is explained, the image's `label` or the network's `prediction`.
+    layers: whose maps are wanted (common/layers.py); both come from the same forward pass.
     precision: of the body; the head is always float32.
     compiled: the body goes through torch.compile, which needs a C++ compiler on the machine.
     workers: threads that decode images.
@@ -40,6 +42,7 @@ class Extraction:
     explainers: tuple[str, ...]
     geometry: str = "crop"
     target: str = "label"
+    layers: tuple[str, ...] = (BEFORE_NORM,)
     precision: str = "float32"
     compiled: bool = False
     batch_size: int = 32
@@ -48,6 +51,8 @@ class Extraction:
 
     def __post_init__(self):
         check_names(self.explainers, EXPLAINERS, self.geometry, self.target)
+        for layer in self.layers:
+            check_word("layer", layer, LAYERS)
         check_word("precision", self.precision, PRECISIONS)
         if self.batch_size < 1 or self.workers < 1:
             raise UserError("batch size and workers must be at least 1")
@@ -134,6 +139,7 @@ def _explain_batch(
     inputs: torch.Tensor,
     labels: np.ndarray,
     settings: Extraction,
+    norm: nn.Module | None,
 ) -> dict[str, np.ndarray]:
     """One batch's columns of the heatmap file by name; `nonfinite` marks images without maps."""
     label = torch.from_numpy(labels.astype(np.int64)).to(settings.device)
@@ -144,14 +150,20 @@ def _explain_batch(
         label if settings.target == "label" else (lambda logits: logits.argmax(1)),
         channels_first(model),
         PRECISIONS[settings.precision],
+        norm,
     )
     if found.activation.ndim != 4:
         raise UserError(
             f"the last feature map has shape {tuple(found.activation.shape)}, expected (n, c, h, w)"
         )
-    maps = explain(list(settings.explainers), found.activation, found.gradient)
-    finite = found.activation.flatten(1).isfinite().all(1)
-    finite &= found.gradient.flatten(1).isfinite().all(1)
+    maps = {}
+    finite = torch.ones(len(inputs), dtype=torch.bool, device=found.activation.device)
+    for layer_name in settings.layers if norm is not None else (BEFORE_NORM,):
+        pair = found.at(layer_name)
+        for name, values in explain(list(settings.explainers), *pair).items():
+            maps[dataset(name, layer_name)] = values
+        for values in pair:
+            finite &= values.flatten(1).isfinite().all(1)
     for values in maps.values():
         values[~finite] = torch.nan
     rows = {**maps, **prediction_columns(found.logits, found.target), "nonfinite": ~finite}
@@ -180,13 +192,19 @@ def check_labels(data: DataFile, network: Network, target: str) -> None:
 
 
 def extract(
-    model: nn.Module, network: Network, data: DataFile, writer: HeatmapWriter, settings: Extraction
+    model: nn.Module,
+    network: Network,
+    data: DataFile,
+    writer: HeatmapWriter,
+    settings: Extraction,
+    norm: nn.Module | None = None,
 ) -> list[str]:
     """Write the maps of all images that `writer` does not have yet.
 
     Returns the ids of the images whose maps are NaN.
 
     model: as loaded; it is baked and re-parameterised in place first.
+    norm: the model's `zoo.pooled_norm`; without it the two layers are one, and are stored once.
     """
     check_labels(data, network, settings.target)
     model = prepare_for_inference(model).to(settings.device)
@@ -204,8 +222,9 @@ def extract(
         for start, stop, inputs in load_batches(
             data, network.transform, settings.geometry, batches, settings.workers, settings.device
         ):
-            row = _explain_batch(model, layer, inputs, data.labels[start:stop], settings)
-            row |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
+            labels = data.labels[start:stop]
+            row = _explain_batch(model, layer, inputs, labels, settings, norm)
+            row |= {"image_id": ids[start:stop], "label": labels}
             nonfinite += [name.decode() for name in row["image_id"][row["nonfinite"]]]
             rows.append(row)
             bar.update(stop - start)

@@ -12,10 +12,17 @@ predicted     int32 (n,)
 row           int32 (n,)    row of the data file; only where the images are a sample
 ============= ============= ====================================================================
 
+These maps are of the layer `before_norm` (common/layers.py). Where the network has a norm, the maps
+behind it are in datasets `<explainer>.behind_norm`, if they were asked for.
+
 Attributes: `model`, `dcls` (whether the network has DCLS), `parameters` (learnt values),
 `weights_digest`, `data_digest`, `geometry`, `target`, `explainers`, `precision`, `compiled`,
 `versions`, `images` (in the data file), `first` (row of the data file that comes first),
-`nonfinite` (number of images with NaN maps). The file's user block holds the SHA-256 of the rest.
+`nonfinite` (number of images with NaN maps), `layers` (whose maps were asked for), `norm` (whether
+a norm behind the pooling makes the maps of the two layers differ; without one they are stored once,
+and are given for both). The file's user block holds the SHA-256 of the rest.
+
+A file without `layers` and `norm` is of a time before them: its maps are those of `before_norm`.
 
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
@@ -41,6 +48,7 @@ from ..common.hdf5 import (
     new_sealed_hdf5,
     plain_attributes,
 )
+from ..common.layers import BEFORE_NORM, LAYERS, Layer
 from ..common.records import Record, checked
 
 COLUMNS = {
@@ -52,8 +60,13 @@ COLUMNS = {
     "predicted": Column("int32", ("n",)),
     "row": Column("int32", ("n",), optional=True),
 }
-MAPS = Column("float32", ("n", "h", "w"))  # of each explainer
+MAPS = Column("float32", ("n", "h", "w"))  # of each explainer and layer
 Count = Annotated[int, Field(ge=0)]
+
+
+def dataset(explainer: str, layer: str) -> str:
+    """Name of the dataset that holds an explainer's maps of a layer."""
+    return explainer if layer == BEFORE_NORM else f"{explainer}.{layer}"
 
 
 class Header(Record):
@@ -73,6 +86,16 @@ class Header(Record):
     images: Count
     first: Count
     nonfinite: Count
+    layers: list[Layer] = Field(
+        [BEFORE_NORM], min_length=1, description=f"a list of {' and '.join(LAYERS)}"
+    )
+    norm: bool = True
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets that hold maps."""
+        stored = self.layers if self.norm else [BEFORE_NORM]
+        return [dataset(explainer, layer) for layer in stored for explainer in self.explainers]
 
 
 class HeatmapWriter:
@@ -160,9 +183,8 @@ def join(parts: list[Path], path: Path | str) -> None:
 def _describe(path: Path | str) -> tuple[int, int, dict]:
     """First row, last row (exclusive) and the attributes that all parts of a file share."""
     with HeatmapFile(path) as part, h5py.File(path) as file:
-        header = {name: value for name, value in file.attrs.items()}
+        header = plain_attributes(file)
         del header["first"], header["nonfinite"]
-        header["explainers"] = part.explainers
         return part.first, part.first + len(part), header
 
 
@@ -181,9 +203,9 @@ class HeatmapFile:
             self._file = h5py.File(self.path, "r")
             header = checked(Header, "attributes", plain_attributes(self._file))
             self.explainers = header.explainers
-            if len({*self.explainers, *COLUMNS}) < len(self.explainers) + len(COLUMNS):
+            if len({*header.datasets, *COLUMNS}) < len(header.datasets) + len(COLUMNS):
                 raise UserError(f"its explainers {self.explainers} are no names of their own")
-            lengths = check_columns(self._file, COLUMNS | dict.fromkeys(self.explainers, MAPS))
+            lengths = check_columns(self._file, COLUMNS | dict.fromkeys(header.datasets, MAPS))
             self.image_ids = list(np.char.decode(self._file["image_id"][:], "utf-8"))
             self.labels = self._file["label"][:]
             self.predicted = self._file["predicted"][:]
@@ -194,6 +216,9 @@ class HeatmapFile:
         self.model, self.dcls, self.parameters = header.model, header.dcls, header.parameters
         self.data_digest, self.weights_digest = header.data_digest, header.weights_digest
         self.geometry, self.target = header.geometry, header.target
+        self.norm = header.norm
+        self.layers = header.layers if header.norm else list(LAYERS)
+        self.layers_differ = header.norm and set(header.layers) == set(LAYERS)
         self.versions, self.first, self.images = header.versions, header.first, header.images
 
     def _damage_told(self):
@@ -201,7 +226,7 @@ class HeatmapFile:
 
     def _check(self, header: Header) -> None:
         """Ranges of the short columns."""
-        if not len(self.rows) or min(self._file[self.explainers[0]].shape) == 0:
+        if not len(self.rows) or min(self._file[header.datasets[0]].shape) == 0:
             raise UserError("it holds no map")
         if (np.diff(self.rows) <= 0).any() or not 0 <= self.rows[0] <= self.rows[
             -1
@@ -219,11 +244,23 @@ class HeatmapFile:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def maps(self, explainer: str, start: int, stop: int) -> np.ndarray:
-        """Raw maps of one explainer, float32 (stop - start, h, w)."""
+    def check_layer(self, layer: Layer) -> None:
+        """Raise UserError, which says how to extract them, when a layer's maps are not there."""
+        if layer not in self.layers:
+            raise UserError(
+                f"{self.path} has no maps of the layer {layer!r}; extract again with --layers "
+                f"{' '.join(sorted({*self.layers, layer}))}"
+            )
+
+    def maps(self, explainer: str, start: int, stop: int, layer: Layer = BEFORE_NORM) -> np.ndarray:
+        """Raw maps of one explainer and layer, float32 (stop - start, h, w).
+
+        Raises UserError when the file has none of that explainer or layer.
+        """
+        self.check_layer(layer)
         if explainer not in self.explainers:
             raise UserError(
                 f"{self.path} has no {explainer!r} maps; it has {', '.join(self.explainers)}"
             )
         with self._damage_told():
-            return self._file[explainer][start:stop]
+            return self._file[dataset(explainer, layer if self.norm else BEFORE_NORM)][start:stop]

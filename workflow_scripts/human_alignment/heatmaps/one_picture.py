@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..common.cli import UserError
+from ..common.layers import BEFORE_NORM, BEHIND_NORM, Layer
 from ..data.images import network_input
 from ..data.input_transform import InputTransform
 from ..data.pictures import central_square
@@ -15,7 +16,7 @@ from ..networks.checkpoints import convert, read_checkpoint
 from ..networks.generic import channels_first
 from ..networks.records import Network
 from ..networks.weights import load_strictly, load_weights, read_spec
-from ..networks.zoo import build, feature_layer, find
+from ..networks.zoo import build, feature_layer, find, pooled_norm
 from .explainers import EXPLAINERS, explain
 from .extraction import check_word
 from .features import differentiate_head
@@ -87,10 +88,12 @@ def explain_picture(
     explainers: list[str],
     target: int | None = None,
     geometry: str = "crop",
+    layer: Layer = BEFORE_NORM,
 ) -> Explanation:
     """Run a network on one picture, uint8 (height, width, 3), and explain one class.
 
     model: prepared for inference.  target: the class; None is the predicted one.
+    layer: whose maps they are (common/layers.py).
     Raises UserError on an unknown explainer or class, and when activations are not finite.
     """
     for name in explainers:
@@ -98,12 +101,14 @@ def explain_picture(
     if target is not None and not 0 <= target < network.num_classes:
         raise UserError(f"there is no class {target}: the network has {network.num_classes}")
     inputs = torch.from_numpy(picture_input(picture, network.transform, geometry))[None]
-    layer = feature_layer(model, network)
+    body_end = feature_layer(model, network)
+    norm = pooled_norm(model, network) if layer == BEHIND_NORM else None
     chosen = (lambda logits: logits.argmax(1)) if target is None else torch.tensor([target])
-    found = differentiate_head(model, layer, inputs, chosen, channels_first(model))
-    if not (found.activation.isfinite().all() and found.gradient.isfinite().all()):
+    found = differentiate_head(model, body_end, inputs, chosen, channels_first(model), norm=norm)
+    pair = found.at(layer)
+    if not all(values.isfinite().all() for values in pair):
         raise UserError("the network's activations on this picture are not finite: no explanation")
-    maps = explain(explainers, found.activation, found.gradient)
+    maps = explain(explainers, *pair)
     return Explanation(
         found.logits[0].double().softmax(0).numpy(),
         int(found.target),

@@ -17,6 +17,7 @@ from ..common.cli import UserError
 from . import generic, records
 from .dcls import bake, initialise, replace_convolutions
 from .micro import make_micro
+from .pooled_norm import find_pooled_norm
 from .records import Network
 
 
@@ -140,6 +141,16 @@ def feature_layer(model: nn.Module, spec: Network) -> nn.Module:
         return model.get_submodule(name)
     except AttributeError as error:
         raise UserError(f"{spec.arguments['name']} has no module called {name!r}") from error
+
+
+def pooled_norm(model: nn.Module, spec: Network) -> nn.Module | None:
+    """The norm that acts on the pooled feature map before the classifier; None if there is none.
+
+    Of the sixteen networks ConvNeXt, ConvFormer and CAFormer have one. `pooled_norm.py` says what
+    counts as one. The model keeps the module when it is prepared for inference.
+    Raises UserError as `feature_layer` does.
+    """
+    return find_pooled_norm(model, feature_layer(model, spec), spec.transform.crop)
 
 
 def prepare_for_inference(model: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ size are averaged to 28 x 28. Scores are read from the score files and not compu
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +16,23 @@ import simplejpeg
 from PIL import Image
 
 from ..common.cli import UserError
+from ..common.layers import Layer
 from ..common.paths import Run
 from ..data.classes import class_names
 from ..data.data_file import DataFile
 from ..data.images import present
+from ..data.outside_maps import OutsideMaps
 from ..heatmaps.heatmap_file import HeatmapFile
 from ..scores.protocol import THRESHOLDED, Protocol
-from ..scores.score_file import read_scores
+from ..scores.reference_file import References
+from ..scores.reference_maps import reference_maps
+from ..scores.score_file import Scores, read_scores
 from ..scores.scoring import check_belong_together, check_scores_of
 from ..scores.spearman import OK
 from ..scores.summary import explainer_name, explainer_order
 from .overlays import COLOUR_MAP
 from .pages import GALLERY_PAGE, render
+from .reference_scores import reference_name
 
 PAGE_LIMIT = 25_000_000  # bytes: what phones open and mail servers still take
 CROPPED = (
@@ -84,15 +89,15 @@ class Part:
         """Model and run."""
         return Run.of(self.scores)
 
-    def maps(self, explainer: str, rows: list[int]) -> np.ndarray:
+    def maps(self, explainer: str, rows: list[int], layer: Layer) -> np.ndarray:
         """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""
+
+        def one(place: int) -> np.ndarray:
+            return self.heatmaps.maps(explainer, place, place + 1, layer)
+
         place = {int(row): i for i, row in enumerate(self.heatmaps.rows)}
-        blank = np.full_like(self.heatmaps.maps(explainer, 0, 1), np.nan)
-        found = [
-            self.heatmaps.maps(explainer, place[row], place[row] + 1) if row in place else blank
-            for row in rows
-        ]
-        return np.concatenate(found)
+        blank = np.full_like(one(0), np.nan)
+        return np.concatenate([one(place[row]) if row in place else blank for row in rows])
 
 
 def sampled_rows(parts: list[Part]) -> set[int]:
@@ -147,6 +152,11 @@ def packed_maps(maps: np.ndarray, explainer: str, protocol: Protocol) -> dict:
     return packed
 
 
+def shown_rho(scores: Scores, row: int) -> float | str:
+    """Rho of a record to four digits, or a status word where it is undefined."""
+    return round(float(scores.rho[row]), 4) if scores.status[row] == OK else str(scores.status[row])
+
+
 def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[str, list]:
     """By explainer, of each image: rho to four digits, or a status word where it is undefined.
 
@@ -159,14 +169,9 @@ def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[st
     for explainer in explainers:
         if explainer not in scores.scores:
             raise UserError(f"{part.scores} has no {explainer} scores; score the heatmaps again")
-        rho, status = scores.scores[explainer].rho, scores.scores[explainer].status
+        own = scores.scores[explainer]
         rows = [place.get(image_id) for image_id in image_ids]
-        found[explainer] = [
-            NOT_SAMPLED
-            if row is None
-            else (round(float(rho[row]), 4) if status[row] == OK else str(status[row]))
-            for row in rows
-        ]
+        found[explainer] = [NOT_SAMPLED if row is None else shown_rho(own, row) for row in rows]
     return found
 
 
@@ -178,9 +183,34 @@ def packed_run(
     maps, rho = {}, {}
     for part in parts:
         names = [name for name in part.heatmaps.explainers if name in explainers]
-        maps |= {name: packed_maps(part.maps(name, rows), name, protocol) for name in names}
+        for name in names:
+            maps[name] = packed_maps(part.maps(name, rows, protocol.layer), name, protocol)
         rho |= read_rho(part, names, ids)
     return {"model": model, "run": run, "maps": maps, "rho": rho}
+
+
+def packed_references(
+    data: DataFile, found: References, rows: list[int], outside: Sequence[OutsideMaps]
+) -> list[dict]:
+    """References without a network as the page holds them: one map an image for all explainers.
+
+    found: their scores.  rows: of the images shown.  outside: maps of other people's models.
+    Raises UserError when the scores are of another data file.
+    """
+    if found.source.data_digest != data.digest:
+        raise UserError(
+            f"the scores of the references are not of {data.path}; score the references again"
+        )
+    packed = []
+    for name, maps in reference_maps(data, found, rows, outside, _LARGEST).items():
+        scores = found.scores[name]
+        rho = [shown_rho(scores, row) for row in rows]
+        levels = {"shape": maps.shape[1:], "levels": _text64(quantise(maps).tobytes())}
+        packed.append(
+            {"model": reference_name(name), "run": "reference", "reference": True}
+            | {"maps": levels, "rho": rho}
+        )
+    return packed
 
 
 def packed_images(data: DataFile, index: list[int]) -> list[dict]:
@@ -202,9 +232,19 @@ def common_explainers(runs: list[list[Part]]) -> list[str]:
 
 
 def page_contents(
-    data: DataFile, parts: list[Part], sample: Sample, protocol: Protocol, study: str
+    data: DataFile,
+    parts: list[Part],
+    sample: Sample,
+    protocol: Protocol,
+    study: str,
+    references: References | None = None,
+    outside: Sequence[OutsideMaps] = (),
 ) -> dict:
-    """All that the page shows, as plain values. Runs are in the order of their first parts."""
+    """All that the page shows, as plain values. Runs are in the order of their first parts.
+
+    references: scores of references, which follow the networks; `outside` has their maps where
+    those are of other people's models.
+    """
     for part in parts:
         check_belong_together(data, part.heatmaps, protocol)
     runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
@@ -227,7 +267,10 @@ def page_contents(
         ],
         "images": images,
         "human": {"shape": human.shape[1:], "levels": _text64(quantise(human).tobytes())},
-        "runs": [packed_run(parts, explainers, rows, ids, protocol) for parts in runs],
+        "runs": [
+            *(packed_run(parts, explainers, rows, ids, protocol) for parts in runs),
+            *(packed_references(data, references, rows, outside) if references else []),
+        ],
     }
 
 

@@ -79,7 +79,7 @@ def _network_maps(
     heatmaps: HeatmapFile, explainer: str, index: list[int], protocol: Protocol, size: int
 ) -> np.ndarray:
     """Maps (n, size, size) of the images at these positions, as they are scored."""
-    raw = np.concatenate([heatmaps.maps(explainer, i, i + 1) for i in index])
+    raw = np.concatenate([heatmaps.maps(explainer, i, i + 1, protocol.layer) for i in index])
     return postprocess(protocol, explainer, raw, size)
 
 

@@ -10,6 +10,7 @@ from .markup import Block
 from .pages import TABLES_PAGE, render
 
 _LEADING_NUMBER = re.compile(r"([+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)( [kM]\b)?")
+LONGEST = 2000  # rows of a page from which a table by stratum leaves out its classes
 _UNITS = {None: 1, " k": 1e3, " M": 1e6}
 
 
@@ -86,6 +87,18 @@ def leading_number(text: str) -> float | str:
     """The number that a text begins with (`0.53 ± 0.03`, `1,234`, `28.6 M`), or an empty string."""
     found = _LEADING_NUMBER.match(text)
     return float(found[1].replace(",", "")) * _UNITS[found[2]] if found else ""
+
+
+def without_long_part(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows that a page shows, and a sentence on those that it leaves out, empty if none.
+
+    Of a table by stratum with more than LONGEST rows, a page leaves out the classes.
+    """
+    if len(frame) <= LONGEST or "stratification" not in frame:
+        return frame, ""
+    shown = frame[frame["stratification"] != "class"]
+    count = len(frame) - len(shown)
+    return shown, f"The {count:,} rows of single classes are in the CSV file, not on this page."
 
 
 def tables_page(

@@ -48,6 +48,9 @@ def sensitivity_markdown(table: pd.DataFrame) -> str:
     about = [
         "change: score with this field as the paper's text has it, minus the score under the "
         "protocol `released`; in brackets its 95 % bootstrap interval, paired by image.",
+        "layer: with the maps of the other layer, before or behind the norm of the pooled vector; "
+        "the paper does not name one, and `all fields` leaves it as it is. A network without such "
+        "a norm has no row: its two layers are one.",
         "DCLS - plain: difference of the two networks' scores under the changed protocol; sign: "
         "whether it is another than under `released`.",
     ]

@@ -23,6 +23,7 @@ from ..scores.summary import (
     scores_of,
 )
 from .labels import place_labels
+from .reference_scores import Bands, read_references
 from .style import (
     COLOURS,
     GREY,
@@ -59,10 +60,13 @@ def _text_ink(axes: Axes, texts: list[Text]) -> np.ndarray:
 
 
 @mpl.rc_context(STYLE)
-def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
+def scatter_with_and_without(
+    summary: pd.DataFrame, note: str = "", references: pd.DataFrame | None = None
+) -> Figure:
     """Figure 2: Threshold-Grad-CAM score without DCLS (x) against with DCLS (y), 95 % intervals.
 
-    Networks that lack one of the two are named below the figure.
+    Networks that lack one of the two are named below the figure. references: of
+    `read_references`; bands in both directions.
     """
     scores = scores_of(summary, METHOD)
     whole = [pair for pair in pairs(summary) if scores.index.isin(pair).sum() == 2]
@@ -74,15 +78,19 @@ def scatter_with_and_without(summary: pd.DataFrame, note: str = "") -> Figure:
         )
     x, y = (scores.loc[list(networks)] for networks in zip(*whole, strict=True))
     missing = f"Not drawn, because one of the two scores is missing: {', '.join(alone)}."
-    figure = new_figure(3.5, [missing if alone else "", note])
+    known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
+    bands = Bands.of(references, [METHOD])
+    limits = _padded(*bands.within(METHOD, np.nanmin(known), np.nanmax(known)), 0.06)
+    notes = [missing if alone else "", bands.note({METHOD: limits}), note]
+    figure = new_figure(3.5, notes)
     axes = figure.subplots()
     bars = {"xerr": _bars(x), "yerr": _bars(y), "elinewidth": 0.8}
     axes.errorbar(x["score"], y["score"], **bars, fmt="o", ms=4, color=COLOURS[0], zorder=3)
     axes.set_xlabel(f"score without DCLS\n({score_label(human_ceiling(summary))})")
     axes.set_ylabel(f"score with DCLS\n({score_label(human_ceiling(summary))})")
     axes.set_title("Threshold-Grad-CAM, 95 % intervals")
-    known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
-    corners = _draw_diagonal(axes, *_padded(np.nanmin(known), np.nanmax(known), 0.06))
+    corners = _draw_diagonal(axes, *limits)
+    bands.draw(axes, METHOD, "xy")
     figure.draw_without_rendering()
     low, high = axes.get_xlim()
     ink = [_line((low, low), (high, high), 160), _text_ink(axes, corners)]
@@ -112,18 +120,25 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
 
 
 @mpl.rc_context(STYLE)
-def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
+def bars_per_model(
+    summary: pd.DataFrame, note: str = "", references: pd.DataFrame | None = None
+) -> Figure:
     """Figure 3: scores of every model without and with DCLS, 95 % intervals.
 
     Two panels: Grad-CAM above, Threshold-Grad-CAM below. A missing bar is labelled "no score".
+    references: of `read_references`; bands.
     """
     of_study = pairs(summary)
     models = [pair.label for pair in of_study]
-    figure = new_figure(4.2, [note], max(WIDTH, 0.6 + 0.35 * len(models)))
+    by_explainer = {name: scores_of(summary, name) for name in EXPLAINER_NAMES}
+    bands = Bands.of(references, list(EXPLAINER_NAMES))
+    limits = _common_limits(list(by_explainer.values()), bands)
+    notes = [bands.note(dict.fromkeys(EXPLAINER_NAMES, limits)), note]
+    figure = new_figure(4.2, notes, max(WIDTH, 0.6 + 0.35 * len(models)))
     drawn = []
     for axes, explainer in zip(figure.subplots(2), EXPLAINER_NAMES, strict=True):
         name = explainer_name(explainer)
-        scores = scores_of(summary, explainer)
+        scores = by_explainer[explainer]
         parts = {
             dcls: scores.reindex([pair[dcls] for pair in of_study]).reset_index(drop=True)
             for dcls in (0, 1)
@@ -142,7 +157,8 @@ def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
         axes.spines["bottom"].set_visible(False)
         axes.set_ylabel(score_label(human_ceiling(summary)).replace(" / ", "\n/ "))
         spare = 0.6 + max(0, 3 - len(models)) / 2  # a lone model's bars need not fill the panel
-        axes.set(xlim=(-spare, len(models) - 1 + spare), xticks=[])
+        axes.set(xlim=(-spare, len(models) - 1 + spare), ylim=limits, xticks=[])
+        bands.draw(axes, explainer)
         drawn.append(axes)
     if drawn:
         style = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
@@ -152,6 +168,14 @@ def bars_per_model(summary: pd.DataFrame, note: str = "") -> Figure:
         figure.legend(handles=handles, loc="outside upper center", ncols=2)
     figure.draw_without_rendering()
     return figure
+
+
+def _common_limits(tables: list[pd.DataFrame], bands: Bands) -> tuple[float, float]:
+    """The range of scores of both panels of Figure 3: from 0, or below it, to the highest."""
+    known = [table[["score", "low", "high"]].to_numpy().ravel() for table in tables]
+    every = np.concatenate([*known, bands.table["score"].to_numpy(float), [0, 0.01]])
+    low, high = _padded(np.nanmin(every), np.nanmax(every), 0.06)
+    return (low if np.nanmin(every) < 0 else 0), high
 
 
 def _draw_bars(axes: Axes, part: pd.DataFrame, dcls: int, shift: float) -> None:
@@ -164,23 +188,29 @@ def _draw_bars(axes: Axes, part: pd.DataFrame, dcls: int, shift: float) -> None:
 
 
 @mpl.rc_context(STYLE)
-def size_against_score(summary: pd.DataFrame, note: str = "") -> Figure:
+def size_against_score(
+    summary: pd.DataFrame, note: str = "", references: pd.DataFrame | None = None
+) -> Figure:
     """Figure 4: parameters (million, log scale) against Threshold-Grad-CAM score, without DCLS.
 
     From three models on, with the least-squares line of the score on log10(parameters) and
-    Pearson's r between the two, as `comparisons.correlate_quantity` has it.
+    Pearson's r between the two, as `comparisons.correlate_quantity` has it. references: of
+    `read_references`; bands.
     """
     scores = scores_of(summary, METHOD)
     known = scores[scores["dcls"] == 0].dropna(subset="parameters")
     if known.empty:
         sentence = "No model without DCLS has both a Threshold-Grad-CAM score and a known size."
         return empty_figure(sentence, note)
-    figure = new_figure(2.9, [note])
+    heights = known[["score", "low", "high"]].to_numpy()
+    bands = Bands.of(references, [METHOD])
+    limits = _padded(*bands.within(METHOD, np.nanmin(heights), np.nanmax(heights)), 0.1)
+    figure = new_figure(2.9, [bands.note({METHOD: limits}), note])
     axes = figure.subplots()
     size, score = known["parameters"].to_numpy() / 1e6, known["score"].to_numpy()
     axes.errorbar(size, score, yerr=_bars(known), fmt="o", ms=4, elinewidth=0.8, color=COLOURS[0])
-    heights = known[["score", "low", "high"]].to_numpy()
-    axes.set_ylim(_padded(np.nanmin(heights), np.nanmax(heights), 0.1))
+    axes.set_ylim(limits)
+    bands.draw(axes, METHOD)
     _log_axis(axes, size.min(), size.max())
     axes.set_xlabel("number of parameters (million, log scale)")
     axes.set_ylabel(f"score\n({score_label(human_ceiling(summary))})")
@@ -217,14 +247,21 @@ def _correlation(known: pd.DataFrame) -> str:
 
 
 def draw_from_summary(
-    draw: Callable[[pd.DataFrame, str], Figure], description: str, argv: list[str] | None
+    draw: Callable[[pd.DataFrame, str, pd.DataFrame | None], Figure],
+    description: str,
+    argv: list[str] | None,
 ) -> None:
     """The command line of Figures 2, 3 and 4: read the summary, call `draw`, write the figure."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--summary", required=True, type=Path, help="scores/summary.csv")
     parser.add_argument(
+        "--references", type=Path, nargs="?", help="tables/references.csv, for bands"
+    )
+    parser.add_argument(
         "--output", required=True, type=Path, nargs="+", help="one file per format: .png .pdf .svg"
     )
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     arguments = parser.parse_args(argv)
-    save(draw(read_summary(arguments.summary), arguments.note), arguments.output)
+    references = read_references(arguments.references) if arguments.references else None
+    summary = read_summary(arguments.summary)
+    save(draw(summary, arguments.note, references), arguments.output)

@@ -1,10 +1,12 @@
 """What a study is made of, as a record and a page: data, networks, protocol, config, software."""
 
+import contextlib
 import platform
 from collections import Counter
 from importlib.metadata import distributions
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -16,24 +18,45 @@ from .page_tables import Table
 from .pages import STUDY_PAGE, render
 
 
-def study_record(config: dict, protocol: Protocol, data: Path, heatmaps: list[Path]) -> dict:
-    """All of it as plain values, to be written as JSON. config: with its defaults."""
+def study_record(
+    config: dict,
+    protocol: Protocol,
+    data: Path,
+    heatmaps: list[Path],
+    training: Path | None = None,
+) -> dict:
+    """All of it as plain values, to be written as JSON. config: with its defaults.
+
+    training: the data set's training file, if it has one.
+    """
     return {
         "config": config,
         "protocol": protocol.as_dict(),
-        "data": described_data(data),
+        "data": described_data(data, training),
         "runs": [described_run(path) for path in heatmaps],
         "software": software(),
     }
 
 
-def described_data(path: Path) -> dict:
-    """What a data file holds, and how many entries it leaves out, by reason."""
-    with DataFile(path) as data:
+def described_data(path: Path, training: Path | None = None) -> dict:
+    """What a data file holds, and how many entries it leaves out, by reason.
+
+    training: the training file, whose images are counted in the data file.
+    """
+    with contextlib.ExitStack() as stack:
+        data = stack.enter_context(DataFile(path))
+        _, counts = np.unique(data.groups, return_counts=True)
+        shared = {}
+        if training:
+            others = stack.enter_context(DataFile(training))
+            shared = {"records that show an image of the training file": data.shared_with(others)}
         return {
             "dataset": data.dataset,
             "description": data.description,
-            "images": len(data),
+            "images": len(counts),
+            "records": len(data),
+            "images in several records": int(np.sum(counts > 1)),
+            **shared,
             "classes": data.num_classes,
             "image size": data.image_size,
             "human ceiling": data.human_ceiling,

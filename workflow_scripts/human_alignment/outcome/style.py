@@ -49,7 +49,8 @@ def new_figure(height: float, notes: list[str], width: float = WIDTH) -> Figure:
     room = (len(lines) * 7 * 1.2 + 3) / 72 if lines else 0
     figure = Figure(figsize=(width, height + room), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.text(0.02, 0.01, "\n".join(lines), va="bottom", color=GREY, linespacing=1.1)
+    bottom = 1.5 / 72 / (height + room)
+    figure.text(0.02, bottom, "\n".join(lines), va="bottom", color=GREY, linespacing=1.1)
     share = room / (height + room)
     figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
     return figure

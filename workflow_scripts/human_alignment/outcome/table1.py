@@ -19,6 +19,7 @@ from ..scores.summary import (
 )
 from .few_images import MARK, REMARK, marked
 from .markup import Block
+from .reference_scores import block
 
 MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
 UNDER_PAPER = "_paper_protocol"  # suffix of the columns with scores under that protocol
@@ -120,8 +121,12 @@ def add_paper_protocol(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFram
     return table
 
 
-def blocks(table: pd.DataFrame) -> list[Block]:
-    """Table 1 as text, then one block each for the paper's numbers and protocol `paper`, if any."""
+def blocks(table: pd.DataFrame, references: pd.DataFrame | None = None) -> list[Block]:
+    """Table 1 as text, then one block each for references without a network, the paper's numbers
+    and the protocol `paper`, if any.
+
+    references: of `reference_scores.read_references`.
+    """
     compared = "paper_top1" in table
     digits = 4 if compared else 3  # the paper prints four
     bounded = [name.removesuffix("_low") for name in table if name.endswith("_low")]
@@ -132,6 +137,8 @@ def blocks(table: pd.DataFrame) -> list[Block]:
         for row in table.to_dict("records")
     ]
     parts = [Block(header, rows, "Scores and accuracy")]
+    if references is not None and len(references):
+        parts.append(block(references, digits))
     if compared:
         parts.append(_comparison(table))
     if len(bounded) > len(explainers):
@@ -212,7 +219,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
     ceiling, same = human_ceiling(summary), coinciding(summary)
     divided = f", divided by the human ceiling {ceiling:g}" if ceiling else ""
     images = " or ".join(f"{count:,}" for count in table["n_images"].dropna().unique()) or "all"
-    text = str([block.rows for block in blocks(table)])
+    text = str([part.rows for part in blocks(table)])
     candidates = {
         f"Score: mean Spearman correlation of the model's map with the human map{divided}; in "
         "brackets its 95 % bootstrap interval over images.": True,
@@ -222,6 +229,7 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         "average map of many raters: a score above 1 is possible and means no error.": bool(
             ceiling
         ),
+        _repeats_words(summary): _repeated(summary),
         f"n: images with a defined score, of {images}. The CSV file counts the others by "
         "cause.": True,
         _coinciding_words(same): bool(same),
@@ -236,6 +244,23 @@ def notes(summary: pd.DataFrame, table: pd.DataFrame, caption_note: str = "") ->
         caption_note: bool(caption_note),
     }
     return [note for note, wanted in candidates.items() if wanted]
+
+
+def _repeated(summary: pd.DataFrame) -> bool:
+    """Whether some image stands in several records, as far as the summary says."""
+    return "n_records" in summary and bool((summary["n_records"] > summary["n_images"]).any())
+
+
+def _repeats_words(summary: pd.DataFrame) -> str:
+    """How many records the images have; empty where each has one."""
+    if not _repeated(summary):
+        return ""
+    images, records = summary.loc[summary["n_records"].idxmax(), ["n_images", "n_records"]]
+    return (
+        f"The {images:,.0f} images stand in {records:,.0f} records, each with a human map of its "
+        "own. Scores of an image's records are averaged first, and intervals are over images. The "
+        "authors' code counts each record: `mean_rho_of_records` in each run's summary."
+    )
 
 
 def _coinciding_words(same: list[list[str]]) -> str:

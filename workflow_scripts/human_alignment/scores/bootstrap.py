@@ -14,6 +14,7 @@ from ..common.arguments import json_object
 from ..common.records import Record, checked
 
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
+_FEW = 16  # values below which a resample may well be a permutation of them
 
 
 class Settings(Record):
@@ -83,6 +84,30 @@ def bootstrap_interval(
     means = np.concatenate([values.take(index).mean(axis=1) for index in drawn])
     low, high = np.quantile(means, _tails(values, means, level))
     return float(low), float(high)
+
+
+def bootstrap_intervals(
+    values: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """`bootstrap_interval` of each row of values (k, n), to rounding; (k, 2).
+
+    Rows share their resamples, which are counted once: how often each holds each value. One product
+    of matrices then gives the means of all rows. `ValueError` as for a single interval.
+    """
+    values = np.array([finite(row) for row in values])
+    count = values.shape[-1]
+    if count < _FEW:
+        return np.array([bootstrap_interval(row, level, resamples, seed) for row in values])
+    parts = []
+    for index in draws(count, resamples, seed):
+        places = index + count * np.arange(len(index))[:, None]
+        times = np.bincount(places.reshape(-1), minlength=index.size).reshape(index.shape)
+        parts.append(times.astype(np.float64) @ values.T / count)
+    found = np.repeat(values[:, :1], 2, axis=1)  # the interval of equal values
+    for row, means in enumerate(np.concatenate(parts).T):
+        if values[row].min() < values[row].max():
+            found[row] = np.quantile(means, _tails(values[row], means, level))
+    return found
 
 
 def finite(values) -> np.ndarray:

@@ -20,27 +20,29 @@ KINDS_OF_NETWORKS = ("plain", "DCLS")  # by the column dcls
 def read_rho(paths: list[Path]) -> pd.DataFrame:
     """Rho of every network, explainer and image, averaged over the network's runs.
 
-    paths: `<folder>/<network>/<run>.csv`.  Returns columns network, explainer, image_id, rho; an
-    image that is undefined in any run stays undefined (NaN). Raises UserError when the files are
-    not of the images of one data file.
+    paths: `<folder>/<network>/<run>.csv`.  Returns columns network, explainer, image, rho. A record
+    that is undefined in any run stays undefined; an image's rho is the mean over its records that
+    are defined, NaN if none is. Raises UserError when the files are not of the images of one data
+    file.
     """
     tables, of_data = [], []
     for path in paths:
         found = read_scores(path)
         of_data.append((path, found.source.data_digest))
         for explainer, scores in found.scores.items():
-            columns = {"image_id": found.image_ids, "rho": scores.rho}
+            columns = {"image_id": found.image_ids, "image": scores.groups, "rho": scores.rho}
             names = {"network": Run.of(path).model, "explainer": explainer}
             tables.append(pd.DataFrame(columns).assign(**names))
     check_same_data(of_data)
     together = pd.concat(tables, ignore_index=True)
-    groups = together.groupby(["network", "explainer", "image_id"], sort=False)["rho"]
-    return groups.mean().where(groups.count() == groups.size()).reset_index()
+    record = together.groupby(["network", "explainer", "image", "image_id"], sort=False)["rho"]
+    records = record.mean().where(record.count() == record.size())
+    return records.groupby(["network", "explainer", "image"], sort=False).mean().reset_index()
 
 
 def _compared(rows: pd.DataFrame, column: str, first: str, second: str, **settings) -> dict | None:
     """`first` minus `second`, two values of a column, paired by image; None if none has both."""
-    wide = rows.pivot(index="image_id", columns=column, values="rho")
+    wide = rows.pivot(index="image", columns=column, values="rho")
     if first not in wide or second not in wide or wide[[first, second]].dropna().empty:
         return None
     found = compare_paired(wide[first].to_numpy(), wide[second].to_numpy(), **settings)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from .bootstrap import bootstrap_interval
+from .image_means import image_means
 from .measures import MEASURES
 from .run_tables import KEYS, gather, read_table
 
@@ -17,20 +19,22 @@ def gather_measures(paths: list[Path], twins: Mapping[str, str] | None = None) -
     anything but finite numbers.
     """
     measures = [name for name in MEASURES if name in read_table(paths[0])]
-    return gather(paths, twins, ["image_id", "explainer", "status"], measures)
+    return gather(paths, twins, ["image_id", "explainer", "status"], [*measures, "image"])
 
 
 def mean_measures(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
     """A row per run, explainer and measure: n, mean and its 95 % interval low to high.
 
-    table: rows of `measure_images` of all runs, with model, dcls and run. The mean is empty when
-    no image has a defined value, the interval also when only one has.
+    table: rows of `measure_images` of all runs, with model, dcls and run. Records of one image are
+    averaged first; n counts images. The mean is empty when no image has a defined value, the
+    interval also when only one has.
     """
     rows = []
     for key, part in table.groupby([*KEYS, "explainer"], sort=False):
         names = dict(zip([*KEYS, "explainer"], key, strict=True))
         for measure in [name for name in MEASURES if name in part]:
-            values = part[measure].dropna().to_numpy()
+            values = image_means(part[measure].to_numpy(), part["image"].to_numpy())
+            values = values[~np.isnan(values)]
             found = {"n": len(values), "mean": None, "low": None, "high": None}
             if len(values):
                 found["mean"] = values.mean()

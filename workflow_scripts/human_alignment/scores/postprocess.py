@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..data.resize import resize_bilinear
+from .image_means import image_means
 from .protocol import THRESHOLDED, Protocol
+from .score_file import Scores
 from .spearman import CONSTANT_HEATMAP, OK
 
 
@@ -38,14 +40,22 @@ def cut(protocol: Protocol, maps: np.ndarray) -> np.ndarray:
 
 
 def entering(protocol: Protocol, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
-    """Each image's rho as it enters the mean, NaN where it does not; all (n,)."""
+    """Each record's rho as it enters the mean, NaN where it does not; all (n,)."""
     found = np.where(status == OK, rho, np.nan)
     if protocol.constant_maps == "zero":
         found[status == CONSTANT_HEATMAP] = 0
     return found
 
 
-def counted(protocol: Protocol, rho: np.ndarray, status: np.ndarray) -> np.ndarray:
-    """The rho, (m,), that enter the mean, out of all images' rho and status, (n,)."""
-    found = entering(protocol, rho, status)
+def image_rho(protocol: Protocol, scores: Scores) -> np.ndarray:
+    """Each image's rho as it enters the mean, NaN where it does not, (m,) for m images.
+
+    It is the mean over the image's records that enter.
+    """
+    return image_means(entering(protocol, scores.rho, scores.status), scores.groups)
+
+
+def counted(protocol: Protocol, scores: Scores) -> np.ndarray:
+    """The images' rho that enter the mean, (k,)."""
+    found = image_rho(protocol, scores)
     return found[~np.isnan(found)]

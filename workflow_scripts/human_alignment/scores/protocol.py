@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 from ..common.arguments import json_object
 from ..common.cli import UserError
 from ..common.geometry import canonical
+from ..common.layers import BEFORE_NORM, Layer
 from ..common.records import Record, checked
 
 THRESHOLDED = frozenset({"threshold_grad_cam"})  # other explainers' maps are resized only
@@ -24,6 +25,10 @@ class Protocol(Record):
     geometry: `crop` resizes and crops the image as the network family's evaluation transform does
         (human maps are never cropped), `full` shows the network the whole image. The old word
         `released` is read as `crop`.
+    layer: whose feature map the heatmap is made of, where a norm acts on the pooled feature map
+        (ConvNeXt, ConvFormer, CAFormer): `before_norm` is the map that goes into the pooling,
+        `behind_norm` the map whose mean over positions is the normalised vector. Other networks
+        have one layer, whatever this field says; so have saliency and RISE.
     resize: enlarge the map to the human map's size `last`, after normalisation and threshold
         have acted on the feature map's own resolution, or `first`.
     normalisation: `minmax` is (S - min) / (max - min), `max` is S / max; per image.
@@ -37,11 +42,13 @@ class Protocol(Record):
         upper bound for a map compared with the average of many raters: a score can exceed 1.
 
     `target` and `geometry` are settled when heatmaps are extracted; the protocol holds them so
-    that scores can be checked against the heatmaps they come from.
+    that scores can be checked against the heatmaps they come from. A heatmap file can hold the maps
+    of both layers.
     """
 
     target: Literal["label", "prediction"]
     geometry: Annotated[Literal["crop", "full"], BeforeValidator(canonical)]
+    layer: Layer = BEFORE_NORM  # of a protocol that was written before there was a choice
     resize: Literal["last", "first"]
     normalisation: Literal["minmax", "max"]
     threshold: float = Field(ge=0, le=1, description="a number from 0 to 1")
@@ -72,8 +79,8 @@ class Protocol(Record):
     def map_settings(self, explainer: str) -> tuple:
         """The fields that change an explainer's maps; where they are equal, so are the maps."""
         if explainer not in THRESHOLDED:
-            return ()
-        return self.resize, self.normalisation, self.threshold, self.below_threshold
+            return (self.layer,)
+        return self.layer, self.resize, self.normalisation, self.threshold, self.below_threshold
 
     def divisor(self, ceiling: float | None) -> float | None:
         """What divides the mean rho: the data set's ceiling; None if nothing does."""
@@ -91,6 +98,7 @@ class Protocol(Record):
 RELEASED = Protocol(
     target="label",
     geometry="crop",
+    layer=BEFORE_NORM,
     resize="last",
     normalisation="minmax",
     threshold=0.3,
@@ -103,6 +111,7 @@ RELEASED = Protocol(
 PAPER = Protocol(
     target="label",
     geometry="full",
+    layer=BEFORE_NORM,
     resize="first",
     normalisation="max",
     threshold=0.3,
@@ -114,6 +123,7 @@ PAPER = Protocol(
 
 target: the label, the class whose features the players were asked to paint.
 geometry: no crop is mentioned, so the model sees what the players saw.
+layer: the map is said to be the last feature map; the authors' code takes it before the norm.
 resize: first, for Algorithm 2 calls the thresholded map final, and only so does each of its
     pixels either reach the threshold or be zero.
 constant_maps: no image is said to be left out, and a map without any structure agrees with

@@ -3,6 +3,7 @@
 import json
 
 from ..common.cli import UserError
+from ..common.layers import LAYERS
 from .protocol import Protocol
 
 SWEPT = "threshold_grad_cam"  # the explainer whose maps have a threshold
@@ -30,20 +31,27 @@ def sweep_protocols(protocol: Protocol, thresholds: list[float]) -> dict[str, Pr
 
 
 def changed_protocols(
-    base: Protocol, other: Protocol, geometry: bool, ceiling: bool
+    base: Protocol, other: Protocol, geometry: bool, ceiling: bool, layer: bool = False
 ) -> dict[str, Protocol]:
     """`base` with one field at a time as in `other`, by the field's name, then with all fields.
+
+    Last comes `base` with the other layer, although the presets agree in this field: the paper does
+    not discuss the norm, and the layer changes scores.
 
     geometry: whether there are heatmaps of the other geometry. Without them the field `geometry`
     is left out; if the two protocols differ in it, so is the protocol with all fields.
     ceiling: whether the data set has a human ceiling. Without one `divide_by_ceiling` changes
     nothing and is left out.
+    layer: whether the heatmaps have maps of both layers, and these differ. If not, `layer` is left
+    out.
     """
     theirs, ours = other.as_dict(), base.as_dict()
-    without_effect = set() if ceiling else {"divide_by_ceiling"}
-    names = [name for name in ours if ours[name] != theirs[name] and name not in without_effect]
+    apart = {"layer"} if ceiling else {"layer", "divide_by_ceiling"}
+    names = [name for name in ours if ours[name] != theirs[name] and name not in apart]
     complete = geometry or "geometry" not in names
     if not complete:
         names.remove("geometry")
     found = {name: base.changed(**{name: theirs[name]}) for name in names}
-    return found | ({ALL: other} if names and complete else {})
+    found |= {ALL: other} if names and complete else {}
+    (opposite,) = set(LAYERS) - {base.layer}
+    return found | ({"layer": base.changed(layer=opposite)} if layer else {})

@@ -63,7 +63,7 @@ def score_references(
     folds, seed: of the cross-validation of the centred Gaussian's ratio.
     """
     groups, labels, size = data.groups, data.labels, data.image_size
-    total = _sum_of_maps(data)
+    total = sum_of_maps(data)
     classes = len(np.unique(labels)) > 1 and (labels != UNKNOWN).all()
     centres = rank(np.stack([centre(size, ratio) for ratio in RATIOS]))
     of_ratio = np.full((len(RATIOS), len(data)), np.nan)
@@ -155,7 +155,7 @@ def fit_ratios(
     return place[image.reshape(-1)], chosen
 
 
-def _sum_of_maps(data: DataFile) -> MapSums:
+def sum_of_maps(data: DataFile) -> MapSums:
     """Sums of all human maps of a data file."""
     total = MapSums()
     with progress(None, len(data), "sums of human maps", "record") as bar:
@@ -183,11 +183,11 @@ def _with_own_sums(
         sums = {image: sums[image] for image in images if image in sums}
         for place, image in enumerate(images, start):
             if image not in sums:  # the first record of the image
-                sums[image] = _sums_of(data, order[place : ends[place]])
+                sums[image] = sums_of(data, order[place : ends[place]])
         yield rows, human_maps(data, rows), [sums[image] for image in images]
 
 
-def _sums_of(data: DataFile, rows: np.ndarray) -> MapSums:
+def sums_of(data: DataFile, rows: np.ndarray) -> MapSums:
     """Sums of the human maps of some records."""
     sums = MapSums()
     for start in range(0, len(rows), _BATCH):

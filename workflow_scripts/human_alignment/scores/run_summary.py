@@ -1,5 +1,7 @@
 """The summary of one run's scores: mean, score, interval and counts of each explainer."""
 
+import dataclasses
+
 import numpy as np
 
 from .bootstrap import bootstrap_interval
@@ -13,16 +15,20 @@ def summarise(
 ) -> dict:
     """Mean, score, interval and counts of one explainer.
 
+    Records of one image are averaged first: `n` and `n_images` count images. `mean_rho_of_records`
+    counts each record, as the authors' code does; where no image repeats it is `mean_rho`.
     ceiling: of the data set. `human_ceiling` is the number that divided, null if none did.
     `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
     when no image has a defined correlation, the interval also when only one has.
     """
-    values = counted(protocol, scores.rho, scores.status)
+    values = counted(protocol, scores)
     names, counts = np.unique(scores.status, return_counts=True)
     found = {
         "n": len(values),
-        "n_images": len(scores.rho),
+        "n_images": len(np.unique(scores.groups)),
+        "records": len(scores.rho),
         "mean_rho": None,
+        "mean_rho_of_records": None,
         "score": None,
         "low": None,
         "high": None,
@@ -33,6 +39,8 @@ def summarise(
     if len(values):
         mean = float(np.mean(values))
         found |= {"mean_rho": mean, "score": protocol.scaled(mean, ceiling)}
+        each = dataclasses.replace(scores, groups=None)
+        found["mean_rho_of_records"] = float(np.mean(counted(protocol, each)))
     if len(values) > 1:
         low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
         found |= {"low": protocol.scaled(low, ceiling), "high": protocol.scaled(high, ceiling)}

@@ -1,9 +1,10 @@
 """The score file of one run, `X.csv`, and beside it what it was made from, `X.source.json`.
 
-`X.csv` has a row per image and explainer: image_id, label, explainer, rho, status. The status is
-`ok` or the cause why rho is undefined; rho is then empty. Every explainer has every image, in the
-same order. The two files are written together and checked against each other when read: the source
-holds a digest of itself and of the score file.
+`X.csv` has a row per record and explainer: image_id, label, explainer, rho, status, image. The
+status is `ok` or the cause why rho is undefined; rho is then empty. `image` is the row of the data
+file's first record with the same pixels: records that share it are of one image. Every explainer
+has every record, in the same order. The two files are written together and checked against each
+other when read: the source holds a digest of itself and of the score file.
 """
 
 import csv
@@ -22,26 +23,35 @@ from ..common.records import Record, checked, read_json
 from .protocol import Protocol
 from .spearman import CAUSES, OK
 
-COLUMNS = ("image_id", "label", "explainer", "rho", "status")
+COLUMNS = ("image_id", "label", "explainer", "rho", "status", "image")
 STATUSES = (OK, *CAUSES)
 DIGEST = "content_digest"  # the key of `X.source.json` that holds the digest of both files
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one explainer: rho float64 (n,), NaN unless the image's status (n,) is `ok`."""
+    """Scores of one explainer, of n records.
+
+    rho: float64 (n,), NaN unless the record's status (n,) is `ok`.  groups: which image each record
+    shows, int (n,); None stands for an image of its own each.
+    """
 
     rho: np.ndarray
     status: np.ndarray
+    groups: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.groups is None:
+            object.__setattr__(self, "groups", np.arange(len(self.rho)))
 
 
 class Source(Record):
     """What scores were made from: a network's heatmaps of the images of a data file.
 
     dcls: whether the network has DCLS, by the record in its weights.  parameters: learnt values of
-    the network.  images: how many are scored.  data_images: how many the data file has.  sampled:
-    whether the images scored are a random sample of these.  human_ceiling: of the data file; null
-    where none is known.
+    the network.  images: how many records are scored.  data_images: how many the data file has.
+    sampled: whether the records scored are a random sample of these.  human_ceiling: of the data
+    file; null where none is known.
     """
 
     model: str
@@ -98,10 +108,10 @@ def write_scores(
     """Write a score file and its source. The source is written last: without it, neither counts."""
     source_path(path).unlink(missing_ok=True)
     rows = (
-        (image_id, label, name, repr(float(rho)) if status == OK else "", status)
+        (image_id, label, name, repr(float(rho)) if status == OK else "", status, image)
         for name, found in scores.items()
-        for image_id, label, rho, status in zip(
-            image_ids, labels, found.rho, found.status, strict=True
+        for image_id, label, rho, status, image in zip(
+            image_ids, labels, found.rho, found.status, found.groups, strict=True
         )
     )
     write_rows(path, COLUMNS, rows)
@@ -117,8 +127,8 @@ def read_scores(path: Path | str) -> ScoreFile:
     """
     path = Path(path)
     source, digest = _read_source(path)
-    ids, labels, explainers, rho, status = _read_columns(path)
-    scores = Scores(_checked_rho(path, rho, status), status)
+    ids, labels, explainers, rho, status, groups = _read_columns(path)
+    scores = Scores(_checked_rho(path, rho, status), status, groups)
     if set(explainers.tolist()) != set(source.explainers):
         found = ", ".join(sorted(set(explainers.tolist()))) or "none"
         _refuse(path, f"it has the explainers {found}, not {', '.join(source.explainers)}")
@@ -133,7 +143,10 @@ def read_scores(path: Path | str) -> ScoreFile:
         source,
         ids[first],
         labels[first],
-        {name: Scores(scores.rho[own], scores.status[own]) for name, own in rows.items()},
+        {
+            name: Scores(scores.rho[own], scores.status[own], groups[own])
+            for name, own in rows.items()
+        },
     )
 
 
@@ -161,7 +174,10 @@ def _read_source(path: Path) -> tuple[ScoreSource, object]:
 
 
 def _read_columns(path: Path) -> list[np.ndarray]:
-    """Columns of the file, (rows,) each: ids, labels as int, explainers, rho as text, statuses."""
+    """Columns of the file, (rows,) each: ids, labels, explainers, rho as text, statuses, images.
+
+    Labels and images are int64.
+    """
     try:
         with open(path, newline="", encoding="utf-8") as stream:
             lines = list(csv.reader(stream))
@@ -175,10 +191,11 @@ def _read_columns(path: Path) -> list[np.ndarray]:
             _refuse(path, f"line {place + 1} has {len(line)} cells, not {len(COLUMNS)}")
     columns = [np.array(column, str) for column in zip(*lines, strict=True)]
     columns = [column[1:] for column in columns]
-    try:
-        columns[1] = columns[1].astype(np.int64)
-    except (ValueError, OverflowError) as error:
-        _refuse(path, f"a label is not a whole number ({error})")
+    for place in (COLUMNS.index("label"), COLUMNS.index("image")):
+        try:
+            columns[place] = columns[place].astype(np.int64)
+        except (ValueError, OverflowError) as error:
+            _refuse(path, f"its {COLUMNS[place]} is not a whole number ({error})")
     return columns
 
 

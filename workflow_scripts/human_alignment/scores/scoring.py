@@ -32,6 +32,7 @@ def check_same_images(data: DataFile, heatmaps: HeatmapFile) -> None:
 def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Protocol) -> None:
     """Refuse heatmaps of other images, in another order, or taken under another protocol."""
     check_same_images(data, heatmaps)
+    heatmaps.check_layer(protocol.layer)
     for field in ("geometry", "target"):
         used, wanted = getattr(heatmaps, field), getattr(protocol, field)
         if used != wanted:
@@ -77,14 +78,19 @@ def score_under(
         for start in range(0, len(heatmaps), _BATCH):
             stop = min(start + _BATCH, len(heatmaps))
             human = rank(resize_bilinear(human_maps(data, heatmaps.rows[start:stop]), size, size))
-            raw = {name: heatmaps.maps(name, start, stop) for name in explainers}
+            layers = {protocol.layer for protocol in protocols.values()}
+            raw = {
+                (name, layer): heatmaps.maps(name, start, stop, layer)
+                for name in explainers
+                for layer in layers
+            }
             for kind, protocol in kinds.items():
-                parts[kind].append(
-                    correlate(human, postprocess(protocol, kind[0], raw[kind[0]], size))
-                )
+                maps = postprocess(protocol, kind[0], raw[kind[0], protocol.layer], size)
+                parts[kind].append(correlate(human, maps))
             bar.update(stop - start)
+    groups = data.groups[heatmaps.rows]
     whole = {
-        kind: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+        kind: Scores(*(np.concatenate(column) for column in zip(*rows, strict=True)), groups)
         for kind, rows in parts.items()
     }
     return {

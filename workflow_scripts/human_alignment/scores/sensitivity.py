@@ -3,7 +3,7 @@
 import numpy as np
 
 from .bootstrap import bootstrap_interval
-from .postprocess import counted, entering
+from .postprocess import counted, image_rho
 from .protocol import Protocol
 from .protocol_variants import ALL, BASE
 from .score_file import Scores
@@ -33,7 +33,7 @@ def difference(
     both = (scores, protocol), (base_scores, base)
     means, shares = [], []
     for found, under in both:
-        values = under.scaled(entering(under, found.rho, found.status), ceiling)
+        values = under.scaled(image_rho(under, found), ceiling)
         defined = ~np.isnan(values)
         if not defined.any():
             return {name: 0 if name == "n" else None for name in OUTCOME}
@@ -41,7 +41,7 @@ def difference(
         means.append(float(mean))
         shares.append(np.where(defined, values - mean, 0) * (len(values) / defined.sum()))
     gap = means[0] - means[1]
-    entered = protocol.scaled(counted(protocol, scores.rho, scores.status), ceiling)
+    entered = protocol.scaled(counted(protocol, scores), ceiling)
     own = bootstrap_interval(entered, **settings)
     paired = bootstrap_interval(gap + shares[0] - shares[1], **settings)
     found = len(entered), means[0], *own, gap, *paired

@@ -65,6 +65,7 @@ def collect(
             "explainer": explainer,
             **{figure: getattr(found, figure) for figure in FIGURES},
             "human_ceiling": found.human_ceiling,
+            "n_records": found.records,
             **{f"n_{cause}": found.status.get(cause, 0) for cause in CAUSES},
         }
         for path, by_explainer in found_in.items()
@@ -166,8 +167,9 @@ def coinciding(summary: pd.DataFrame) -> list[list[str]]:
 
 
 def causes(summary: pd.DataFrame) -> list[str]:
-    """Columns that count the images without a defined score, one per cause."""
-    return [name for name in summary if name.startswith("n_") and name not in ("n_images", "n_ok")]
+    """Columns that count the records without a defined score, one per cause."""
+    others = ("n_images", "n_records", "n_ok")
+    return [name for name in summary if name.startswith("n_") and name not in others]
 
 
 def human_ceiling(table: pd.DataFrame, column: str = "human_ceiling") -> float | None:

@@ -18,7 +18,8 @@ from .score_file import STATUSES
 class Summary(Record):
     """The summary of one explainer as `<run>.json` holds it; see `summarise`.
 
-    data_digest: of the data file.  status: how many images have each status.
+    data_digest: of the data file.  n: images with a score, of n_images.  status: how many of the
+    records have each status; an image may stand in several.
     """
 
     dcls: bool
@@ -26,7 +27,11 @@ class Summary(Record):
     data_digest: str
     n: int = Field(ge=0, description="a whole number, 0 or more")
     n_images: int = Field(ge=1, description="a whole number, 1 or more")
+    records: int = Field(ge=1, description="a whole number, 1 or more")
     mean_rho: float | None = Field(ge=-1, le=1, description="null, or a number from -1 to 1")
+    mean_rho_of_records: float | None = Field(
+        ge=-1, le=1, description="null, or a number from -1 to 1"
+    )
     score: float | None = Field(description="null, or a finite number")
     low: float | None = Field(description="null, or a finite number")
     high: float | None = Field(description="null, or a finite number")
@@ -61,8 +66,11 @@ def _contradiction(found: Summary) -> str | None:
     counts = found.status.values()
     if not found.status.keys() <= set(STATUSES) or min(counts, default=0) < 0:
         return f"status is {found.status}; allowed: numbers by {', '.join(STATUSES)}"
-    if found.n > found.n_images or sum(counts) != found.n_images:
-        return f"{found.n} images scored and {sum(counts)} with a status, of {found.n_images}"
+    if not found.n <= found.n_images <= found.records == sum(counts):
+        return (
+            f"{found.n} images are scored of {found.n_images}, with {found.records} records, of "
+            f"which {sum(counts)} have a status"
+        )
     if (found.n == 0) != (found.mean_rho is None):
         return f"mean_rho is {found.mean_rho} for {found.n} images"
     ceiling = found.human_ceiling

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bootstrap import bootstrap_interval
-from .postprocess import entering
+from .postprocess import image_rho
 from .protocol import Protocol
 from .run_summary import summarise
 from .score_file import Scores
@@ -62,7 +62,7 @@ def cross_validate(
     cannot be scored: too few images with a defined rho.
     """
     thresholds = list(scores)
-    rho = np.stack([entering(protocol, found.rho, found.status) for found in scores.values()])
+    rho = np.stack([image_rho(protocol, found) for found in scores.values()])
     fold = np.random.default_rng(seed).permutation(rho.shape[1]) % folds
     held_out, chosen = [], []
     for one in range(folds):

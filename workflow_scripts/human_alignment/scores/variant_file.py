@@ -1,10 +1,11 @@
 """Scores of one run under several protocols: the file that sweeps and sensitivity are made from.
 
-Layout (HDF5), for e explainers, k named protocols and n images in the order of the data file:
+Layout (HDF5), for e explainers, k named protocols and n records in the order of the data file:
 
 ====== ================= =======================================================================
 rho    float64 (e, k, n) NaN unless the status is `ok`
-status uint8 (e, k, n)   place of the image's status in `score_file.STATUSES`
+status uint8 (e, k, n)   place of the record's status in `score_file.STATUSES`
+image  int64 (n,)        row of the data file's first record with the same pixels
 ====== ================= =======================================================================
 
 The attribute `source` is a `VariantSource` as JSON. The file's user block holds the SHA-256 of the
@@ -25,7 +26,11 @@ from .protocol import Protocol
 from .score_file import STATUSES, Scores, Source
 from .spearman import OK
 
-COLUMNS = {"rho": Column("float64", ("e", "k", "n")), "status": Column("uint8", ("e", "k", "n"))}
+COLUMNS = {
+    "rho": Column("float64", ("e", "k", "n")),
+    "status": Column("uint8", ("e", "k", "n")),
+    "image": Column("int64", ("n",)),
+}
 
 
 class VariantSource(Source):
@@ -54,6 +59,7 @@ def write_variants(
     with new_sealed_hdf5(path) as file:
         file.create_dataset("rho", data=np.array([[one.rho for one in row] for row in every]))
         file.create_dataset("status", data=np.array(codes, np.uint8))
+        file.create_dataset("image", data=np.asarray(every[0][0].groups, np.int64))
         file.attrs["source"] = source.model_dump_json()
 
 
@@ -70,12 +76,12 @@ def read_variants(path: Path | str) -> Variants:
         with h5py.File(path) as file:
             check_columns(file, COLUMNS)
             source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
-            rho, codes = file["rho"][:], file["status"][:]
+            rho, codes, groups = (file[name][:] for name in COLUMNS)
         _check(source, rho, codes)
     status = np.array(STATUSES)[codes]
     scores = {
         explainer: {
-            name: Scores(rho[i, j], status[i, j]) for j, name in enumerate(source.protocols)
+            name: Scores(rho[i, j], status[i, j], groups) for j, name in enumerate(source.protocols)
         }
         for i, explainer in enumerate(source.explainers)
     }

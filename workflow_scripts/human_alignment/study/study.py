@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..common.class_folders import images_digest
 from ..common.files import sha256
+from ..common.layers import BEFORE_NORM, BEHIND_NORM, LAYERS
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
 from ..common.sources import local_path, masked
@@ -167,6 +168,11 @@ class Study:
         return self.data_file(kind) if self.config["data"] == "digits" else None
 
     @property
+    def training_file(self) -> list[str]:
+        """The training file of the study's data set, if it has one."""
+        return [self.data_file(".train")] if self._own_images() else []
+
+    @property
     def training_images(self) -> str | None:
         """What networks are trained on: the folder in the config, or the data set's own images."""
         return self.config["imagenet"]["train"] or self._own_images(".train")
@@ -280,6 +286,12 @@ class Study:
         wanted = ["crop", "full"] if both else [self.protocol.geometry if fixed else "crop"]
         return [self.heatmap_file(run, geometry) for geometry in wanted]
 
+    @property
+    def layers(self) -> list[str]:
+        """Whose maps are extracted: of both layers where the protocol or the sensitivity asks."""
+        both = self.config["sensitivity"]["layer"] or self.protocol.layer == BEHIND_NORM
+        return list(LAYERS) if both else [BEFORE_NORM]
+
     def extraction_flags(self, geometry: str, shard: str | None) -> str:
         """Flags of a job that extracts heatmaps.
 
@@ -289,6 +301,7 @@ class Study:
         shards = settings.pop("shards")
         settings["geometry"] = geometry.removeprefix(".") or self.protocol.geometry
         settings["target"] = self.protocol.target
+        settings["layers"] = self.layers
         return flags(settings | {"shard": f"{shard or 0}/{shards}"})
 
     @property

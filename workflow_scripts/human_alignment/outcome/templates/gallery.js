@@ -6,10 +6,11 @@ const size = data.size;
 const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
 const colours = bytes(data.colours);
 const byId = id => document.getElementById(id);
-const single = new Set(data.runs.map(run => run.model)).size === data.runs.length;
+const networks = data.runs.filter(run => !run.reference); // references stand behind them
+const single = new Set(networks.map(run => run.model)).size === networks.length;
 data.runs.forEach(run => {
   run.id = `${run.model}/${run.run}`;
-  run.name = single ? run.model : `${run.model} (${run.run})`;
+  run.name = single || run.reference ? run.model : `${run.model} (${run.run})`;
 });
 
 const state = {
@@ -112,7 +113,11 @@ function paint(canvas, image, heat) {
 // ---- Scores.
 
 const explainer = () => data.explainers[state.explainer];
-const score = (run, i) => data.runs[run].rho[explainer().id][i]; // a number, or why there is none
+/** A number, or why there is none. A reference without a network has one map for all explainers. */
+function score(place, i) {
+  const { reference, rho } = data.runs[place];
+  return (reference ? rho : rho[explainer().id])[i];
+}
 const known = value => typeof value === "number";
 const shown = (value, digits = 3) =>
   (known(value) ? value.toFixed(digits).replace("-", "\u2212") : value.replaceAll("_", " "));
@@ -159,7 +164,7 @@ async function drawPanels() {
   for (const name of ["a", "b"]) {
     const run = data.runs[state[name]], value = score(state[name], i);
     const words = known(value) ? `\u03c1 = ${shown(value)}` : shown(value);
-    panel(name, `${method.name} map of ${run.name}, ${words}`,
+    panel(name, run.reference ? `${run.name}, ${words}` : `${method.name} map of ${run.name}, ${words}`,
       mark(name), " ", ...breakable(run.name), element("strong", {}, words));
   }
   const [a, b] = [score(state.a, i), score(state.b, i)];
@@ -172,7 +177,9 @@ async function drawPanels() {
   paint(canvas("image"), image, null);
   paint(canvas("human"), image, look(data.human, i, false));
   for (const name of ["a", "b"]) {
-    paint(canvas(name), image, look(data.runs[state[name]].maps[method.id], i, method.thresholded));
+    const { reference, maps } = data.runs[state[name]];
+    paint(canvas(name), image,
+      reference ? look(maps, i, false) : look(maps[method.id], i, method.thresholded));
   }
   document.body.dataset.drawn = id;
 }
@@ -196,7 +203,7 @@ function drawAll() {
       ? [element("span", { class: `scale ${role}`, "aria-hidden": "true" }, bar(value)),
         element("span", { class: "value" }, shown(value))]
       : [element("span", { class: "why" }, shown(value))];
-    return element("li", {}, element("span", { class: "name" }, ...breakable(run.name)), ...middle, ...buttons);
+    return element("li", run.reference ? { class: "reference" } : {}, element("span", { class: "name" }, ...breakable(run.name)), ...middle, ...buttons);
   });
   byId("all").replaceChildren(...rows);
 }
