@@ -92,7 +92,7 @@ def score_controls(
             )
             met = [pairs.of(start, stop), other]
             for name in names:
-                raw = heatmaps.maps(name, start, stop)
+                raw = heatmaps.maps(name, start, stop, protocol.layer)
                 shares[name].append(spectrum(raw))
                 found = correlate_several(met, postprocess(protocol, name, raw, size))
                 for kind, one in zip(KINDS, found, strict=True):
