@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.optimize import isotonic_regression
 
-from ..common.records import Record, checked, read_json
+from ..scores.human_ceilings import Ceiling, read_ceilings
 from ..scores.run_tables import read_table
 from ..scores.summary import explainer_name
 from .markup import Block
@@ -60,9 +60,7 @@ def ceiling_words(path: Path | str) -> str:
 
     Raises UserError when the file cannot be read or holds something else.
     """
-    held = read_json(path)
-    held = held.get("human_ceiling") if isinstance(held, dict) else None
-    found = checked(HumanCeilings, str(path), held)
+    found = read_ceilings(path)
     published = "none is known" if found.published is None else f"{found.published:g} (published)"
     if found.others.mean_rho is None:
         return (
@@ -72,7 +70,7 @@ def ceiling_words(path: Path | str) -> str:
     return (
         f"Human ceiling of the data: {published}. Computed from the {found.others.n:,} images with "
         f"several human maps: mean rho of a map with the mean of the image's others "
-        f"{found.others.words()}, of pairs of maps {found.pairwise.words()}."
+        f"{_words(found.others)}, of pairs of maps {_words(found.pairwise)}."
     )
 
 
@@ -83,29 +81,12 @@ def of_explainer(references: pd.DataFrame, explainer: str) -> pd.DataFrame:
     return references[(~other | own) & references["score"].notna()].sort_values("score")
 
 
-class Ceiling(Record):
-    """A human ceiling over the images with several human maps."""
-
-    n: int
-    mean_rho: float | None
-    low: float | None
-    high: float | None
-    note: str
-
-    def words(self) -> str:
-        """Mean rho with its interval, if it has one."""
-        if self.mean_rho is None:
-            return "undefined"
-        interval = "" if self.low is None else f" [{self.low:.3f}, {self.high:.3f}]"
-        return f"{self.mean_rho:.3f}{interval}"
-
-
-class HumanCeilings(Record):
-    """The key `human_ceiling` of references.json."""
-
-    published: float | None
-    others: Ceiling
-    pairwise: Ceiling
+def _words(ceiling: Ceiling) -> str:
+    """Mean rho with its interval, if it has one."""
+    if ceiling.mean_rho is None:
+        return "undefined"
+    interval = "" if ceiling.low is None else f" [{ceiling.low:.3f}, {ceiling.high:.3f}]"
+    return f"{ceiling.mean_rho:.3f}{interval}"
 
 
 @dataclass(frozen=True)

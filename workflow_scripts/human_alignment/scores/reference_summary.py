@@ -28,7 +28,8 @@ def summarise_reference(
 ) -> dict:
     """n_images, n_records, mean_rho, score, low, high, counts per status, divisor and note.
 
-    groups: the image of each record.  ceiling: of the data set.  settings: of the bootstrap.
+    `undefined` counts the images without a value, `status` the records.  groups: the image of each
+    record.  ceiling: of the data set.  settings: of the bootstrap.
     The note says why numbers are missing, and is empty where none is.
     """
     values = entering(protocol, scores.rho, scores.status)
@@ -49,7 +50,7 @@ def summarise_reference(
         "low": low,
         "high": high,
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "undefined": int(np.isnan(values).sum()),
+        "undefined": len(np.unique(groups)) - found["n"],
         "human_ceiling": protocol.divisor(ceiling),
         "note": note,
     }
