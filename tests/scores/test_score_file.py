@@ -54,19 +54,20 @@ def variants(tmp_path):
 
 def test_what_is_written_is_read(path):
     assert path.read_text() == (
-        "image_id,label,explainer,rho,status,image\n"
-        "a,3,grad_cam,0.3333333333333333,ok,4\n"
-        '"b,""c""",1,grad_cam,,constant_human_map,5\n'
-        "d,4,grad_cam,,nonfinite_heatmap,4\n"
-        "e,1,grad_cam,-1e-17,ok,8\n"
-        "a,3,rise,-0.3333333333333333,ok,4\n"
-        '"b,""c""",1,rise,,constant_human_map,5\n'
-        "d,4,rise,,nonfinite_heatmap,4\n"
-        "e,1,rise,1e-17,ok,8\n"
+        "image_id,label,explainer,rho,status\n"
+        "a,3,grad_cam,0.3333333333333333,ok\n"
+        '"b,""c""",1,grad_cam,,constant_human_map\n'
+        "d,4,grad_cam,,nonfinite_heatmap\n"
+        "e,1,grad_cam,-1e-17,ok\n"
+        "a,3,rise,-0.3333333333333333,ok\n"
+        '"b,""c""",1,rise,,constant_human_map\n'
+        "d,4,rise,,nonfinite_heatmap\n"
+        "e,1,rise,1e-17,ok\n"
     )
     found = read_scores(path)
     assert found.image_ids.tolist() == IDS and found.labels.tolist() == LABELS.tolist()
-    assert found.source == ScoreSource(**SOURCE.model_dump(), protocol=RELEASED)
+    source = ScoreSource(**SOURCE.model_dump(), protocol=RELEASED, groups=GROUPS.tolist())
+    assert found.source == source
     assert list(found.scores) == ["grad_cam", "rise"]
     np.testing.assert_array_equal(found.scores["rise"].rho, scores(-1).rho)
     assert found.scores["rise"].status.tolist() == STATUS.tolist()
@@ -79,21 +80,19 @@ def test_what_is_written_is_read(path):
         (
             "rho,status",
             "rho",
-            "explainer, rho, image, not image_id",
+            "its columns are image_id, label, explainer, rho, not image_id",
         ),
-        ("e,1,rise,1e-17,ok,8\n", "e,1,rise\n", "line 9 has 3 cells, not 6"),
-        ("a,3,rise", "a,x,rise", "its label is not a whole number"),
-        ("ok,8", "ok,x", "its image is not a whole number"),
-        ("ok,8", "ok,4", "it is not the file that"),
+        ("e,1,rise,1e-17,ok\n", "e,1,rise\n", "line 9 has 3 cells, not 5"),
+        ("a,3,rise", "a,x,rise", "a label is not a whole number"),
         ("constant_human_map", "constant", "line 3 has the unknown status 'constant'"),
         ("0.3333333333333333", "1.5", "line 2 has rho '1.5' and status ok, where rho must be a"),
         ("0.3333333333333333", "nan", "line 2 has rho 'nan' and status ok"),
         ("0.3333333333333333", "high", "a rho with status ok is not a number"),
         ("grad_cam,,non", "grad_cam,0,non", "line 4 has rho '0' .* rho must be an empty cell"),
-        ("e,1,rise,1e-17,ok,8\n", "", "not every explainer has a score of image e"),
+        ("e,1,rise,1e-17,ok\n", "", "not every explainer has a score of image e"),
         ("e,1,rise", "d,1,rise", "it has two rise scores of image d"),
         ("e,1,rise", "e,1,eigen_cam", "explainers eigen_cam, grad_cam, rise, not grad_cam, rise"),
-        ("a,3,rise,-0.3333333333333333,ok,4\n", "", "not every explainer has a score of image a"),
+        ("a,3,rise,-0.3333333333333333,ok\n", "", "not every explainer has a score of image a"),
     ],
 )
 def test_a_changed_file_is_refused(path, before, after, message):
@@ -124,6 +123,9 @@ def test_images_in_another_order_and_of_another_number_are_refused(path):
         (lambda source: source.pop("human_ceiling"), "the key 'human_ceiling' is missing"),
         (lambda source: source.update(human_ceiling=1.5),
          "human_ceiling is 1.5; allowed: null, or a number above 0 and at most 1"),
+        (lambda source: source.update(groups=[4, 5]), "says of 2 records, not of 4, which image"),
+        (lambda source: source.update(groups="x"), "groups is 'x'; allowed: null, or a list of wh"),
+        (lambda source: source.update(groups=[4, 4, 4, 8]), "it is not the file that"),
     ],
 )  # fmt: skip
 def test_a_changed_source_is_refused(path, change, message):

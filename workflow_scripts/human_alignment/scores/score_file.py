@@ -1,10 +1,9 @@
 """The score file of one run, `X.csv`, and beside it what it was made from, `X.source.json`.
 
-`X.csv` has a row per record and explainer: image_id, label, explainer, rho, status, image. The
-status is `ok` or the cause why rho is undefined; rho is then empty. `image` is the row of the data
-file's first record with the same pixels: records that share it are of one image. Every explainer
-has every record, in the same order. The two files are written together and checked against each
-other when read: the source holds a digest of itself and of the score file.
+`X.csv` has a row per record and explainer: image_id, label, explainer, rho, status. The status is
+`ok` or the cause why rho is undefined; rho is then empty. Every explainer has every record, in the
+same order. The two files are written together and checked against each other when read: the source
+holds a digest of itself and of the score file.
 """
 
 import csv
@@ -23,7 +22,7 @@ from ..common.records import Record, checked, read_json
 from .protocol import Protocol
 from .spearman import CAUSES, OK
 
-COLUMNS = ("image_id", "label", "explainer", "rho", "status", "image")
+COLUMNS = ("image_id", "label", "explainer", "rho", "status")
 STATUSES = (OK, *CAUSES)
 DIGEST = "content_digest"  # the key of `X.source.json` that holds the digest of both files
 
@@ -69,9 +68,14 @@ class Source(Record):
 
 
 class ScoreSource(Source):
-    """What a score file was made from, and under which protocol."""
+    """What a score file was made from, and under which protocol.
+
+    groups: which image each record shows, a number for each record; null where every record is of
+    an image of its own.
+    """
 
     protocol: Protocol
+    groups: list[int] | None = Field(None, description="null, or a list of whole numbers")
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,19 @@ def write_scores(
     labels: np.ndarray,
     scores: dict[str, Scores],
 ) -> None:
-    """Write a score file and its source. The source is written last: without it, neither counts."""
+    """Write a score file and its source. The source is written last: without it, neither counts.
+
+    The source's `groups` are those of the scores.
+    """
+    groups = next(iter(scores.values())).groups
+    repeats = len(np.unique(groups)) < len(groups)
+    source = source.model_copy(update={"groups": groups.tolist() if repeats else None})
     source_path(path).unlink(missing_ok=True)
     rows = (
-        (image_id, label, name, repr(float(rho)) if status == OK else "", status, image)
+        (image_id, label, name, repr(float(rho)) if status == OK else "", status)
         for name, found in scores.items()
-        for image_id, label, rho, status, image in zip(
-            image_ids, labels, found.rho, found.status, found.groups, strict=True
+        for image_id, label, rho, status in zip(
+            image_ids, labels, found.rho, found.status, strict=True
         )
     )
     write_rows(path, COLUMNS, rows)
@@ -127,8 +137,8 @@ def read_scores(path: Path | str) -> ScoreFile:
     """
     path = Path(path)
     source, digest = _read_source(path)
-    ids, labels, explainers, rho, status, groups = _read_columns(path)
-    scores = Scores(_checked_rho(path, rho, status), status, groups)
+    ids, labels, explainers, rho, status = _read_columns(path)
+    scores = Scores(_checked_rho(path, rho, status), status)
     if set(explainers.tolist()) != set(source.explainers):
         found = ", ".join(sorted(set(explainers.tolist()))) or "none"
         _refuse(path, f"it has the explainers {found}, not {', '.join(source.explainers)}")
@@ -136,6 +146,10 @@ def read_scores(path: Path | str) -> ScoreFile:
     first = rows[source.explainers[0]]
     for name, own in rows.items():
         _check_images(path, name, ids[own], ids[first], source.images)
+    groups = None if source.groups is None else np.array(source.groups, np.int64)
+    if groups is not None and len(groups) != source.images:
+        _refuse(path, f"{source_path(path).name} says of {len(groups)} records, not of "
+                f"{source.images}, which image they show")  # fmt: skip
     if _digest(source, path) != digest:
         _refuse(path, f"it is not the file that {source_path(path).name} was written for")
     return ScoreFile(
@@ -143,10 +157,7 @@ def read_scores(path: Path | str) -> ScoreFile:
         source,
         ids[first],
         labels[first],
-        {
-            name: Scores(scores.rho[own], scores.status[own], groups[own])
-            for name, own in rows.items()
-        },
+        {name: Scores(scores.rho[own], scores.status[own], groups) for name, own in rows.items()},
     )
 
 
@@ -174,10 +185,7 @@ def _read_source(path: Path) -> tuple[ScoreSource, object]:
 
 
 def _read_columns(path: Path) -> list[np.ndarray]:
-    """Columns of the file, (rows,) each: ids, labels, explainers, rho as text, statuses, images.
-
-    Labels and images are int64.
-    """
+    """Columns of the file, (rows,) each: ids, labels (int64), explainers, rho (text), statuses."""
     try:
         with open(path, newline="", encoding="utf-8") as stream:
             lines = list(csv.reader(stream))
@@ -191,11 +199,10 @@ def _read_columns(path: Path) -> list[np.ndarray]:
             _refuse(path, f"line {place + 1} has {len(line)} cells, not {len(COLUMNS)}")
     columns = [np.array(column, str) for column in zip(*lines, strict=True)]
     columns = [column[1:] for column in columns]
-    for place in (COLUMNS.index("label"), COLUMNS.index("image")):
-        try:
-            columns[place] = columns[place].astype(np.int64)
-        except (ValueError, OverflowError) as error:
-            _refuse(path, f"its {COLUMNS[place]} is not a whole number ({error})")
+    try:
+        columns[1] = columns[1].astype(np.int64)
+    except (ValueError, OverflowError) as error:
+        _refuse(path, f"a label is not a whole number ({error})")
     return columns
 
 
