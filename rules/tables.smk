@@ -5,6 +5,10 @@ from human_alignment.outcome.pages import STUDY_PAGE, TABLES_PAGE
 TABLES = {  # shown as pages: title, and the folder of the CSV file
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
+    "references": ("Scores without a network", "tables"),
+    "skill": ("Skill beyond maps that know nothing of the image", "tables"),
+    "partial": ("Agreement given the centre of the image", "tables"),
+    "smoothness": ("Scores of smoothed heatmaps", "tables"),
     "sensitivity": ("Sensitivity to the protocol", "tables"),
     "strata": ("Scores by stratum", "tables"),
     "dcls_by_stratum": ("DCLS minus plain by stratum", "tables"),

@@ -1,7 +1,6 @@
 """What the scores of a study are worth: tables and comparisons from scores and controls."""
 
 import json
-import shutil
 
 import collect_controls
 import compare_models
@@ -20,7 +19,7 @@ from human_alignment.scores.human_ceilings import HumanCeilings
 from human_alignment.scores.image_means import image_means
 from human_alignment.scores.protocol import PAPER, RELEASED
 from human_alignment.scores.reference_file import read_references
-from human_alignment.scores.score_file import read_scores
+from human_alignment.scores.score_file import read_scores, write_scores
 from human_alignment.scores.skill import partial_correlation
 from scipy import stats
 
@@ -275,14 +274,12 @@ def test_files_that_do_not_belong_together_are_told(tmp_path, files):
         read(files, references=other.references[0])
     with pytest.raises(UserError, match="were not made from the same: data_digest differs"):
         read(files, scores=other.of(".csv"))
-    mixed = tmp_path / "mixed" / "net_dcls"
-    mixed.mkdir(parents=True)
-    shutil.copy(files.of(".controls.h5")[3], mixed / "seed0.controls.h5")
-    shutil.copy(files.of(".csv")[0], mixed / "seed0.csv")
-    changed = json.loads(files.of(".source.json")[0].read_text())
-    (mixed / "seed0.source.json").write_text(json.dumps(changed))
-    found = read(files, scores=[mixed / "seed0.csv"], controls=[mixed / "seed0.controls.h5"])
-    assert len(found.rows) == 2  # the made-up networks share their weights' digest
+    held = read_scores(files.of(".csv")[0])
+    path = tmp_path / "net" / "seed0.csv"
+    source = held.source.model_copy(update={"weights_digest": "e" * 64})
+    write_scores(path, source, held.image_ids, held.labels, held.scores)
+    with pytest.raises(UserError, match="were not made from the same: weights_digest differs"):
+        read(files, scores=[path], controls=files.of(".controls.h5")[:1])
 
 
 def test_a_study_without_controls_has_empty_tables(files, tmp_path):

@@ -20,14 +20,13 @@ import numpy as np
 from PIL import Image
 
 from ..common.cli import UserError
+from ..common.map_files import find_maps
 from .data_file import LARGEST
 from .decoding import UNREADABLE
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _GREY = ("L", "I", "I;16", "I;16B", "I;16L", "F")  # Pillow's names of one channel
-_PICTURES = (".png", ".tif", ".tiff")
-_WANTED = f"a folder of <image_id>{', '.join(_PICTURES)} or .npy, or an HDF5 file with image_id "
-_WANTED += "and map"
+_WANTED = "a folder of <image_id>.png, .tif or .npy, or an HDF5 file with image_id and map"
 _BROKEN = (*UNREADABLE, LookupError, TypeError, RuntimeError, MemoryError, EOFError)
 
 
@@ -105,9 +104,7 @@ class OutsideMaps:
     def _listed_folder(self) -> dict[str, Path]:
         """Files of maps by image id. Raises UserError when two are of one id."""
         found: dict[str, Path] = {}
-        for path in sorted(self.path.rglob("*")):
-            if path.suffix.lower() not in (*_PICTURES, ".npy"):
-                continue
+        for path in find_maps(self.path):
             image_id = path.relative_to(self.path).with_suffix("").as_posix()
             if image_id in found:
                 raise UserError(

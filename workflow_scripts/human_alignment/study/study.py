@@ -8,6 +8,7 @@ from pathlib import Path
 from ..common.class_folders import images_digest
 from ..common.files import sha256
 from ..common.layers import BEFORE_NORM, BEHIND_NORM, LAYERS
+from ..common.map_files import maps_digest
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import find_pictures
 from ..common.sources import local_path, masked
@@ -210,6 +211,20 @@ class Study:
     def pictures_digests(self) -> list[str]:
         """SHA-256 of each of these pictures."""
         return list(map(sha256, self.pictures))
+
+    @property
+    def reference_flags(self) -> str:
+        """Flags of the job that scores maps which no network made."""
+        settings = dict(self.config["references"])
+        maps = settings.pop("maps").items()
+        named = [f"{name}={local_path(path)}" for name, path in sorted(maps)]
+        return flags(settings | {"maps": named})
+
+    @property
+    def reference_digests(self) -> list[str]:
+        """Digest of names, sizes and times of each of the other models' maps."""
+        maps = self.config["references"]["maps"].values()
+        return [maps_digest(local_path(path)) for path in maps]
 
     # Files of runs
 
