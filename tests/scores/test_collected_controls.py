@@ -147,6 +147,13 @@ def test_runs_are_averaged_first_then_records_then_images(files, tables):
     assert row["partial_rho"] == pytest.approx(np.nanmean(one.partial), abs=1e-12)
 
 
+def test_the_reference_of_skill_is_what_the_gaussian_scores(files, tables):
+    (centre,) = tables["references"].query("reference == 'centre'").to_dict("records")
+    skill = tables["skill"].query("reference == 'centre' and network in ('net', 'net_dcls')")
+    assert len(skill) == 4
+    np.testing.assert_allclose(skill["reference_rho"], centre["mean_rho"], atol=1e-12)
+
+
 def test_partial_correlations_are_those_of_residuals_of_ranks(files):
     """By the textbook: of what the centre's ranks leave of the ranks of map and human map."""
     from human_alignment.data.resize import resize_bilinear

@@ -33,10 +33,11 @@ _SHARED = ("data_digest", "weights_digest", "images", "sampled", "protocol")
 class Controlled:
     """One network and explainer: values of m images, (m,), NaN where undefined.
 
-    names: the columns `pairs.NETWORK`, and explainer.  rho: with the own human map.  centre,
-    other_image: see `controls`.  partial: rho with the own human map, given the centre.  smooth:
-    rho by cut-off in cycles per image, empty where it was not measured.  spectrum: share of each
-    band, (b,), over `spectrum_n` images.
+    names: the columns `pairs.NETWORK`, and explainer.  rho: of heatmap and human map.  centre: of
+    the centred Gaussian and the human map.  other_image: of the heatmap and another image's human
+    map.  partial: of heatmap and human map, given the Gaussian.  smooth: rho by cut-off in cycles
+    per image, empty where it was not measured.  spectrum: share of each band, (b,), over
+    `spectrum_n` images.
     """
 
     names: dict
@@ -169,15 +170,15 @@ def _of_run(
     protocol = found.source.protocol
     rho = _entering(protocol, own.scores[explainer])
     kinds = found.controls.scores[explainer]
-    centre = _entering(protocol, kinds[CENTRE])
-    human = _entering(protocol, references.scores[CENTRE])[found.rows]
+    heatmap_centre = _entering(protocol, kinds[CENTRE])
+    human_centre = _entering(protocol, references.scores[CENTRE])[found.rows]
     smooth = found.controls.smooth.get(explainer, {})
     spectrum, count = found.controls.spectra[explainer]
     return {
         "rho": rho,
-        "centre": centre,
+        "centre": human_centre,
         "other_image": _entering(protocol, kinds[OTHER_IMAGE]),
-        "partial": partial_correlation(rho, centre, human),
+        "partial": partial_correlation(rho, heatmap_centre, human_centre),
         "smooth": {cutoff: _entering(protocol, one) for cutoff, one in smooth.items()},
         "spectrum": spectrum,
         "spectrum_n": count,
