@@ -108,7 +108,7 @@ rule collect_controls:
     params:
         script=script("collect_controls.py"),
         code=code("collect_controls.py"),
-        folder=f"results/{STUDY}/tables",
+        folder=lambda wildcards, output: str(Path(output[0]).parent),
         twins=as_json(study.twins),
         statistics=as_json(config["statistics"]),
     shell:

@@ -112,6 +112,13 @@ def test_an_interval_beside_zero_decides_in_units_of_the_score(summary, low, hig
     assert found.numbers == f"fastvit_sa24 {2 * (low + high) / 2:+.4f}"
 
 
+def test_comparisons_under_controls_change_no_claim(summary):
+    more = differences(0.1, 0.2).assign(comparison="dcls - plain, given the centre")
+    both = pd.concat([differences(-0.2, -0.1), more])
+    found = [check(Evidence.of_study(summary, one, 0.5)) for one in (differences(-0.2, -0.1), both)]
+    assert found[0] == found[1]
+
+
 def test_an_interval_that_holds_zero_leaves_it_open(summary):
     evidence = Evidence.of_study(summary, differences(-0.1, 0.2), None)
     claim = find(evidence, "FastViT-SA24")
