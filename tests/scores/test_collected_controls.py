@@ -7,12 +7,14 @@ import compare_models
 import numpy as np
 import pandas as pd
 import pytest
+import repeated_study
 import score_alignment
 import score_controls
 import score_references
 import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile, DataWriter
+from human_alignment.scores import references
 from human_alignment.scores.control_tables import ceiling_of_skill
 from human_alignment.scores.controlled import read_controlled
 from human_alignment.scores.human_ceilings import HumanCeilings
@@ -42,6 +44,23 @@ class Files:
     @property
     def references(self):
         return [self.folder / f"references.{ending}" for ending in ("h5", "csv", "json")]
+
+    def score(self):
+        """Score references, and of each run heatmaps and controls."""
+        rho, table, summary = map(str, self.references)
+        data = ["--data", str(self.data)]
+        outputs = ["--rho", rho, "--output", table, "--summary", summary]
+        score_references.main([*data, *outputs, *SETTINGS])
+        with DataFile(self.data) as held:
+            for run, scores, controls in zip(
+                self.runs, self.of(".csv"), self.of(".controls.h5"), strict=True
+            ):
+                heatmaps = self.folder / "heatmaps" / f"{run}.h5"
+                kind = {"net": "far", "net_dcls": "near"}.get(run.split("/")[0], "odd")
+                small_study.write_heatmaps(heatmaps, held, kind, "released", run)
+                both = [*data, "--heatmaps", str(heatmaps)]
+                score_alignment.main([*both, "--output", str(scores)])
+                score_controls.main([*both, "--references", rho, "--output", str(controls)])
 
     def collect(self, *more):
         rho, table, summary = map(str, self.references)
@@ -75,19 +94,7 @@ def made(folder, ceiling=0.8, images=IMAGES):
             human = small_study.blob(*place, 16) + 0.1 * random.random((16, 16))
             picture = small_study.encode(small_study.image(number, *place))
             writer.append(picture, number % 3, f"r{record}", human.astype(np.float32))
-    rho, table, summary = map(str, files.references)
-    data = ["--data", str(files.data)]
-    score_references.main([*data, "--rho", rho, "--output", table, "--summary", summary, *SETTINGS])
-    with DataFile(files.data) as held:
-        for run, scores, controls in zip(
-            files.runs, files.of(".csv"), files.of(".controls.h5"), strict=True
-        ):
-            heatmaps = folder / "heatmaps" / f"{run}.h5"
-            kind = {"net": "far", "net_dcls": "near", "alone": "odd"}[run.split("/")[0]]
-            small_study.write_heatmaps(heatmaps, held, kind, "released", run)
-            both = [*data, "--heatmaps", str(heatmaps)]
-            score_alignment.main([*both, "--output", str(scores)])
-            score_controls.main([*both, "--references", rho, "--output", str(controls)])
+    files.score()
     return files
 
 
@@ -152,6 +159,27 @@ def test_the_reference_of_skill_is_what_the_gaussian_scores(files, tables):
     skill = tables["skill"].query("reference == 'centre' and network in ('net', 'net_dcls')")
     assert len(skill) == 4
     np.testing.assert_allclose(skill["reference_rho"], centre["mean_rho"], atol=1e-12)
+
+
+def test_heatmaps_of_the_centre_and_noise_have_no_skill_beyond_it(tmp_path, monkeypatch):
+    """Human maps share the middle of the image, and have a peak of their own each."""
+    random = np.random.default_rng(1)
+    side, count = small_study.SIDE, 40
+    human = [
+        references.centre(16, 1.0) + 2 * small_study.blob(*place, 16)
+        for place in random.uniform(0.2, 0.8, (count, 2))
+    ]
+    data = tmp_path / "data.h5"
+    repeated_study.write(data, [*range(count)], [0, 1] * 20, np.float32(human), side)
+    noisy = references.centre(side, 1.0) + 0.03 * repeated_study.smooth(random, count, side)
+    monkeypatch.setattr(small_study, "raw_maps", lambda *_: np.float32(noisy))
+    own = Files(tmp_path)
+    own.runs = ["noisy/seed0"]
+    own.score()
+    found = own.collect()["skill"].query("reference == 'centre' and explainer == 'grad_cam'")
+    (row,) = found.to_dict("records")
+    assert row["reference_rho"] > 0.3 and abs(row["skill"]) < 0.01
+    assert row["low"] < 0 < row["high"]
 
 
 def test_partial_correlations_are_those_of_residuals_of_ranks(files):
