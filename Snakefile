@@ -62,6 +62,7 @@ rule all:
         rules.plot_figure3.output,
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
+        rules.plot_smoothness.output,
         rules.plot_accuracy.output,
         rules.stratify_scores.output,
         rules.plot_strata.output,

@@ -21,6 +21,8 @@ rule make_table1:
     input:
         summary=rules.collect_scores.output,
         paper_protocol=study.paper_protocol_scores(),
+        references=rules.collect_controls.output[0],
+        ceilings=rules.summarise_references.output.summary,
     output:
         csv=shown(
             f"results/{STUDY}/tables/table1.csv",
@@ -56,7 +58,8 @@ rule make_table1:
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --paper {params.paper:q} "
-        "--paper-protocol {input.paper_protocol:q} --output {output.csv:q} "
+        "--paper-protocol {input.paper_protocol:q} --references {input.references:q} "
+        "--ceilings {input.ceilings:q} --output {output.csv:q} "
         "--markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} "
         "--caption-note={params.note:q} 2> {log:q}"
 

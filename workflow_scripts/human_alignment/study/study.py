@@ -215,10 +215,14 @@ class Study:
     @property
     def reference_flags(self) -> str:
         """Flags of the job that scores maps which no network made."""
-        settings = dict(self.config["references"])
-        maps = settings.pop("maps").items()
-        named = [f"{name}={local_path(path)}" for name, path in sorted(maps)]
-        return flags(settings | {"maps": named})
+        settings = {key: one for key, one in self.config["references"].items() if key != "maps"}
+        return " ".join(filter(None, [flags(settings), self.reference_maps]))
+
+    @property
+    def reference_maps(self) -> str:
+        """Flag that names the maps of other models; empty if the study has none."""
+        maps = sorted(self.config["references"]["maps"].items())
+        return flags({"maps": [f"{name}={local_path(path)}" for name, path in maps]})
 
     @property
     def reference_digests(self) -> list[str]:
