@@ -4,7 +4,8 @@
 
 Makes a data file of smooth human maps and one network's heatmap file with eight explainers and
 7 x 7 maps, in a temporary folder; then runs score_references.py once, and score_alignment.py and
-score_controls.py in turn, as the pipeline does. Each time is the median of `--repeats` runs.
+score_controls.py in turn, as the pipeline does. Each time is the median of `--repeats` runs, in
+seconds of the processor: other work on the machine hardly changes it.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,14 @@ from human_alignment.heatmaps.explainers import EXPLAINERS
 
 
 def seconds(script, *flags: str | Path) -> float:
-    """Wall time of one run of a script on one core."""
+    """Processor time of one run of a script on one core."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    start = time.perf_counter()
     command = [sys.executable, script.__file__, *map(str, flags)]
-    subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - start
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return usage.ru_utime + usage.ru_stime
 
 
 def main(argv: list[str] | None = None) -> None:
