@@ -374,7 +374,7 @@ def test_the_paper_dry_runs_completely_without_network(root, tmp_path):
     # Snakemake quotes an empty string as nothing at all; only a list of files may be empty.
     commands = "\n".join(re.findall(r"^Shell command: (.*)", text, re.M))
     assert set(re.findall(r" (--[a-z0-9-]+) +(?=--|2>)", commands)) == {"--top1", "--training"}
-    assert commands.count("--human-ceiling 0.65753") == 1 and "--ceiling" not in commands
+    assert commands.count("--human-ceiling 0.65753") == 1 and "--ceiling " not in commands
     jobs = re.search(r"jobs: (\d+) for the published", (root / "docs/cluster.md").read_text())[1]
     assert re.search(rf"^total +{jobs}$", text, re.M), text
     for rule, count in {
