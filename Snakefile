@@ -41,6 +41,7 @@ wildcard_constraints:
 include: "rules/data.smk"
 include: "rules/weights.smk"
 include: "rules/heatmaps.smk"
+include: "rules/references.smk"
 include: "rules/scores.smk"
 include: "rules/protocols.smk"
 include: "rules/tables.smk"
@@ -55,11 +56,13 @@ rule all:
         rules.make_table1.output,
         rules.check_claims.output if study.has_claims else [],
         rules.compare_models.output,
+        rules.collect_controls.output,
         rules.plot_figure1.output,
         rules.plot_figure2.output,
         rules.plot_figure3.output,
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
+        rules.plot_smoothness.output,
         rules.plot_accuracy.output,
         rules.stratify_scores.output,
         rules.plot_strata.output,

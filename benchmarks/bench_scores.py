@@ -45,22 +45,28 @@ def make_data(path: Path, images: int, random: np.random.Generator) -> None:
             writer.append(picture, i % 1000, f"{i:06d}", np.maximum(human, 0).astype(np.float32))
 
 
-def make_heatmaps(path: Path, data: DataFile, geometry: str, random: np.random.Generator) -> None:
+def make_heatmaps(
+    path: Path,
+    data: DataFile,
+    geometry: str,
+    random: np.random.Generator,
+    explainers: list[str] = EXPLAINERS,
+) -> None:
     """A heatmap file as extract_heatmaps.py leaves it."""
     count = len(data)
     header = {
         "model": path.stem, "dcls": False, "parameters": 1, "weights_digest": "",
         "data_digest": data.digest,
-        "geometry": geometry, "target": "label", "explainers": EXPLAINERS, "images": count,
+        "geometry": geometry, "target": "label", "explainers": explainers, "images": count,
         "versions": "",
     }  # fmt: skip
-    maps = ndimage.gaussian_filter(random.normal(size=(2, count, 7, 7)), (0, 0, 1, 1))
+    maps = ndimage.gaussian_filter(random.normal(size=(len(explainers), count, 7, 7)), (0, 0, 1, 1))
     columns = {"label": data.labels, "predicted": data.labels, "nonfinite": np.zeros(count, bool)}
     columns |= {"target": data.labels, "target_rank": 0 * data.labels}
     columns["target_logit"] = np.zeros(count, np.float32)
     columns["image_id"] = np.char.encode(data.image_ids, "utf-8")
     writer = HeatmapWriter(path, header, (0, count), count)
-    named = dict(zip(EXPLAINERS, np.maximum(maps, 0).astype(np.float32), strict=True))
+    named = dict(zip(explainers, np.maximum(maps, 0).astype(np.float32), strict=True))
     writer.put(0, columns | named)
     writer.finish()
 

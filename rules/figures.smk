@@ -3,7 +3,8 @@
 
 rule plot_figure2:
     input:
-        rules.collect_scores.output,
+        summary=rules.collect_scores.output,
+        references=rules.collect_controls.output[0],
     output:
         figure("figure2", "Figure 2: without and with DCLS"),
     log:
@@ -22,8 +23,8 @@ rule plot_figure2:
         code=code("plot_figure2.py"),
         note=NOTE,
     shell:
-        "python {params.script:q} --summary {input:q} --note={params.note:q} "
-        "--output {output:q} 2> {log:q}"
+        "python {params.script:q} --summary {input.summary:q} --references {input.references:q} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 use rule plot_figure2 as plot_figure3 with:
@@ -151,6 +152,32 @@ rule plot_strata:
     shell:
         "python {params.script:q} --strata {input:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"
+
+
+rule plot_smoothness:
+    input:
+        smoothness=f"results/{STUDY}/tables/smoothness.csv",
+        spectra=f"results/{STUDY}/tables/spectra.csv",
+    output:
+        figure("smoothness", "Scores of smoothed heatmaps"),
+    log:
+        f"logs/{STUDY}/plot_smoothness.log",
+    benchmark:
+        f"logs/{STUDY}/plot_smoothness.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("plot_smoothness.py"),
+        code=code("plot_smoothness.py"),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --smoothness {input.smoothness:q} --spectra {input.spectra:q} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_accuracy:

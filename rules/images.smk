@@ -124,6 +124,7 @@ rule make_gallery:
         data=study.data_file(),
         heatmaps=study.scored_heatmaps(),
         scores=study.score_files(),
+        references=rules.score_references.output,
     output:
         shown(
             f"results/{STUDY}/gallery.html",
@@ -150,8 +151,9 @@ rule make_gallery:
         study=config["study"],
         note=NOTE,
         protocol=as_json(study.protocol.as_dict()),
+        maps=literal(study.reference_maps),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--scores {input.scores:q} {params.sample} "
+        "--scores {input.scores:q} --references {input.references:q} {params.maps} {params.sample} "
         "--protocol {params.protocol:q} --study {params.study:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"

@@ -84,6 +84,8 @@ rule collect_scores:
 rule compare_models:
     input:
         scores=study.score_files(),
+        controls=study.files("scores", ".controls.h5"),
+        references=rules.score_references.output,
         summary=rules.collect_scores.output,
     output:
         pairs=f"results/{STUDY}/scores/comparisons.csv",
@@ -104,6 +106,7 @@ rule compare_models:
         statistics=as_json(config["statistics"]),
     shell:
         "python {params.script:q} --scores {input.scores:q} --summary {input.summary:q} "
+        "--controls {input.controls:q} --references {input.references:q} "
         "--statistics {params.statistics:q} "
         "--output {output.pairs:q} --correlations {output.correlations:q} 2> {log:q}"
 

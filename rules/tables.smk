@@ -5,6 +5,10 @@ from human_alignment.outcome.pages import STUDY_PAGE, TABLES_PAGE
 TABLES = {  # shown as pages: title, and the folder of the CSV file
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
+    "references": ("Scores without a network", "tables"),
+    "skill": ("Skill beyond maps that know nothing of the image", "tables"),
+    "partial": ("Agreement given the centre of the image", "tables"),
+    "smoothness": ("Scores of smoothed heatmaps", "tables"),
     "sensitivity": ("Sensitivity to the protocol", "tables"),
     "strata": ("Scores by stratum", "tables"),
     "dcls_by_stratum": ("DCLS minus plain by stratum", "tables"),
@@ -17,6 +21,8 @@ rule make_table1:
     input:
         summary=rules.collect_scores.output,
         paper_protocol=study.paper_protocol_scores(),
+        references=rules.collect_controls.output[0],
+        ceilings=rules.summarise_references.output.summary,
     output:
         csv=shown(
             f"results/{STUDY}/tables/table1.csv",
@@ -52,7 +58,8 @@ rule make_table1:
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --paper {params.paper:q} "
-        "--paper-protocol {input.paper_protocol:q} --output {output.csv:q} "
+        "--paper-protocol {input.paper_protocol:q} --references {input.references:q} "
+        "--ceilings {input.ceilings:q} --output {output.csv:q} "
         "--markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} "
         "--caption-note={params.note:q} 2> {log:q}"
 

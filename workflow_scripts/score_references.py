@@ -1,8 +1,8 @@
 """Score maps that no network made, against the human maps of a data file.
 
 A centred Gaussian, the mean human map of other images, edges and contrast of the image, and maps of
-other people's models say what a network's score is worth. Writes a row per reference, their summary
-with the human ceilings of the data, and with --rho every record's rho.
+other people's models say what a network's score is worth. Writes every record's rho with --rho,
+and with --output and --summary what summarise_references.py makes of it.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
         type=maps_argument,
         default=[],
         metavar="NAME=PATH",
-        help="maps of other models: a folder of <image_id>.png, .tif or .npy, or an HDF5 file",
+        help="maps of other models: a folder of <image_id>.png, .tif, .npy, .npz, or an HDF5 file",
     )
     parser.add_argument(
         "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
@@ -46,9 +46,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--folds", type=int, default=5, help="of the choice of the centre's shape")
     parser.add_argument("--seed", type=int, default=0, help="of folds and of pairs of images")
     parser.add_argument("--statistics", **STATISTICS_FLAG)
-    parser.add_argument("--output", required=True, help="table to write (.csv)")
-    parser.add_argument("--summary", required=True, help="summary to write (.json)")
     parser.add_argument("--rho", help="rho of every record to write (.h5)")
+    parser.add_argument("--output", help="table to write (.csv)")
+    parser.add_argument("--summary", help="summary to write (.json)")
     arguments = parser.parse_args(argv)
     _check(arguments)
     protocol, seed = arguments.protocol, arguments.seed
@@ -75,18 +75,24 @@ def main(argv: list[str] | None = None) -> None:
             human_ceiling=data.human_ceiling,
             references=list(scores),
             protocol=protocol,
+            ratios=found.chosen,
         )
-    references = References(source, scores, found.ratio, found.groups)
-    under = found.chosen, found.agreement
-    summary = summarise_references(references, *under, **arguments.statistics)
+    references = References(source, scores, found.ratio, found.groups, found.agreement)
     if arguments.rho:
         write_references(arguments.rho, references)
-    write_rows(arguments.output, COLUMNS, reference_rows(summary))
-    write_json(arguments.summary, summary)
+    summary = summarise_references(references, **arguments.statistics)
+    if arguments.output:
+        write_rows(arguments.output, COLUMNS, reference_rows(summary))
+    if arguments.summary:
+        write_json(arguments.summary, summary)
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raise UserError on numbers out of range and on names that cannot stand in the table."""
+    """Raise UserError on numbers out of range, on names that cannot stand in the table, and where
+    nothing is to be written.
+    """
+    if not (arguments.rho or arguments.output or arguments.summary):
+        raise UserError("nothing is to be written; give --rho, --output or --summary")
     if arguments.folds < 2 or arguments.seed < 0:
         raise UserError(
             f"--folds is {arguments.folds} and --seed {arguments.seed}; allowed: 2 or more folds, "

@@ -17,6 +17,7 @@ from human_alignment.outcome.claims import (
 )
 from human_alignment.outcome.claims_table import as_table
 from human_alignment.outcome.table1 import read_paper, read_seeds
+from human_alignment.scores.pairs import PAPER_ORDER
 from human_alignment.scores.summary import read_summary
 
 YES, NO, UNSURE, ABSENT = (
@@ -61,6 +62,8 @@ def test_what_the_papers_numbers_say_of_the_papers_claims(paper):
         UNDECIDED,  # size: eight networks are too few for the trend
         UNDECIDED,  # no trade-off: neither among plain ones nor among those with DCLS
         HOLDS,  # seeds
+        UNDECIDED,  # given the centre: the paper has no such number
+        UNDECIDED,  # at equal smoothness: neither
     ]
     seven = find(paper, "With DCLS, seven").evidence
     assert seven.startswith("agree (7): convnext_tiny +0.0135")
@@ -110,6 +113,33 @@ def test_an_interval_beside_zero_decides_in_units_of_the_score(summary, low, hig
     found = evidence.gain("fastvit_sa24")
     assert found.agrees is agrees
     assert found.numbers == f"fastvit_sa24 {2 * (low + high) / 2:+.4f}"
+
+
+def test_comparisons_under_controls_change_no_claim_of_the_paper(summary):
+    more = differences(0.1, 0.2).assign(comparison="dcls - plain, given the centre")
+    both = pd.concat([differences(-0.2, -0.1), more])
+    found = [check(Evidence.of_study(summary, one, 0.5)) for one in (differences(-0.2, -0.1), both)]
+    assert found[0][:12] == found[1][:12]
+    assert found[0][12] != found[1][12] and found[0][13] == found[1][13]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "start", "numbers"),
+    [
+        ("dcls - plain, given the centre", "Given a centred", "fastvit_sa24 -0.1500 (+0.5000)"),
+        ("dcls - plain, up to 1 cycle", "At equal smoothness", "fastvit_sa24 -0.3000 (+0.5000)"),
+    ],
+)
+def test_what_is_left_of_the_gain_stands_beside_it(summary, comparison, start, numbers):
+    """A partial correlation has no ceiling; a score of smooth maps is divided by it."""
+    under = differences(-0.2, -0.1).assign(comparison=comparison)
+    evidence = Evidence.of_study(summary, pd.concat([differences(0.2, 0.3), under]), 0.5)
+    claim = find(evidence, start)
+    assert f"disagree (1): {numbers}; missing (7)" in claim.evidence
+    assert claim.verdict == UNDECIDED and claim.sections == "not in the paper"
+    held = [differences(0.1, 0.2, f"{model}_dcls") for model in PAPER_ORDER[:7]]
+    held = pd.concat(held).assign(comparison=comparison)
+    assert find(Evidence.of_study(summary, held, None), start).verdict == HOLDS
 
 
 def test_an_interval_that_holds_zero_leaves_it_open(summary):
@@ -217,7 +247,7 @@ def test_what_a_study_lacks_is_named(summary, study, start, verdict, words):
     evidence = Evidence.of_study(STUDIES[study](summary), NOTHING, None)
     claim = find(evidence, start)
     assert (claim.verdict, words in claim.evidence) == (verdict, True), claim.evidence
-    assert len(as_table(check(evidence))) == 12
+    assert len(as_table(check(evidence))) == 14
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,14 @@ def test_significant_differences_are_filled_others_hollow(differences):
     assert hollow == {0.1: False, -0.02: True}
 
 
+def test_comparisons_under_controls_are_not_in_the_figure(differences):
+    more = differences.assign(comparison="dcls - plain, up to 1 cycle", model="other")
+    figure = paired_differences(pd.concat([differences, more.assign(explainer="layer_cam")]))
+    assert len(figure.axes) == 1
+    said = texts(figure)
+    assert "other" not in said and "LayerCAM" not in said
+
+
 def test_nothing_to_compare_is_said(tmp_path):
     empty = pd.DataFrame(columns=["comparison", "model", "explainer"])
     assert "No two networks" in texts(paired_differences(empty))

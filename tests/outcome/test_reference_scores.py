@@ -12,7 +12,8 @@ import plot_figure4
 import pytest
 from drawn_texts import check_texts, texts_of, words_of
 from human_alignment.common.cli import UserError
-from human_alignment.outcome.reference_scores import Bands, _apart, read_references, reference_name
+from human_alignment.outcome.reference_bands import Bands, _apart
+from human_alignment.outcome.reference_scores import read_references, reference_name
 from human_alignment.outcome.score_figures import (
     bars_per_model,
     scatter_with_and_without,

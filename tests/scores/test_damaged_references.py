@@ -11,7 +11,7 @@ import score_references
 from damage import hdf5_damage, repeatable
 from human_alignment.common.cli import UserError
 from human_alignment.common.hdf5 import seal
-from human_alignment.scores.reference_file import read_references
+from human_alignment.scores.reference_file import COLUMNS, read_references
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ def sound(tmp_path_factory):
 def values_read(path):
     found = read_references(path)
     scores = {name: [one.rho, one.status.tolist()] for name, one in found.scores.items()}
-    return [found.source.model_dump(), scores, found.ratio, found.groups]
+    return [found.source.model_dump(), scores, found.ratio, found.groups, found.agreement]
 
 
 def changed(sound, tmp_path, act):
@@ -63,6 +63,7 @@ def put(name, value):
         (put("status", 1), "a rho does not agree with its status"),
         (put("ratio", -1), "a ratio is not above 0"),
         (put("ratio", np.inf), "a ratio is not above 0"),
+        (put("others", 1.5), "an agreement of human maps is not from -1 to 1"),
         (put("group", 3), "group does not hold rows of first records"),
         (put("group", -1), "group does not hold rows of first records"),
         (damage.replaced("rho", lambda values: values[:-1]), "rho|status is"),
@@ -89,6 +90,6 @@ def test_bytes_of_reference_files_damaged_at_random(sound, tmp_path, data):
 @settings(repeatable, max_examples=100)
 @given(data=st.data())
 def test_reference_files_damaged_at_random(sound, tmp_path, data):
-    _, act = data.draw(hdf5_damage(["rho", "status", "ratio", "group"], ["source"]))
+    _, act = data.draw(hdf5_damage(list(COLUMNS), ["source"]))
     path = changed(sound, tmp_path, act)
     damage.told_or_same("references, sealed again", lambda: values_read(path), damage.ANY)

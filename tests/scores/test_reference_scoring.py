@@ -8,6 +8,7 @@ import pytest
 import repeated_study
 import score_references
 import small_study
+import summarise_references
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.images import present
@@ -122,8 +123,9 @@ def test_agreement_of_humans_equals_brute_force(data_path, found):
         )
         pairs = [rho_of(a, b) for place, a in enumerate(own) for b in own[place + 1 :]]
         pairwise.append(np.mean(pairs))
-    np.testing.assert_allclose(found.agreement["others"], others, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.agreement["pairwise"], pairwise, rtol=0, atol=1e-12)
+    for kind, expected in (("others", others), ("pairwise", pairwise)):
+        np.testing.assert_allclose(found.agreement[kind][:2], expected, rtol=0, atol=1e-12)
+        assert np.isnan(found.agreement[kind][2:]).all()
 
 
 def test_known_noise_gives_the_known_agreement(tmp_path):
@@ -177,6 +179,21 @@ def test_the_script_writes_a_table_a_summary_and_every_rho(tmp_path, data_path, 
     assert summary["references"]["centre"]["ratios"] == found.chosen
     assert summary["human_ceiling"]["published"] == 0.8
     assert summary["human_ceiling"]["others"]["n"] == 2
+
+
+def test_summarising_the_stored_rho_gives_the_same(tmp_path, data_path):
+    summary = main(tmp_path, data_path)
+    summarise_references.main(
+        [str(tmp_path / "r.h5"), "--output", str(tmp_path / "s.csv")]
+        + ["--summary", str(tmp_path / "s.json"), "--statistics", '{"resamples": 200}']
+    )
+    assert json.loads((tmp_path / "s.json").read_text()) == summary
+    assert (tmp_path / "s.csv").read_text() == (tmp_path / "r.csv").read_text()
+
+
+def test_nothing_to_write_is_told_before_anything_is_scored(data_path):
+    with pytest.raises(UserError, match="nothing is to be written; give --rho, --output or"):
+        score_references.main(["--data", str(data_path)])
 
 
 def test_constant_maps_and_the_ceiling_are_as_the_protocol_says(tmp_path):

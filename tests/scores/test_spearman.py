@@ -4,7 +4,7 @@ import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 import torch
-from human_alignment.scores.spearman import correlate, rank
+from human_alignment.scores.spearman import correlate, correlate_ranks, correlate_several, rank
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -138,3 +138,30 @@ def test_maps_may_be_flat_or_not_and_ranks_serve_many_heatmaps():
 def test_no_maps_give_no_correlations():
     rho, status = correlate(rank(np.empty((0, 4, 4))), np.empty((0, 4, 4)))
     assert rho.shape == status.shape == (0,)
+
+
+@settings(deadline=None, database=None, max_examples=200)
+@given(st.one_of(maps_of(np.float32, any_float32), maps_of(np.float32, tied)), st.integers(1, 4))
+def test_one_sort_serves_several_maps(pair, count):
+    heatmap, first = pair
+    random = np.random.default_rng(count)
+    others = [first, *random.integers(0, 3, (count - 1, len(first))).astype(np.float32)]
+    found = correlate_several([rank(one[None]) for one in others], heatmap[None])
+    for one, (rho, status) in zip(others, found, strict=True):
+        expected = scipy_rho(heatmap, one)
+        assert status[0] == "ok" or np.isnan(expected)
+        np.testing.assert_allclose(rho[0], expected, rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(rho, correlate(rank(one[None]), heatmap[None])[0])
+
+
+def test_ranked_maps_are_compared_without_a_sort():
+    random = np.random.default_rng(5)
+    human = random.integers(0, 9, (4, 60)).astype(np.float32)
+    human[2] = 1
+    other = np.stack([random.normal(size=60), np.zeros(60), human[0]]).astype(np.float32)
+    found = correlate_ranks(rank(human), rank(other))
+    expected = [[scipy_rho(one, two) for two in other] for one in human]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    assert np.isnan(found[2]).all() and np.isnan(found[:, 1]).all() and found[0, 2] == 1
+    with pytest.raises(ValueError, match="against"):
+        correlate_ranks(rank(human), rank(other[:, :9]))

@@ -1,11 +1,13 @@
 import copy
 import datetime
 import math
+import os
 
 import pytest
 import yaml
 from human_alignment.common.class_folders import ENDINGS, class_folders
 from human_alignment.common.cli import UserError
+from human_alignment.common.map_files import maps_digest
 from human_alignment.study.config import (
     _IMAGE_SIDE,
     check_config,
@@ -261,6 +263,45 @@ def folder_of(root, *files):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).touch()
     return str(root)
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ({"theirs": "/no/such"}, "references.maps.theirs: /no/such does not exist"),
+        ({"theirs": "https://x.org/maps.h5"}, "is not on this machine; download it and give its"),
+        ({"centre": "/tmp"}, "references.maps: 'centre' is not allowed; allowed: 1 to 100 letters"),
+        ({"a b": "/tmp"}, "references.maps: 'a b' is not allowed; allowed: 1 to 100 letters"),
+        ({"theirs": 3}, "references.maps.theirs: 3 is not of type 'string'"),
+    ],
+)
+def test_maps_of_other_models_are_checked_before_any_job(schema, demo, maps, message):
+    demo["references"] = {"maps": maps}
+    with pytest.raises(UserError) as error:
+        checked_study(demo, schema)
+    assert message in str(error.value)
+
+
+def test_maps_of_other_models_are_given_by_name_and_known_by_names_sizes_and_times(
+    schema, demo, tmp_path
+):
+    (tmp_path / "a.png").write_bytes(b"one")
+    demo["references"] = {"maps": {"b": str(tmp_path), "a": f"file://{tmp_path}/a.png"}}
+    demo["controls"] = {"cutoffs": [2, 0.5]}
+    study = checked_study(demo, schema)
+    words = study.reference_flags.split()
+    assert words == ["--folds", "5", "--maps", f"a={tmp_path}/a.png", f"b={tmp_path}"] + [
+        "--seed", "0",
+    ]  # fmt: skip
+    assert demo["controls"] == {"cutoffs": [0.5, 2], "seed": 0}
+    before = study.reference_digests
+    (tmp_path / "notes.txt").write_text("no map")
+    maps_digest.cache_clear()
+    assert study.reference_digests == before
+    os.utime(tmp_path / "a.png", (1, 1))
+    maps_digest.cache_clear()
+    again = study.reference_digests
+    assert again[0] != before[0] and again[1] != before[1]
 
 
 def test_class_folders_that_differ(tmp_path):

@@ -5,14 +5,16 @@ copy of the repository as it found it.
 """
 
 import re
+import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 from human_alignment.study.closing import PARTIAL
 from workflow_copy import Workflow
 
 CORRELATED = {"score_alignment": 2, "evaluate_measures": 1}
-CORRELATED |= {"sweep_threshold": 1, "protocol_sensitivity": 1}
+CORRELATED |= {"sweep_threshold": 1, "protocol_sensitivity": 1, "score_controls": 1}
 SUMMARISED = {"summarise_scores": 2, "summarise_sweep": 1, "summarise_sensitivity": 1}
 CHAIN = {  # jobs of one network
     "train_model": 1,
@@ -28,9 +30,11 @@ OUTCOME += ["collect_sweeps", "collect_sensitivity", "collect_measures"]
 OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
 OUTCOME += ["check_claims", "plot_comparisons", "plot_accuracy"]
 OUTCOME += ["stratify_scores", "plot_strata"]
-OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 7}
+OUTCOME += ["collect_controls", "plot_smoothness"]
+OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 11}
+REFERENCES = {"score_references": 1, "summarise_references": 1}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
-PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 7, "describe_study": 1}
+PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 11, "describe_study": 1}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 OVERLAYS = {"plot_figure1": 1, "plot_methods": 1}  # of the first run of each network
 
@@ -181,7 +185,35 @@ def test_other_statistics_correlate_nothing_again(workflow, study):
     planned = planned_with(workflow, study, statistics={"resamples": 300})
     figure_and_pages = {"make_gallery", "plot_figure1"}  # these read scores of single images
     assert set(SUMMARISED) < set(planned)
-    assert not (CORRELATED.keys() | figure_and_pages) & planned.keys()
+    assert not (CORRELATED.keys() | {"score_references"} | figure_and_pages) & planned.keys()
+
+
+def test_another_cutoff_computes_controls_again_and_scores_nothing(workflow, study):
+    planned = planned_with(workflow, study, controls={"cutoffs": [1, 3]})
+    assert planned["score_controls"] == 2 and planned["compare_models"] == 1
+    assert not {"score_alignment", "score_references", "sweep_threshold"} & planned.keys()
+
+
+def test_maps_of_another_model_run_the_references_and_what_follows(workflow, study):
+    maps = workflow.work / "their maps {x}"
+    maps.mkdir()
+    np.save(maps / "digit-0.npy", np.eye(9))
+    planned = planned_with(workflow, study, references={"maps": {"theirs": str(maps)}})
+    shutil.rmtree(maps)
+    assert planned["score_references"] == 1 and planned["score_controls"] == 2
+    assert not {"score_alignment", "sweep_threshold", "train_model"} & planned.keys()
+
+
+def test_what_a_score_is_worth_is_in_tables(workflow):
+    results = workflow.work / "results" / "demo"
+    skill = pd.read_csv(results / "tables" / "skill.csv")
+    assert len(skill) == 2 * 2 * 2 and set(skill["reference"]) == {"centre", "other_image"}
+    references = pd.read_csv(results / "tables" / "references.csv")["reference"]
+    assert list(references)[-2:] == ["other_image:grad_cam", "other_image:threshold_grad_cam"]
+    for name in ("references", "skill", "partial", "smoothness"):
+        assert (results / "tables" / f"{name}.html").stat().st_size > 1000
+    kinds = pd.read_csv(results / "scores" / "comparisons.csv")["comparison"]
+    assert "dcls - plain, given the centre" in set(kinds)
 
 
 def test_another_note_runs_what_shows_it(workflow, study):
@@ -215,7 +247,8 @@ def test_comments_docstrings_and_formatting_run_nothing(workflow):
     [
         (
             "scores/bootstrap.py",
-            twice({"score_alignment": 2, **SUMMARISED}) | OUTCOME | {"plot_figure1": 1},
+            twice({"score_alignment": 2, "score_controls": 1, **SUMMARISED})
+            | {**OUTCOME, **REFERENCES, "plot_figure1": 1},
         ),
         ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | OVERLAYS),
         ("outcome/claims.py", {"check_claims": 1}),
@@ -341,7 +374,7 @@ def test_the_paper_dry_runs_completely_without_network(root, tmp_path):
     # Snakemake quotes an empty string as nothing at all; only a list of files may be empty.
     commands = "\n".join(re.findall(r"^Shell command: (.*)", text, re.M))
     assert set(re.findall(r" (--[a-z0-9-]+) +(?=--|2>)", commands)) == {"--top1", "--training"}
-    assert commands.count("--human-ceiling 0.65753") == 1 and "--ceiling" not in commands
+    assert commands.count("--human-ceiling 0.65753") == 1 and "--ceiling " not in commands
     jobs = re.search(r"jobs: (\d+) for the published", (root / "docs/cluster.md").read_text())[1]
     assert re.search(rf"^total +{jobs}$", text, re.M), text
     for rule, count in {

@@ -23,16 +23,13 @@ import numpy as np
 from PIL import Image
 
 from ..common.cli import UserError
-from ..common.picture_files import files_below
+from ..common.map_files import find_maps
 from .data_file import LARGEST
 from .decoding import UNREADABLE
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _GREY = ("1", "L", "I", "I;16", "I;16B", "I;16L", "F")  # Pillow's names of one channel
-_PICTURES = (".png", ".tif", ".tiff")
-_ARRAYS = (".npy", ".npz")
-_WANTED = f"a folder of <image_id>{', '.join(_PICTURES)}, .npy or .npz, or an HDF5 file with "
-_WANTED += "image_id and map"
+_WANTED = "a folder of <image_id>.png, .tif, .npy or .npz, or an HDF5 file with image_id and map"
 _BROKEN = (*UNREADABLE, LookupError, TypeError, RuntimeError, MemoryError, EOFError)
 _BROKEN += (zipfile.BadZipFile, zlib.error, NotImplementedError)  # of an .npz file
 _LARGEST_ARRAY = LARGEST**2 * 8 + 10_000  # bytes of an .npz file's array and its header
@@ -113,7 +110,7 @@ class Maps:
     def _listed_folder(self) -> dict[str, Path]:
         """Files of maps by image id. Raises UserError when two are of one id."""
         found: dict[str, Path] = {}
-        for path in files_below(self.path, (*_PICTURES, *_ARRAYS)):
+        for path in find_maps(self.path):
             image_id = path.relative_to(self.path).with_suffix("").as_posix()
             if image_id in found:
                 raise UserError(

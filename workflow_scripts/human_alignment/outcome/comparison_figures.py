@@ -43,8 +43,10 @@ def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
     """A panel per comparison: mean paired difference of rho and its 95 % interval.
 
     Filled marks have a corrected p below 0.05; the numbers at the right are the shares of images
-    on which the first is closer to the human map.  table: scores/comparisons.csv.
+    on which the first is closer to the human map.  table: scores/comparisons.csv; its comparisons
+    under controls are left out.
     """
+    table = table[table["comparison"].isin(TITLES)]
     kinds = [kind for kind in TITLES if kind in set(table["comparison"])]
     if not kinds:
         return empty_figure("No two networks or explainers can be compared.", note)

@@ -23,7 +23,8 @@ from ..scores.summary import (
     scores_of,
 )
 from .labels import place_labels
-from .reference_scores import Bands, read_references
+from .reference_bands import Bands
+from .reference_scores import read_references
 from .style import (
     COLOURS,
     GREY,

@@ -1,5 +1,6 @@
 """Which of two networks, or of two explainers, is closer to the human maps of the same images."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -90,17 +91,31 @@ def _corrected(rows: list[dict]) -> pd.DataFrame:
     return table
 
 
-def compare(rho: pd.DataFrame, summary: pd.DataFrame, **settings) -> pd.DataFrame:
-    """Both kinds of comparison in one table, with the column `comparison` in front.
+def compare(
+    rho: pd.DataFrame,
+    summary: pd.DataFrame,
+    further: Iterable[tuple[str, pd.DataFrame]] = (),
+    **settings,
+) -> pd.DataFrame:
+    """All kinds of comparison in one table, with the column `comparison` in front.
 
-    rho: of `read_rho`.  summary: scores/summary.csv.  settings: of the bootstrap.
+    rho: of `read_rho`.  summary: scores/summary.csv.  further: other values in which networks with
+    DCLS are compared with plain ones, by the kind of comparison.  settings: of the bootstrap.
     """
     of_study = pairs(summary)
     networks = list(dict.fromkeys(name for pair in of_study for name in pair if name))
-    tables = compare_dcls(rho, of_study, **settings), compare_explainers(rho, networks, **settings)
-    table = pd.concat(
-        [one.assign(comparison=kind) for kind, one in zip(KINDS, tables, strict=True)]
+    tables = dict(
+        zip(
+            KINDS,
+            (
+                compare_dcls(rho, of_study, **settings),
+                compare_explainers(rho, networks, **settings),
+            ),
+            strict=True,
+        )
     )
+    tables |= {kind: compare_dcls(values, of_study, **settings) for kind, values in further}
+    table = pd.concat([one.assign(comparison=kind) for kind, one in tables.items()])
     return table[["comparison", *table.columns.drop("comparison")]]
 
 

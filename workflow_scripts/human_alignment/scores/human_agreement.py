@@ -25,13 +25,14 @@ class Agreement:
     """
 
     def __init__(self, groups: np.ndarray, size: int):
-        """groups: the image of each record, (n,).  size: side at which maps are compared."""
+        """groups: for each record the row of its image's first one, (n,).  size: side at which
+        maps are compared.
+        """
         names, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
         self._groups, self._size = groups, size
         self._left = {name: count for name, count in zip(names.tolist(), counts, strict=True)}
         self._repeated = counts[place.reshape(-1)] > 1  # (n,)
-        self._others = np.full(len(groups), np.nan)
-        self._pairwise: dict[int, float] = {}
+        self._others, self._pairwise = np.full((2, len(groups)), np.nan)
         self._open: dict[int, tuple] = {}  # image: sum of unit ranks, number of them
 
     def add(self, rows: np.ndarray, maps: np.ndarray, ranks: Ranks, own: list[MapSums]) -> None:
@@ -42,7 +43,7 @@ class Agreement:
             single = MapSums()
             single.add(np.zeros(1, int), one)
             others = resize_bilinear(own[place].mean_without(single)[None], self._size, self._size)
-            of_one = Ranks(*(part[place : place + 1] for part in _parts(ranks)))
+            of_one = ranks.of(np.array([place]))
             self._others[row] = correlate(of_one, others)[0][0]
             self._add_pairs(int(self._groups[row]), of_one)
 
@@ -59,11 +60,9 @@ class Agreement:
                 self._pairwise[group] = float(total @ total - count) / (count * (count - 1))
 
     def of_images(self) -> dict[str, np.ndarray]:
-        """For each of KINDS the value of every image that has one, (m,)."""
-        others = image_means(self._others, self._groups)
-        pairwise = np.array([self._pairwise[key] for key in sorted(self._pairwise)], np.float64)
-        return {"others": others[~np.isnan(others)], "pairwise": pairwise}
-
-
-def _parts(ranks: Ranks) -> tuple[np.ndarray, ...]:
-    return ranks.doubled, ranks.norm, ranks.finite
+        """For each of KINDS the values of images, (n,): each at the row of the image's first
+        record, NaN at other rows and where an image has none.
+        """
+        others = np.full(len(self._groups), np.nan)
+        others[np.unique(self._groups)] = image_means(self._others, self._groups)
+        return dict(zip(KINDS, (others, self._pairwise), strict=True))

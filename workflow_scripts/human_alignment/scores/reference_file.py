@@ -2,13 +2,16 @@
 
 Layout (HDF5), for r references and n records in the order of the data file:
 
-====== ============== ==========================================================================
-rho    float64 (r, n) NaN unless the status is `ok`
-status uint8 (r, n)   place of the record's status in `STATUSES`
-ratio  float64 (n,)   width over height of the Gaussian that the record was scored with as the
-                      reference `centre`; NaN where there was none
-group  int64 (n,)     the image of the record: the row of the first record with its pixels
-====== ============== ==========================================================================
+======== ============== ========================================================================
+rho      float64 (r, n) NaN unless the status is `ok`
+status   uint8 (r, n)   place of the record's status in `STATUSES`
+ratio    float64 (n,)   width over height of the Gaussian that the record was scored with as the
+                        reference `centre`; NaN where there was none
+group    int64 (n,)     the image of the record: the row of the first record with its pixels
+others   float64 (n,)   agreement of the human maps of an image, as `human_agreement` says; it
+                        stands at the image's first record, NaN elsewhere and where there is none
+pairwise float64 (n,)   likewise
+======== ============== ========================================================================
 
 The attribute `source` is a `ReferenceSource` as JSON. The file's user block holds the SHA-256 of
 the rest.
@@ -25,7 +28,7 @@ from pydantic import Field
 from ..common.cli import UserError
 from ..common.hdf5 import Column, check_columns, check_seal, damage_told, new_sealed_hdf5
 from ..common.records import Record, checked
-from . import score_file
+from . import human_agreement, score_file
 from .protocol import Protocol
 from .score_file import Scores
 from .variant_file import check_rho
@@ -40,11 +43,16 @@ COLUMNS = {
     "status": Column("uint8", ("r", "n")),
     "ratio": Column("float64", ("n",)),
     "group": Column("int64", ("n",)),
+    "others": Column("float64", ("n",)),
+    "pairwise": Column("float64", ("n",)),
 }
 
 
 class ReferenceSource(Record):
-    """What references were scored on: a data file, at the size of its images, under a protocol."""
+    """What references were scored on: a data file, at the size of its images, under a protocol.
+
+    ratios: of the centred Gaussian, the one chosen for each fold; null where none could be.
+    """
 
     data_digest: str
     image_size: int = Field(ge=1, description="a whole number, 1 or more")
@@ -53,16 +61,20 @@ class ReferenceSource(Record):
     )
     references: list[str] = Field(min_length=1, description="a list of names")
     protocol: Protocol
+    ratios: list[float | None] = Field(description="a list of numbers or null")
 
 
 @dataclass(frozen=True)
 class References:
-    """A file as read. scores: by reference, over the n records.  ratio, groups: (n,)."""
+    """A file as read. scores: by reference, over the n records.  ratio, groups: (n,).  agreement:
+    for each of `human_agreement.KINDS`, (n,).
+    """
 
     source: ReferenceSource
     scores: dict[str, Scores]
     ratio: np.ndarray
     groups: np.ndarray
+    agreement: dict[str, np.ndarray]
 
 
 def write_references(path: Path | str, found: References) -> None:
@@ -71,10 +83,11 @@ def write_references(path: Path | str, found: References) -> None:
     every = [found.scores[name] for name in found.source.references]
     codes = [np.argmax(one.status[:, None] == words, axis=1) for one in every]
     with new_sealed_hdf5(path) as file:
-        file.create_dataset("rho", data=np.array([one.rho for one in every]))
-        file.create_dataset("status", data=np.array(codes, np.uint8))
-        file.create_dataset("ratio", data=found.ratio)
-        file.create_dataset("group", data=found.groups)
+        file["rho"] = np.array([one.rho for one in every])
+        file["status"] = np.array(codes, np.uint8)
+        file["ratio"], file["group"] = found.ratio, found.groups
+        for kind, values in found.agreement.items():
+            file[kind] = values
         file.attrs["source"] = found.source.model_dump_json()
 
 
@@ -90,13 +103,16 @@ def read_references(path: Path | str) -> References:
         with h5py.File(path) as file:
             check_columns(file, COLUMNS)
             source = checked(ReferenceSource, "source", json.loads(file.attrs["source"]))
-            rho, codes, ratio, groups = (file[name][:] for name in COLUMNS)
+            rho, codes, ratio, groups, *agreement = (file[name][:] for name in COLUMNS)
         _check(source, rho, codes, ratio, groups)
+        if any((np.abs(one) > 1).any() for one in agreement):
+            raise UserError("an agreement of human maps is not from -1 to 1")
     status = np.array(STATUSES)[codes]
     scores = {
         name: Scores(rho[place], status[place]) for place, name in enumerate(source.references)
     }
-    return References(source, scores, ratio, groups)
+    of_kind = dict(zip(human_agreement.KINDS, agreement, strict=True))
+    return References(source, scores, ratio, groups, of_kind)
 
 
 def _check(

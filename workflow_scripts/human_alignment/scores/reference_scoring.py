@@ -124,7 +124,8 @@ def score_other_image(
             human = rank(resize_bilinear(human_maps(data, partners[start:stop]), size, size))
             rows = heatmaps.rows[start:stop]
             for name, one in scores.items():
-                maps = postprocess(protocol, name, heatmaps.maps(name, start, stop), size)
+                raw = heatmaps.maps(name, start, stop, protocol.layer)
+                maps = postprocess(protocol, name, raw, size)
                 one.rho[rows], one.status[rows] = correlate(human, maps)
             bar.update(stop - start)
     return scores

@@ -28,7 +28,8 @@ def summarise_reference(
 ) -> dict:
     """n_images, n_records, mean_rho, score, low, high, counts per status, divisor and note.
 
-    groups: the image of each record.  ceiling: of the data set.  settings: of the bootstrap.
+    `undefined` counts the images without a value, `status` the records.  groups: the image of each
+    record.  ceiling: of the data set.  settings: of the bootstrap.
     The note says why numbers are missing, and is empty where none is.
     """
     values = entering(protocol, scores.rho, scores.status)
@@ -49,22 +50,16 @@ def summarise_reference(
         "low": low,
         "high": high,
         "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "undefined": int(np.isnan(values).sum()),
+        "undefined": len(np.unique(groups)) - found["n"],
         "human_ceiling": protocol.divisor(ceiling),
         "note": note,
     }
 
 
-def summarise_references(
-    found: References,
-    chosen: list[float | None],
-    agreement: dict[str, np.ndarray],
-    **settings,
-) -> dict:
+def summarise_references(found: References, **settings) -> dict:
     """The whole summary: `references` by name, `human_ceiling`, and what they were made from.
 
-    chosen: the ratio of the centred Gaussian of each fold.  agreement: of images' human maps, see
-    `human_agreement`.  settings: `resamples` and `seed` of the bootstrap.
+    settings: `resamples` and `seed` of the bootstrap.
     """
     source = found.source
     under = source.protocol, source.human_ceiling
@@ -72,12 +67,12 @@ def summarise_references(
         name: summarise_reference(scores, found.groups, *under, **settings)
         for name, scores in found.scores.items()
     }
-    references[CENTRE] |= {"ratios": chosen, "ratios_tried": list(RATIOS)}
+    references[CENTRE] |= {"ratios": source.ratios, "ratios_tried": list(RATIOS)}
     return {
         "references": references,
         "human_ceiling": {
             "published": source.human_ceiling,
-            **{kind: _ceiling(values, **settings) for kind, values in agreement.items()},
+            **{kind: _ceiling(values, **settings) for kind, values in found.agreement.items()},
         },
         "data_digest": source.data_digest,
         "image_size": source.image_size,
@@ -87,7 +82,7 @@ def summarise_references(
 
 
 def _ceiling(values: np.ndarray, **settings) -> dict:
-    """n, mean_rho, low, high and note of one kind of human ceiling, from values of images."""
+    """n, mean_rho, low, high and note of one kind of human ceiling, from values of images, (n,)."""
     found = mean_over_images(values, np.arange(len(values)), **settings)
     note = {0: _NO_REPEATS, 1: "One image has no interval."}.get(found["n"], "")
     ends = {name: found[name] for name in ("low", "high")}

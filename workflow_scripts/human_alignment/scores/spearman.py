@@ -1,8 +1,8 @@
 """Spearman correlation of heatmaps, image by image, with average ranks for ties.
 
 The human maps of a batch are ranked once; every explainer, model and protocol then costs one sort
-an image. The human ranks travel through that sort beside the heatmap's values, so that no second
-pass has to look them up in a new order.
+an image, however many ranked maps the heatmap meets. A float32 is sorted as two numbers of 16 bits,
+the lower first: numpy sorts those by counting, in a third of a comparing sort's time.
 
 Twice an average rank is a whole number, and all sums of products here stay below 2**53 for maps
 of up to 200,000 pixels: exact in float64, in whatever order they are added.
@@ -23,8 +23,7 @@ CONSTANT_HEATMAP = "constant_heatmap"
 NONFINITE_HEATMAP = "nonfinite_heatmap"
 CAUSES = (CONSTANT_HUMAN_MAP, CONSTANT_HEATMAP, NONFINITE_HEATMAP)
 
-_CARRIED = (1 << 28) - 1
-_TINY = 2.0**-1000
+_SIGN = np.uint32(1 << 31)
 
 
 @dataclass(frozen=True)
@@ -38,85 +37,75 @@ class Ranks:
     norm: np.ndarray  # (n,) Euclidean norm of `doubled` minus its mean; 0 for a constant map
     finite: np.ndarray  # (n,) bool
 
+    def of(self, places: np.ndarray) -> "Ranks":
+        """The ranks of the maps at these places, (k,)."""
+        return Ranks(self.doubled[places], self.norm[places], self.finite[places])
 
-class _Ranking:
-    """Ranks maps of up to p pixels one after the other, in buffers that stay in the cache."""
 
-    def __init__(self, pixels: int):
-        self._packed = np.empty(pixels)
-        self._values = np.empty(pixels, np.float32)
-        self._carried = np.empty(pixels)
-        self._begins = np.ones(pixels + 1, bool)
+def _order(values: np.ndarray) -> np.ndarray:
+    """Places of finite values (m,) in ascending order of the values."""
+    if values.dtype != np.float32:
+        return np.argsort(values)
+    # As whole numbers the bits of positive floats rise with their value; with the sign bit set
+    # they stand above the negative ones, whose order is turned round by inverting all bits.
+    negative = (values.view(np.int32) >> 31).view(np.uint32)  # all bits set, or none
+    key = values.view(np.uint32) ^ (negative | _SIGN)
+    by_lower = np.argsort(key.astype(np.uint16), kind="stable")  # the cast keeps the lower 16 bits
+    upper = (key >> 16).astype(np.uint16)
+    return by_lower.take(np.argsort(upper.take(by_lower), kind="stable"))
 
-    def ranked(self, values: np.ndarray, carried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Doubled average ranks of finite values (m,), ascending, and `carried` in that order.
 
-        The mean rank, m + 1, is subtracted from the ranks. Both are float64; the next call
-        overwrites the second.
-        """
-        values, carried = self._sorted(values, carried)
-        begins = self._begins[: len(values) + 1]
-        np.not_equal(values[1:], values[:-1], out=begins[1:-1])
-        begins[-1] = True
-        edges = np.flatnonzero(begins)  # where each group of equal values begins, and the end
-        # A group from edge b up to edge e has the ranks b + 1 to e: twice their mean is b + e + 1.
-        of_group = (edges[1:] + edges[:-1]).astype(np.float64)
-        of_group -= len(values)
-        return np.repeat(of_group, edges[1:] - edges[:-1]), carried
+def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Doubled average ranks of finite values (m,), ascending, float64; and their `_order`.
 
-    def _sorted(self, values: np.ndarray, carried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values in ascending order, and `carried`, whole numbers from 0 to 2**28 - 1, with them.
+    The mean rank, m + 1, is subtracted from the ranks.
+    """
+    order = _order(values)
+    values = values.take(order)
+    begins = np.ones(len(values) + 1, bool)
+    np.not_equal(values[1:], values[:-1], out=begins[1:-1])
+    edges = np.flatnonzero(begins)  # where each group of equal values begins, and the end
+    # A group from edge b up to edge e has the ranks b + 1 to e: twice their mean is b + e + 1.
+    of_group = (edges[1:] + edges[:-1]).astype(np.float64)
+    of_group -= len(values)
+    return np.repeat(of_group, edges[1:] - edges[:-1]), order
 
-        These fit in the 29 bits that a float64 has below a float32, where rounding to float32
-        removes them again, and numpy sorts float64 with SIMD: in a third of an argsort's time.
-        """
-        if values.dtype != np.float32:
-            order = np.argsort(values)
-            return values[order], carried[order].astype(np.float64)
-        count = len(values)
-        packed = self._packed[:count]
-        # _TINY changes no float32 but zero, whose lower bits alone would be a subnormal number:
-        # numpy's sort can lose such numbers in a thread that is set to flush them to zero.
-        np.add(values, _TINY, out=packed, dtype=np.float64)
-        bits = packed.view(np.int64)
-        bits |= carried
-        packed.sort()
-        self._values[:count] = packed
-        bits &= _CARRIED
-        self._carried[:count] = bits
-        return self._values[:count], self._carried[:count]
 
-    def above_floor(
-        self, values: np.ndarray, carried: np.ndarray
-    ) -> tuple[int, np.ndarray, np.ndarray]:
-        """How many pixels tie at the lowest value, and `ranked` of the others.
+def _above_floor(values: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+    """How many pixels of a finite map tie at the lowest value, and `_ranked` of the others, with
+    their places in the map.
 
-        Many maps have such a floor: from a ReLU, a threshold, or a place where nobody looked. A
-        floor of less than a quarter of the pixels is sorted like the rest; the count is then 0.
-        """
-        above = values > values.min()
-        floor = len(values) - np.count_nonzero(above)
-        if floor * 4 <= len(values):
-            return 0, *self.ranked(values, carried)
-        return floor, *self.ranked(values[above], carried[above])
+    Many maps have such a floor: from a ReLU, a threshold, or a place where nobody looked. A floor
+    of less than a quarter of the pixels is sorted like the rest; the count is then 0.
+    """
+    above = values > values.min()
+    floor = len(values) - np.count_nonzero(above)
+    if floor * 4 <= len(values):
+        return 0, *_ranked(values)
+    places = np.flatnonzero(above)
+    ranks, order = _ranked(values[places])
+    return floor, ranks, places[order]
 
-    def compared(self, values: np.ndarray, human: np.ndarray) -> tuple[float, float]:
-        """Sums of a finite map's ranks times the doubled human ones, and times themselves.
 
-        The map's ranks are doubled, and their mean is subtracted.
-        """
-        pixels = len(values)
-        floor, ranks, human = self.above_floor(values, human)
-        # `ranks` have mean 0 over the pixels above the floor. Over all pixels each of them is
-        # higher by `floor`, and the floor's own rank is floor - pixels.
-        sum_above = human.sum()
-        sum_floor = pixels * (pixels + 1) - sum_above
-        product = ranks @ human + floor * sum_above - (pixels - floor) * sum_floor
-        return product, _squares(ranks, floor, pixels)
+def _compared(values: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, float]:
+    """Sums of a finite map's ranks times the doubled ones of k others, and times themselves.
+
+    others: k arrays (p,).  The map's ranks are doubled, and their mean is subtracted. Returns the k
+    sums, and the sum of squares.
+    """
+    pixels = len(values)
+    floor, ranks, order = _above_floor(values)
+    above = np.array([one.take(order) for one in others], np.float64)
+    # `ranks` have mean 0 over the pixels above the floor. Over all pixels each of them is
+    # higher by `floor`, and the floor's own rank is floor - pixels.
+    sum_above = above.sum(axis=1)
+    sum_floor = pixels * (pixels + 1) - sum_above
+    product = above @ ranks + floor * sum_above - (pixels - floor) * sum_floor
+    return product, _squares(ranks, floor, pixels)
 
 
 def _squares(ranks: np.ndarray, floor: int, pixels: int) -> float:
-    """Sum of squares of a map's doubled ranks less their mean, from what `above_floor` gives."""
+    """Sum of squares of a map's doubled ranks less their mean, from what `_above_floor` gives."""
     return ranks @ ranks + (pixels - floor) * floor * pixels
 
 
@@ -136,14 +125,13 @@ def rank(maps: np.ndarray) -> Ranks:
     a data set in batches, not at once.
     """
     rows, finite = _as_rows(maps)
-    pixels = np.arange(rows.shape[1])
-    ranking = _Ranking(len(pixels))
+    pixels = rows.shape[1]
     doubled, norm = np.zeros(rows.shape, np.int32), np.zeros(len(rows))
     for row in np.flatnonzero(finite):
-        floor, ranks, order = ranking.above_floor(rows[row], pixels)
+        floor, ranks, order = _above_floor(rows[row])
         doubled[row] = floor + 1
-        doubled[row, order.astype(np.int64)] = ranks + (len(pixels) + floor + 1)
-        norm[row] = np.sqrt(_squares(ranks, floor, len(pixels)))
+        doubled[row, order] = ranks + (pixels + floor + 1)
+        norm[row] = np.sqrt(_squares(ranks, floor, pixels))
     return Ranks(doubled, norm, finite)
 
 
@@ -174,17 +162,31 @@ def correlate(human: Ranks, heatmaps: np.ndarray) -> tuple[np.ndarray, np.ndarra
     `heatmaps` is (n, p) or (n, h, w). Equal to `scipy.stats.spearmanr` within 1e-12. `ValueError`
     if a human map is not finite.
     """
+    return correlate_several([human], heatmaps)[0]
+
+
+def correlate_several(
+    others: list[Ranks], heatmaps: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What `correlate` gives of each of several ranked maps with the same heatmaps.
+
+    A heatmap is sorted once, whatever the number of maps it meets.
+    """
     rows, finite = _as_rows(heatmaps)
-    if rows.shape != human.doubled.shape:
-        raise ValueError(f"human maps {human.doubled.shape} against heatmaps {rows.shape}")
-    ranking = _Ranking(rows.shape[1])
-    product, square = np.zeros((2, len(rows)))
+    for one in others:
+        if rows.shape != one.doubled.shape:
+            raise ValueError(f"human maps {one.doubled.shape} against heatmaps {rows.shape}")
+    product, square = np.zeros((len(others), len(rows))), np.zeros(len(rows))
     for row in np.flatnonzero(finite):
-        product[row], square[row] = ranking.compared(rows[row], human.doubled[row])
-    status = causes(human.finite, human.norm == 0, finite, square == 0)
-    rho = np.full(len(rows), np.nan)
-    np.divide(product, human.norm * np.sqrt(square), out=rho, where=status == OK)
-    return np.clip(rho, -1, 1), status
+        ranked = [one.doubled[row] for one in others]
+        product[:, row], square[row] = _compared(rows[row], ranked)
+    found = []
+    for one, own in zip(others, product, strict=True):
+        status = causes(one.finite, one.norm == 0, finite, square == 0)
+        rho = np.full(len(rows), np.nan)
+        np.divide(own, one.norm * np.sqrt(square), out=rho, where=status == OK)
+        found.append((np.clip(rho, -1, 1), status))
+    return found
 
 
 def correlate_ranks(human: Ranks, other: Ranks) -> np.ndarray:

@@ -10,11 +10,11 @@ from pydantic import Field
 from ..common.cli import UserError
 from ..common.paths import SUFFIX, Run
 from ..common.records import Record, checked, read_json
+from .explainer_names import EXPLAINER_NAMES
 from .pairs import NETWORK, full_name, in_order, network_of
 from .spearman import CAUSES
 from .summary_file import check_same_data, read_summary_file
 
-EXPLAINER_NAMES = {"grad_cam": "Grad-CAM", "threshold_grad_cam": "Threshold-Grad-CAM"}  # paper's
 FURTHER_NAMES = {
     "hires_cam": "HiResCAM",
     "grad_cam_plus_plus": "Grad-CAM++",

@@ -78,6 +78,7 @@ def check_config(config: dict, schema: dict) -> None:
         (config["attributions"], "explainers"),
         (config, "measures"),
         (config["sweep"], "thresholds"),
+        (config["controls"], "cutoffs"),
     ):
         holder[key] = sorted(holder[key])  # their order means nothing, and re-runs nothing
     figures, first = config["figures"], next(iter(config["models"]))
@@ -319,11 +320,19 @@ def check_sources(study: Study) -> None:
     config = study.config
     named = {f"imagenet.{part}": path for part, path in config["imagenet"].items()}
     named["figures.pictures"] = config["figures"]["pictures"]
+    maps = {f"references.maps.{name}": path for name, path in config["references"]["maps"].items()}
+    named |= maps
     if config["data"] == "clickme":
         named["clickme.source"] = config["clickme"]["source"]
     for model, entry in config["models"].items():
         named[f"models.{model}.checkpoint.url"] = entry.get("checkpoint", {}).get("url")
     if problems := [f"{key}: {text}" for key, url in named.items() if (text := url_problem(url))]:
+        raise _refusal(problems)
+    if problems := [
+        f"{key}: {shown(path)} is not on this machine; download it and give its path"
+        for key, path in maps.items()
+        if local_path(path) is None
+    ]:
         raise _refusal(problems)
     missing = [
         f"{key}: {shown(path)[1:-1]} does not exist"

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..common.class_folders import images_digest
 from ..common.files import content_digest, sha256
 from ..common.layers import BEFORE_NORM, BEHIND_NORM, LAYERS
+from ..common.map_files import maps_digest
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import ENDINGS, find_pictures
 from ..common.sources import local_path, masked
@@ -237,6 +238,24 @@ class Study:
     def pictures_digests(self) -> list[str]:
         """SHA-256 of each of these pictures."""
         return list(map(sha256, self.pictures))
+
+    @property
+    def reference_flags(self) -> str:
+        """Flags of the job that scores maps which no network made."""
+        settings = {key: one for key, one in self.config["references"].items() if key != "maps"}
+        return " ".join(filter(None, [flags(settings), self.reference_maps]))
+
+    @property
+    def reference_maps(self) -> str:
+        """Flag that names the maps of other models; empty if the study has none."""
+        maps = sorted(self.config["references"]["maps"].items())
+        return flags({"maps": [f"{name}={local_path(path)}" for name, path in maps]})
+
+    @property
+    def reference_digests(self) -> list[str]:
+        """Digest of names, sizes and times of each of the other models' maps."""
+        maps = self.config["references"]["maps"].values()
+        return [maps_digest(local_path(path)) for path in maps]
 
     # Files of runs
 
