@@ -290,9 +290,9 @@ def test_maps_of_other_models_are_given_by_name_and_known_by_names_sizes_and_tim
     demo["controls"] = {"cutoffs": [2, 0.5]}
     study = checked_study(demo, schema)
     words = study.reference_flags.split()
-    assert words == ["--folds", "5", "--maps", f"a={tmp_path}/a.png", f"b={tmp_path}"] + [
-        "--seed", "0",
-    ]  # fmt: skip
+    named = ["--maps", f"a={tmp_path}/a.png", f"b={tmp_path}"]
+    assert words == ["--folds", "5", "--seed", "0", *named]
+    assert study.reference_maps.split() == named
     assert demo["controls"] == {"cutoffs": [0.5, 2], "seed": 0}
     before = study.reference_digests
     (tmp_path / "notes.txt").write_text("no map")

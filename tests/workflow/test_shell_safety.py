@@ -9,7 +9,7 @@ from small_training import write_folder
 from workflow_copy import HOSTILE, Workflow
 
 # Numbers of Snakemake's own, and texts whose words `study.flags` has quoted one by one.
-UNQUOTED = {"{threads}", "{params.settings}", "{params.sample}"}
+UNQUOTED = {"{threads}", "{params.settings}", "{params.sample}", "{params.maps}"}
 BY_FLAGS = r"(lambda wildcards: study\.(extraction|folder)_|study\.attribution_|)flags\b"
 
 
