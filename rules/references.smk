@@ -22,7 +22,7 @@ rule score_references:
         code=code("score_references.py"),
         protocol=as_json(study.protocol.as_dict()),
         settings=literal(study.reference_flags),
-        maps=study.reference_digests,
+        digests=study.reference_digests,
     shell:
         "python {params.script:q} --data {input:q} --protocol {params.protocol:q} "
         "{params.settings} --rho {output:q} 2> {log:q}"
