@@ -1,6 +1,6 @@
 """The record of how an image becomes a network's input; `images.network_input` applies it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -21,10 +21,11 @@ class InputTransform(Record):
     """A network's evaluation transform.
 
     resize: short side in pixels before the centre crop.  crop: side of the input in pixels.
-    mean, std: of each colour channel, for pixels from 0 to 1.
+    mean, std: of each colour channel, for pixels from 0 to 1.  interpolation: of the resize.
     """
 
     resize: int = Field(gt=0, le=LARGEST, description=_PIXELS)
     crop: int = Field(gt=0, le=LARGEST, description=_PIXELS)
     mean: Means = Field(IMAGENET_MEAN, description="three numbers")
     std: Deviations = Field(IMAGENET_STD, description="three positive numbers")
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"

@@ -14,7 +14,7 @@ from ..common.paths import SUFFIX
 from ..common.picture_files import find_pictures
 from ..common.records import close_name, shown
 from ..common.sources import local_path, url_problem
-from ..networks import records
+from ..networks import records, timm_weights
 from ..training.recipe import Recipe
 from .study import Study
 
@@ -56,7 +56,7 @@ def checked_study(config: dict, schema: dict) -> Study:
 
 
 def check_config(config: dict, schema: dict) -> None:
-    """Validate in place and fill in defaults.
+    """Validate in place and fill in defaults, models that `timm_models` names among them.
 
     `true` and `false` may be text at the top level: so they come from `--config key=true`.
 
@@ -67,6 +67,8 @@ def check_config(config: dict, schema: dict) -> None:
     for name, entry in schema["properties"].items():
         if entry.get("type") == "boolean" and config.get(name) in ("true", "false"):
             config[name] = config[name] == "true"
+    if problems := add_timm_weights(config):
+        raise _refusal(problems)
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     problems = [_message(error) for error in errors]
     if not errors:
@@ -85,6 +87,50 @@ def check_config(config: dict, schema: dict) -> None:
         figures["overlay_model"] = first
     if figures["methods_models"] is None:
         figures["methods_models"] = [first]
+
+
+def add_timm_weights(config: dict) -> list[str]:
+    """Add a model for each name that `timm_models` matches, and timm's weights where none are given.
+
+    A published model with `timm` and without `checkpoint` gets its tag and the checkpoint on the
+    hub. A name that `models` has keeps its entry. What has another form than the schema asks for is
+    left as it is. Returns what is wrong, a line for each problem.
+    """
+    patterns = config.get("timm_models", [])
+    models = config.setdefault("models", {}) if patterns else config.get("models")
+    if not isinstance(models, dict):
+        return []
+    problems = []
+    if isinstance(patterns, list) and all(isinstance(one, str) for one in patterns):
+        try:
+            for row in timm_weights.matching(patterns):
+                models.setdefault(row.name, {"source": "published", "timm": row.name})
+        except UserError as error:
+            problems.append(f"timm_models: {error}")
+    for name, entry in models.items():
+        wanted = isinstance(entry, dict) and entry.get("source") == "published"
+        if wanted and isinstance(entry.get("timm"), str) and "checkpoint" not in entry:
+            try:
+                _take_timm_weights(entry)
+            except UserError as error:
+                problems.append(f"models.{name}: {error}")
+    return problems
+
+
+def _take_timm_weights(entry: dict) -> None:
+    """Put the tag and the checkpoint of timm's weights into a model's entry.
+
+    Raises UserError when timm has none of them that can be used.
+    """
+    if "dcls" in entry:
+        raise UserError("timm's weights have no DCLS; remove `dcls`, or give a `checkpoint`")
+    name, at, layer = entry["timm"].partition("@")
+    records.check_timm_name(name)
+    row = timm_weights.find(name)
+    if problem := row.problem(entry.get("feature_layer") or layer):
+        raise UserError(problem)
+    entry["timm"] = f"{row.name}{at}{layer}"
+    entry["checkpoint"] = {"url": row.source}
 
 
 def _refusal(problems: list[str]) -> UserError:
@@ -214,7 +260,14 @@ def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
             yield f"models.{name}.timm: {error}"
     if plain in known or "timm" in entry:
         try:
-            Study(config).network(name)
+            study = Study(config)
+            classes, wanted = study.network(name).num_classes, study.num_classes
+            if study.has_other_classes(name) and study.protocol.target == "label":
+                yield (
+                    f"models.{name}: {entry['timm']} has {classes:,} classes, the data {wanted:,}; "
+                    "leave it out (in `timm_models` by a pattern that begins with !), or explain "
+                    "the predicted class: `protocol: {target: prediction}`"
+                )
         except UserError as error:
             yield f"models.{name}: {error}"
     recipe = entry.get("train", {}).get("recipe")
