@@ -87,7 +87,8 @@ def main() -> None:
         partial.write_text("\n".join(names()) + "\n")
     rows = weights()
     models = sorted({row["name"].partition(".")[0] for row in rows})
-    reasons = {model: missing_map(model) for model in progress(models, len(models), "timm", "model")}
+    bar = progress(models, len(models), "timm", "model")
+    reasons = {model: missing_map(model) for model in bar}
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()

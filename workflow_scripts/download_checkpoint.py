@@ -1,7 +1,7 @@
 """Download a published checkpoint. A download that broke off goes on when the script runs again.
 
 What is not a checkpoint is refused, and nothing of it is kept. A file of the Hugging Face hub goes
-into huggingface_hub's cache. Neither it nor a local checkpoint is copied: the output is a link to it.
+into huggingface_hub's cache. Neither it nor a local checkpoint is copied: the output is a link.
 """
 
 import argparse

@@ -38,7 +38,11 @@ COLUMNS = 4  # at most in a row: the picture, and the maps over it
 
 
 class Wanted(NamedTuple):
-    """A network to explain. record: None where a weights file knows it.  source: of a checkpoint."""
+    """A network to explain.
+
+    name: in the figure.  weights: file on this machine.  record: None where the file knows it.
+    source: where the weights come from, if not from their path.
+    """
 
     name: str
     weights: Path

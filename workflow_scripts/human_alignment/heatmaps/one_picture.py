@@ -94,13 +94,13 @@ def explain_picture(
     target: int | None = None,
     geometry: str = "crop",
     layer: Layer = BEFORE_NORM,
-    masking: Masking = Masking(),
+    masking: Masking | None = None,
 ) -> Explanation:
     """Run a network on one picture, uint8 (height, width, 3), and explain one class.
 
     model: prepared for inference.  explainers: names in EXPLAINERS and ATTRIBUTIONS.
     target: the class; None is the predicted one.  layer: whose maps those of EXPLAINERS are
-    (common/layers.py).  masking: of RISE.
+    (common/layers.py).  masking: of RISE, by default as `Masking` has it.
     Raises UserError on an unknown explainer or class, and when activations are not finite.
     """
     for name in explainers:
@@ -117,7 +117,7 @@ def explain_picture(
         raise UserError("the network's activations on this picture are not finite: no explanation")
     maps = explain([name for name in explainers if name in EXPLAINERS], *pair)
     maps |= {
-        name: ATTRIBUTIONS[name](model, inputs, int(found.target), masking)[None]
+        name: ATTRIBUTIONS[name](model, inputs, int(found.target), masking or Masking())[None]
         for name in explainers
         if name in ATTRIBUTIONS
     }

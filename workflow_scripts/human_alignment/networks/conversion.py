@@ -64,7 +64,7 @@ def default_source(network: Network) -> tuple[Network, str]:
         raise UserError("only plain networks of timm (timm:NAME) have weights without a --source")
     row = timm_weights.find(network.arguments["name"])
     if problem := row.problem(network.arguments.get("feature_layer")):
-        raise UserError(problem)
+        raise UserError(f"{row.name}: {problem}")
     named = network.arguments | {"name": row.name}
     return network.changed(arguments=named, num_classes=row.classes), row.source
 

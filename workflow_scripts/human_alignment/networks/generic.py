@@ -15,8 +15,9 @@ from ..data.input_transform import InputTransform
 def input_transform(name: str) -> InputTransform:
     """The evaluation transform that timm's configuration of a tag, or a model's default, asks for.
 
-    timm's crop modes `squash` and `border` differ from a centre crop only where a picture is not
-    square; a study's images are. Raises UserError when timm has none: of a name that it no longer lists, or a wrong tag.
+    timm's crop modes `squash` and `border` are taken as a centre crop, from which they differ only
+    where a picture is not square; a study's images are square.
+    Raises UserError when timm has none: of a name that it no longer lists, or a wrong tag.
     """
     try:
         found = timm.get_pretrained_cfg(name, allow_unregistered=False)

@@ -6,8 +6,8 @@ convolutions DCLS replaces and how images enter; `zoo.build` builds it.
 
 Names: a reference name (`convnext_tiny`), with `_dcls` for the network with DCLS; with `micro_`
 before it for the small member of the same family; `timm:NAME` is any other classifier of timm, and
-`timm:NAME@LAYER` also names the module that gives its last feature map. NAME may end with the tag of
-pretrained weights (`timm:resnet50.a1_in1k`): the network then has that tag's input transform and
+`timm:NAME@LAYER` also names the module that gives its last feature map. NAME may end with the tag
+of pretrained weights (`timm:resnet50.a1_in1k`): the network then has that tag's input transform and
 number of classes.
 """
 

@@ -41,20 +41,26 @@ class Weights(NamedTuple):
         """Where the weights are, as a checkpoint's `url`. timm's repositories name the file so."""
         return f"{HUB}{self.repository}/model.safetensors"
 
-    def problem(self, layer: str | None = None) -> str | None:
+    def problem(self, layer: str | None = None, classes: int | None = None) -> str | None:
         """Why the weights cannot be used, and what to do; None if they can.
 
         layer: the module that the user names for the last feature map; timm's need not be found.
+        classes: how many the network must have; None if any number will do.
         """
         if not self.repository:
             return (
-                f"the weights of {self.name} are in no repository of the hub; give the address of "
-                "a checkpoint: `checkpoint: {url: ...}`, by hand `--source`"
+                "no repository of the hub holds the weights (give the address of a checkpoint: "
+                "`checkpoint: {url: ...}`, by hand `--source`)"
             )
         if not self.classes:
-            return f"{self.name} has no classifier, so there is no class to explain"
+            return "no classifier, so no class to explain"
         if self.no_map and not layer:
-            return f"{self.name} cannot be explained: {self.no_map}; `feature_layer` may name one"
+            return f"{self.no_map} (`feature_layer` may name one)"
+        if classes not in (None, self.classes):
+            return (
+                f"{self.classes:,} classes, the data have {classes:,} (`protocol: {{target: "
+                "prediction}` explains the predicted class)"
+            )
         return None
 
 

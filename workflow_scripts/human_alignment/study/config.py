@@ -16,7 +16,7 @@ from ..common.records import close_name, shown
 from ..common.sources import local_path, url_problem
 from ..networks import records, timm_weights
 from ..training.recipe import Recipe
-from .study import Study
+from .study import DATA_CLASSES, Study
 
 
 def _with_defaults(validator: type) -> type:
@@ -90,7 +90,7 @@ def check_config(config: dict, schema: dict) -> None:
 
 
 def add_timm_weights(config: dict) -> list[str]:
-    """Add a model for each name that `timm_models` matches, and timm's weights where none are given.
+    """Add the models that `timm_models` names, and timm's weights where a model has none.
 
     A published model with `timm` and without `checkpoint` gets its tag and the checkpoint on the
     hub. A name that `models` has keeps its entry. What has another form than the schema asks for is
@@ -100,37 +100,51 @@ def add_timm_weights(config: dict) -> list[str]:
     models = config.setdefault("models", {}) if patterns else config.get("models")
     if not isinstance(models, dict):
         return []
-    problems = []
     if isinstance(patterns, list) and all(isinstance(one, str) for one in patterns):
         try:
             for row in timm_weights.matching(patterns):
                 models.setdefault(row.name, {"source": "published", "timm": row.name})
         except UserError as error:
-            problems.append(f"timm_models: {error}")
+            return [f"timm_models: {error}"]
+    problems, unusable = [], {}
     for name, entry in models.items():
         wanted = isinstance(entry, dict) and entry.get("source") == "published"
         if wanted and isinstance(entry.get("timm"), str) and "checkpoint" not in entry:
             try:
-                _take_timm_weights(entry)
+                if reason := _take_timm_weights(entry, _needed_classes(config)):
+                    unusable.setdefault(reason, []).append(name)
             except UserError as error:
                 problems.append(f"models.{name}: {error}")
+    problems += [f"models: {reason}: {', '.join(names)}" for reason, names in unusable.items()]
+    if unusable and patterns:
+        problems.append("timm_models: a pattern that begins with ! takes out what it matches")
     return problems
 
 
-def _take_timm_weights(entry: dict) -> None:
+def _needed_classes(config: dict) -> int | None:
+    """How many classes networks must have; None if any number will do, or it is not known."""
+    protocol = config.get("protocol")
+    if isinstance(protocol, dict) and protocol.get("target") == "prediction":
+        return None
+    return DATA_CLASSES.get(str(config.get("data")))
+
+
+def _take_timm_weights(entry: dict, classes: int | None) -> str | None:
     """Put the tag and the checkpoint of timm's weights into a model's entry.
 
-    Raises UserError when timm has none of them that can be used.
+    Returns why they cannot be used; the entry then stays as it is.
+    Raises UserError when timm has no weights of the name.
     """
-    if "dcls" in entry:
-        raise UserError("timm's weights have no DCLS; remove `dcls`, or give a `checkpoint`")
     name, at, layer = entry["timm"].partition("@")
     records.check_timm_name(name)
     row = timm_weights.find(name)
-    if problem := row.problem(entry.get("feature_layer") or layer):
-        raise UserError(problem)
+    if "dcls" in entry:
+        return "timm's weights have no DCLS (remove `dcls`, or give a `checkpoint`)"
+    if problem := row.problem(entry.get("feature_layer") or layer, classes):
+        return problem
     entry["timm"] = f"{row.name}{at}{layer}"
     entry["checkpoint"] = {"url": row.source}
+    return None
 
 
 def _refusal(problems: list[str]) -> UserError:
@@ -260,14 +274,7 @@ def _model_problems(config: dict, name: str, known: list[str]) -> Iterator[str]:
             yield f"models.{name}.timm: {error}"
     if plain in known or "timm" in entry:
         try:
-            study = Study(config)
-            classes, wanted = study.network(name).num_classes, study.num_classes
-            if study.has_other_classes(name) and study.protocol.target == "label":
-                yield (
-                    f"models.{name}: {entry['timm']} has {classes:,} classes, the data {wanted:,}; "
-                    "leave it out (in `timm_models` by a pattern that begins with !), or explain "
-                    "the predicted class: `protocol: {target: prediction}`"
-                )
+            Study(config).network(name)
         except UserError as error:
             yield f"models.{name}: {error}"
     recipe = entry.get("train", {}).get("recipe")

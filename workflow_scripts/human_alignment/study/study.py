@@ -21,7 +21,7 @@ METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the t
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
 # Snakemake takes {name} in the path of an input for a wildcard, and <name> for a path variable.
 _MEANT_OTHERWISE = frozenset("{}<>")
-_CLASSES = {"clickme": 1000, "digits": 10}
+DATA_CLASSES = {"clickme": 1000, "digits": 10}  # of a study's data, where it is known beforehand
 # A study of other data has no ClickMe shards; their rules stay idle.
 _NO_CLICKME = {
     "source": "",
@@ -98,16 +98,12 @@ class Study:
             name = plain + (SUFFIX if model.endswith(SUFFIX) else "")
         return records.find(name, entry.get("dcls"), self.config["networks"])
 
-    @property
-    def num_classes(self) -> int | None:
-        """Number of classes of the study's data; None where the config does not tell."""
-        return _CLASSES.get(self.config["data"])
-
     def has_other_classes(self, model: str) -> bool:
         """Whether a model with weights of timm is known to have other classes than the data."""
         name = self.config["models"][model].get("timm", "").partition("@")[0]
-        tagged = name in timm_weights.listed() and self.num_classes is not None
-        return tagged and self.network(model).num_classes != self.num_classes
+        classes = DATA_CLASSES.get(self.config["data"])
+        tagged = name in timm_weights.listed() and classes is not None
+        return tagged and self.network(model).num_classes != classes
 
     @property
     def twins(self) -> dict[str, str]:
@@ -341,7 +337,10 @@ class Study:
         ]
 
     def accuracies(self) -> list[str]:
-        """Top-1 files of all runs whose classes are the data's; none without images to measure on."""
+        """Top-1 files of all runs; none without images to measure it on.
+
+        A network with other classes than the data has no top-1.
+        """
         files = self.files("weights", ".top1.json") if self.top1_images else []
         return [file for file in files if not self.has_other_classes(Run.of(file).model)]
 
