@@ -34,7 +34,7 @@ from human_alignment.scores.summary import explainer_name
 
 LONGEST = 800  # pixels of a picture's long side in the figure
 COLUMN = 2.2  # inches
-COLUMNS = 4  # at most in a row: the picture, and the maps over it
+COLUMNS = 4  # at most in a row
 
 
 class Wanted(NamedTuple):
@@ -89,24 +89,32 @@ def overlays(
 
 
 def rows_of(picture: np.ndarray, drawn: list[tuple[str, dict[str, np.ndarray]]]) -> Iterator[Row]:
-    """Rows of the figure, each beginning with the picture, of COLUMNS pictures at most.
+    """Rows of the figure, of COLUMNS pictures at most.
 
-    drawn: by network its name and its overlays by explainer. Of one network the explainers stand
-    side by side, of several the networks, with a row for each explainer.
+    Of one network the explainers stand side by side, behind the picture. Of several the networks
+    do, with a row for each explainer, below the picture.
+    drawn: by network its name and its overlays by explainer.
     """
     if len(drawn) == 1:
         ((network, maps),) = drawn
-        table = [(network, [(explainer_name(name), tile) for name, tile in maps.items()])]
-    else:
-        table = [
-            (explainer_name(name), [(network, maps[name]) for network, maps in drawn])
-            for name in drawn[0][1]
-        ]
-    for start in range(0, len(table[0][1]), COLUMNS - 1):
-        for title, tiles in table:
-            part = tiles[start : start + COLUMNS - 1]
-            labels = ["picture", *(label for label, _ in part)]
-            yield Row(title, [picture, *(tile for _, tile in part)], labels)
+        tiles = [(explainer_name(name), tile) for name, tile in maps.items()]
+        for part in _parts(tiles, COLUMNS - 1):
+            yield _row(network, [("picture", picture), *part])
+        return
+    yield _row("", [("picture", picture)])
+    for part in _parts(drawn, COLUMNS):
+        for name in part[0][1]:
+            yield _row(explainer_name(name), [(network, maps[name]) for network, maps in part])
+
+
+def _parts(items: list, size: int) -> Iterator[list]:
+    """Consecutive parts of a list, each of `size` items but the last."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _row(title: str, tiles: list[tuple[str, np.ndarray]]) -> Row:
+    """A row of labelled pictures."""
+    return Row(title, [tile for _, tile in tiles], [label for label, _ in tiles])
 
 
 def described(found: Explanation, names: list[str], count: int) -> list[str]:

@@ -192,14 +192,15 @@ def test_several_networks_stand_side_by_side(gradient, hub, weights, tmp_path, c
         assert text in drawn
 
 
-def test_at_most_four_columns_beginning_with_the_picture():
+def test_at_most_four_columns():
     tile = np.zeros((2, 2, 3), np.uint8)
     maps = {"grad_cam": tile, "saliency": tile}
     one = list(explain_image.rows_of(tile, [("a", dict.fromkeys("vwxyz", tile))]))
     assert [list(row.labels) for row in one] == [["picture", *"vwx"], ["picture", *"yz"]]
     many = list(explain_image.rows_of(tile, [(name, maps) for name in "abcde"]))
-    assert [row.title for row in many] == ["Grad-CAM", "Saliency"] * 2
-    assert [list(row.labels) for row in many[1:3]] == [["picture", *"abc"], ["picture", *"de"]]
+    assert [row.title for row in many] == ["", *["Grad-CAM", "Saliency"] * 2]
+    assert [list(row.labels) for row in many[1:4]] == [[*"abcd"], [*"abcd"], ["e"]]
+    assert len(many[0].pictures) == 1
 
 
 def test_saliency_and_rise_are_those_of_an_extraction(gradient, weights):
