@@ -140,10 +140,12 @@ def _method_rows(
     protocol: Protocol,
 ) -> list[Row]:
     """A row per method; the first is labelled with the classes that its maps explain."""
-    classes, rows = class_names(data.num_classes), []
+    rows = []
     with HeatmapFile(path) as heatmaps:
         check_same_images(data, heatmaps)
         explained = heatmaps.labels if heatmaps.target == "label" else heatmaps.predicted
+        # A network of other classes than the data's may predict any number; theirs have no names.
+        classes = class_names(max(data.num_classes, int(explained.max(initial=0)) + 1))
         labels = [shortened(classes[explained[i]]) for i in index]
         for explainer, name in EXPLAINER_NAMES.items():
             if explainer not in heatmaps.explainers:
