@@ -10,14 +10,17 @@ import zipfile
 import convert_checkpoint
 import download_checkpoint
 import fetch_checkpoint
+import numpy as np
 import pytest
 import timm
 import torch
 from hub_server import COMMIT, HubServer, weights_of
 from human_alignment.common.cli import UserError
 from human_alignment.common.sources import hub_file, local_path, url_problem
+from human_alignment.data.images import network_input
 from human_alignment.networks import hub, timm_weights, zoo
 from human_alignment.networks.weights import load_weights, read_spec
+from PIL import Image
 from safetensors.torch import load, save
 
 NAME = "test_resnet.r160_in1k"  # 0.5 million parameters; bilinear, 160 pixels, mean 0.5
@@ -57,6 +60,17 @@ def test_the_transform_is_the_tags(tmp_path):
     default, other = (zoo.find(f"timm:convnext_tiny{tag}") for tag in ("", ".fb_in1k"))
     assert (default.transform.resize, other.transform.resize) == (235, 256)
     assert default.transform.interpolation == "bicubic"
+
+
+@pytest.mark.parametrize(
+    "name", [NAME, "convnext_tiny.fb_in1k", "vit_tiny_patch16_224.augreg_in21k", "dla34.in1k"]
+)
+def test_images_enter_as_timm_has_them_enter(name):
+    picture = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    config = timm.data.resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+    theirs = timm.data.create_transform(**config)(Image.fromarray(picture)).numpy()
+    ours = network_input(picture, zoo.find(f"timm:{name}").transform, "crop")
+    assert ours.shape == theirs.shape and np.abs(ours - theirs).max() < 1e-5
 
 
 def test_a_name_without_a_tag_takes_timms_default(server, tmp_path):
