@@ -8,10 +8,10 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
-from human_alignment.common.sources import hub_file, local_path, masked
+from human_alignment.common.sources import hub_file, masked
 from human_alignment.data.download import fetch
 from human_alignment.networks.checkpoints import read_checkpoint, read_tensors
-from human_alignment.networks.conversion import CHECKPOINT_HELP, fetched
+from human_alignment.networks.conversion import CHECKPOINT_HELP, present
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,10 +23,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="where the checkpoint goes")
     parser.add_argument("--sha256", help="its SHA-256 in hex; the one found is printed if absent")
     arguments = parser.parse_args(argv)
-    on_hub = hub_file(arguments.source)
-    if on_hub or local_path(arguments.source) is not None:
-        path = fetched(arguments.source)
-        if on_hub:
+    if path := present(arguments.source):
+        if hub_file(arguments.source):
             read_tensors(path, arguments.source)
         output = Path(arguments.output)
         output.parent.mkdir(parents=True, exist_ok=True)

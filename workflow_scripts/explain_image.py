@@ -23,7 +23,7 @@ from human_alignment.heatmaps.arguments import PAPER_EXPLAINERS, add_explainers
 from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.one_picture import Explanation, explain_picture, load_network
-from human_alignment.networks.conversion import default_source, fetched
+from human_alignment.networks.conversion import default_source, present
 from human_alignment.networks.records import NETWORK_HELP, Network, network_argument
 from human_alignment.networks.zoo import prepare_for_inference
 from human_alignment.outcome.overlays import Row, draw_grid, heatmap_overlay
@@ -66,7 +66,7 @@ def wanted_networks(models: list[str], weights: list[str]) -> list[Wanted]:
         source, path = None, file and Path(file)
         if not file:
             record, source = default_source(record)
-            path = fetched(source)
+            path = present(source)
         name = record and record.arguments.get("name")
         found.append(Wanted(name or text or path.name, path, record or None, source))
     if not found:

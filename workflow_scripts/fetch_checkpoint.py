@@ -10,13 +10,13 @@ import argparse
 from pathlib import Path
 
 from human_alignment.common.cli import run
-from human_alignment.common.sources import hub_file, local_path, masked
+from human_alignment.common.sources import masked
 from human_alignment.data.download import fetch
 from human_alignment.networks.conversion import (
     CHECKPOINT_HELP,
     convert_file,
     default_source,
-    fetched,
+    present,
 )
 from human_alignment.networks.records import NETWORK_HELP, network_argument
 
@@ -38,8 +38,8 @@ def main(argv: list[str] | None = None) -> None:
     if source is None:
         network, source = default_source(network)
     wanted = network, output, source, expected, "give the right file"
-    if hub_file(source) or local_path(source) is not None:
-        convert_file(fetched(source), *wanted)
+    if path := present(source):
+        convert_file(path, *wanted)
         return
     downloaded = output.with_name(f".{output.name}.checkpoint")
     try:

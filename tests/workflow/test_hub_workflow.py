@@ -20,7 +20,7 @@ def hub(monkeypatch, tmp_path):
 
 @pytest.fixture
 def workflow(root, study, tmp_path):
-    """The small study with this one network. It knows no digits: its own prediction is explained."""
+    """The small study with this one network, which knows no digits: its prediction is explained."""
     made = Workflow(root, tmp_path / "w")
     changed = {"models": {}, "timm_models": ["test_resnet.*"], "figures": {}}
     made.write({**study, **changed, "protocol": {"target": "prediction"}})

@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from ..common import files
 from ..common.cli import UserError
-from ..common.sources import local_path, masked, url_problem
+from ..common.sources import local_path, masked
 
 TIMEOUT = (20.0, 60.0)  # seconds to connect, and between two arrivals of bytes
 REPLY_SECONDS = 120.0  # until a reply begins, redirects among them
@@ -63,8 +63,6 @@ def fetch(
     destination, shown = Path(destination), masked(source)
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise UserError(f"sha256 of {shown} must be 64 hexadecimal digits, got {sha256!r}")
-    if problem := url_problem(source):
-        raise UserError(problem)
     path = local_path(source)
     if path is None:
         with _Partial(destination, source, bool(sha256)) as partial:

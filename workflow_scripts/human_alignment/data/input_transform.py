@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ..common.records import Record, as_tuples
 
@@ -29,3 +29,9 @@ class InputTransform(Record):
     mean: Means = Field(IMAGENET_MEAN, description="three numbers")
     std: Deviations = Field(IMAGENET_STD, description="three positive numbers")
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+
+    @model_serializer(mode="wrap")
+    def _without_bicubic(self, plain: SerializerFunctionWrapHandler) -> dict:
+        """Leave out the usual interpolation, which records of earlier versions do not hold."""
+        values = plain(self)
+        return {key: values[key] for key in values if values[key] != "bicubic"}

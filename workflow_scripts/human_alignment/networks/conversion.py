@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ..common.cli import UserError
 from ..common.files import sha256
-from ..common.sources import hub_file, local_path, masked
+from ..common.sources import HUB, hub_file, local_path, masked
 from . import hub, timm_weights
 from .checkpoints import convert, convert_timm, read_checkpoint, read_tensors
 from .records import Network
@@ -69,9 +69,16 @@ def default_source(network: Network) -> tuple[Network, str]:
     return network.changed(arguments=named, num_classes=row.classes), row.source
 
 
-def fetched(source: str) -> Path:
-    """The path on this machine of a source that is a local file or a file of the hub."""
-    return hub.fetch(source) if hub_file(source) else Path(local_path(source))
+def present(source: str) -> Path | None:
+    """The path on this machine of a local file, or of a file of the hub, which is fetched.
+
+    None of a file on a web server, which `data.download.fetch` gets.
+    Raises UserError as `hub.fetch` does.
+    """
+    if source.startswith(HUB):
+        return hub.fetch(source)
+    path = local_path(source)
+    return None if path is None else Path(path)
 
 
 def _checked_digest(checkpoint: Path, source: str, expected: str, again: str) -> str:

@@ -11,7 +11,7 @@ from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import HFValidationError, XetDownloadError
 
 from ..common.cli import UserError
-from ..common.sources import hub_file, masked
+from ..common.sources import hub_file, masked, url_problem
 
 _FETCH_BY_HAND = "give the address of a checkpoint (`checkpoint: {url: ...}`, by hand `--source`)"
 _REMEDIES = {
@@ -28,6 +28,8 @@ def fetch(source: str) -> Path:
     Raises UserError that names the file, what the hub answered and what to do; the cache then holds
     no file under this name.
     """
+    if problem := url_problem(source):
+        raise UserError(problem)
     wanted = hub_file(source)
     try:
         found = hf_hub_download(wanted.repository, wanted.file, revision=wanted.revision)
