@@ -62,16 +62,22 @@ def wanted_networks(models: list[str], weights: list[str]) -> list[Wanted]:
         )
     found = []
     for text, file in itertools.zip_longest(models, weights):
-        record = text and network_argument(text)
+        record = network_argument(text) if text else None
         source, path = None, file and Path(file)
         if not file:
             record, source = default_source(record)
             path = present(source)
-        name = record and record.arguments.get("name")
-        found.append(Wanted(name or text or path.name, path, record or None, source))
+        found.append(Wanted(_name(text, record) or path.name, path, record, source))
     if not found:
         raise UserError("name a network: --weights FILE, or --model timm:NAME for timm's weights")
     return found
+
+
+def _name(text: str | None, record: Network | None) -> str | None:
+    """What a network is called in the figure: timm's name, or as the command line has it."""
+    if record is None:
+        return None
+    return record.arguments.get("name", record.family if text.startswith("{") else text)
 
 
 def overlays(

@@ -89,9 +89,9 @@ def test_a_models_own_entry_is_kept(paper, schema):
         (["gcvit_tiny.*"], "models: no repository of the hub holds the weights"),
         (
             ["convnext_tiny.*"],
-            "21,841 classes, the data have 1,000 (`protocol: {target: prediction}`",
+            "other classes than the 1,000 of the data (`protocol: {target: prediction}`",
         ),
-        (["convnext_tiny.*"], "the predicted class): convnext_tiny.in12k"),
+        (["convnext_tiny.*"], "the predicted class): convnext_tiny.fb_in22k, convnext_tiny.in12k"),
         (["convnext_tiny.*"], "no class to explain: convnext_tiny.dinov3_lvd1689m, conv"),
         (["convnext_tiny.*"], "a pattern that begins with ! takes out what it matches"),
         ("resnet18.a1_in1k", "timm_models: 'resnet18.a1_in1k' is not of type 'array'"),
@@ -141,7 +141,20 @@ def test_other_classes_are_allowed_for_the_predicted_class(paper, schema):
     assert study.accuracies() == ["results/paper/weights/resnet50/published.top1.json"]
 
 
+def test_a_network_that_is_trained_has_the_classes_of_its_images(root, schema):
+    config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
+    config["models"] = {"mine": config["models"]["resnet50"] | {"timm": "resnet18.a1_in1k"}}
+    del config["models"]["mine"]["architecture"], config["figures"]
+    check_config(config, schema)
+    assert Study(config).accuracies() == ["results/demo/weights/mine/seed0.top1.json"]
+
+
+def test_a_long_list_is_cut(paper, schema):
+    paper["timm_models"] = ["*"]
+    assert " more\n" in problem(paper, schema)
+
+
 def test_digits_have_ten_classes(root, schema):
     config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
     config["timm_models"] = ["test_resnet.*"]
-    assert "models: 1,000 classes, the data have 10 " in problem(config, schema)
+    assert "models: other classes than the 10 of the data" in problem(config, schema)

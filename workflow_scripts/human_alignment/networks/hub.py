@@ -4,11 +4,12 @@ Its environment variables apply: HF_ENDPOINT (a mirror), HF_TOKEN, HF_HOME (wher
 HF_HUB_OFFLINE. A file that is in the cache, and has not changed on the hub, is not fetched again.
 """
 
+import re
 from pathlib import Path
 
 import httpx2
 from huggingface_hub import constants, hf_hub_download
-from huggingface_hub.errors import HFValidationError, XetDownloadError
+from huggingface_hub.errors import XetDownloadError
 
 from ..common.cli import UserError
 from ..common.sources import hub_file, masked, url_problem
@@ -33,7 +34,7 @@ def fetch(source: str) -> Path:
     wanted = hub_file(source)
     try:
         found = hf_hub_download(wanted.repository, wanted.file, revision=wanted.revision)
-    except (OSError, ValueError, httpx2.HTTPError, HFValidationError, XetDownloadError) as error:
+    except (OSError, ValueError, httpx2.HTTPError, httpx2.InvalidURL, XetDownloadError) as error:
         raise UserError(f"{source}: {_problem(error)}") from error
     return Path(found)
 
@@ -43,9 +44,10 @@ def revision(path: Path) -> str | None:
 
     In the cache files lie in `models--OWNER--NAME/snapshots/COMMIT/`.
     """
-    place = path.readlink() if path.is_symlink() and "snapshots" not in path.parts else path
-    parts = place.parts
-    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else None
+    for place in (path, path.readlink()) if path.is_symlink() else (path,):
+        if found := re.search(r"/models--[^/]+/snapshots/([0-9a-f]+)/", place.as_posix()):
+            return found[1]
+    return None
 
 
 def _problem(error: BaseException) -> str:

@@ -58,7 +58,7 @@ class Weights(NamedTuple):
             return f"{self.no_map} (`feature_layer` may name one)"
         if classes not in (None, self.classes):
             return (
-                f"{self.classes:,} classes, the data have {classes:,} (`protocol: {{target: "
+                f"other classes than the {classes:,} of the data (`protocol: {{target: "
                 "prediction}` explains the predicted class)"
             )
         return None

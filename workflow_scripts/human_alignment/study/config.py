@@ -40,6 +40,7 @@ _Validator = _with_defaults(
     jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_TYPES)
 )
 _MOST_VALUES, _DEEPEST, _LONGEST, _LARGEST = 100_000, 20, 10_000, 2**63
+_MOST_NAMES = 20  # in one line of a refusal
 _IMAGE_SIDE = 64  # pixels, of the embedded digits
 
 
@@ -115,7 +116,9 @@ def add_timm_weights(config: dict) -> list[str]:
                     unusable.setdefault(reason, []).append(name)
             except UserError as error:
                 problems.append(f"models.{name}: {error}")
-    problems += [f"models: {reason}: {', '.join(names)}" for reason, names in unusable.items()]
+    for reason, names in unusable.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        problems.append(f"models: {reason}: {', '.join(names[:_MOST_NAMES])}{more}")
     if unusable and patterns:
         problems.append("timm_models: a pattern that begins with ! takes out what it matches")
     return problems

@@ -99,11 +99,15 @@ class Study:
         return records.find(name, entry.get("dcls"), self.config["networks"])
 
     def has_other_classes(self, model: str) -> bool:
-        """Whether a model with weights of timm is known to have other classes than the data."""
-        name = self.config["models"][model].get("timm", "").partition("@")[0]
-        classes = DATA_CLASSES.get(self.config["data"])
-        tagged = name in timm_weights.listed() and classes is not None
-        return tagged and self.network(model).num_classes != classes
+        """Whether a model with weights of timm is known to have other classes than the data.
+
+        One that is trained has the classes of its images.
+        """
+        entry, classes = self.config["models"][model], DATA_CLASSES.get(self.config["data"])
+        tagged = entry.get("timm", "").partition("@")[0] in timm_weights.listed()
+        if entry["source"] != "published" or not tagged or classes is None:
+            return False
+        return self.network(model).num_classes != classes
 
     @property
     def twins(self) -> dict[str, str]:
