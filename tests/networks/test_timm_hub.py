@@ -31,7 +31,7 @@ SOURCE = f"hf://{REPOSITORY}/model.safetensors"
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     with HubServer.of(NAME) as running:
-        yield running.used(monkeypatch, tmp_path / "cache")
+        yield running.used(monkeypatch, tmp_path / "snapshots" / "cache")
 
 
 def fetch(output, *more, model=f"timm:{NAME}"):
@@ -127,6 +127,17 @@ def test_the_names_of_the_weights_authors_become_timms(server, tmp_path):
     assert all(torch.equal(model.state_dict()[key], tensor) for key, tensor in ours.items())
 
 
+def test_any_other_file_of_the_hub_is_a_source(server, tmp_path):
+    name, source = "micro_convnext_tiny_dcls", "hf://me/mine/best.safetensors"
+    model = zoo.build(zoo.find(name))
+    state = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    server.files["me/mine", "best.safetensors"] = save(state)
+    fetch(tmp_path / "w.safetensors", "--source", source, model=name)
+    found, _, notes = load_weights(tmp_path / "w.safetensors")
+    assert (notes["source"], notes["revision"]) == (source, COMMIT)
+    assert all(torch.equal(found.state_dict()[key], tensor) for key, tensor in state.items())
+
+
 ANSWERS = [
     (401, "answered 401 Unauthorized", "HF_TOKEN"),
     (403, "answered 403 Forbidden", "accept its terms"),
@@ -144,13 +155,13 @@ def test_an_answer_that_is_no_file_is_told(server, tmp_path, status, told, remed
     said = str(caught.value)
     assert SOURCE in said and told in said and remedy in said and said.count("\n") < 4
     assert not (tmp_path / "w.safetensors").exists()
-    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    assert not list((tmp_path / "snapshots" / "cache").rglob("*.safetensors"))
 
 
 def test_a_hub_that_does_not_answer_is_told(server, monkeypatch, tmp_path):
     nobody = HubServer()
     nobody.address = "http://127.0.0.1:9"
-    nobody.used(monkeypatch, tmp_path / "cache")
+    nobody.used(monkeypatch, tmp_path / "snapshots" / "cache")
     with pytest.raises(UserError, match="127.0.0.1:9 does not answer.*refused") as caught:
         fetch(tmp_path / "w.safetensors")
     assert "HF_ENDPOINT" in str(caught.value) and "HF_HOME" in str(caught.value)
@@ -173,7 +184,7 @@ def test_a_download_that_breaks_off_leaves_no_weights(server, tmp_path):
     with pytest.raises(UserError, match="hf://timm/test_resnet"):
         fetch(tmp_path / "w.safetensors")
     assert list(tmp_path.glob("*.safetensors")) == []
-    assert not list((tmp_path / "cache").rglob("model.safetensors"))
+    assert not list((tmp_path / "snapshots" / "cache").rglob("model.safetensors"))
     server.cut_after = None
     fetch(tmp_path / "w.safetensors")
     assert load_weights(tmp_path / "w.safetensors")[2]["revision"] == COMMIT

@@ -125,7 +125,10 @@ def add_timm_weights(config: dict) -> list[str]:
 
 
 def _needed_classes(config: dict) -> int | None:
-    """How many classes networks must have; None if any number will do, or it is not known."""
+    """How many classes networks must have; None if any number will do, or it is not known.
+
+    Both presets of the protocol explain the label.
+    """
     protocol = config.get("protocol")
     if isinstance(protocol, dict) and protocol.get("target") == "prediction":
         return None
