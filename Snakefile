@@ -1,6 +1,8 @@
 # Alignment of visual models with humans: data -> weights -> heatmaps -> scores -> outcome.
 # The config is config.yaml, or whatever --configfile names (profiles/demo does), not both.
 
+import re
+
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -29,7 +31,7 @@ RECEIVED = []  # names of signals that this run has received
 
 
 wildcard_constraints:
-    model="|".join(config["models"]),
+    model="|".join(map(re.escape, config["models"])),
     run="published|seed[0-9]+",
     seed="[0-9]+",
     shard="[0-9]+",

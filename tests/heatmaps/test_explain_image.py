@@ -2,9 +2,11 @@ import explain_image
 import numpy as np
 import pytest
 import torch
+from hub_server import HubServer
 from human_alignment.common.cli import UserError
 from human_alignment.data.input_transform import InputTransform
 from human_alignment.data.pictures import seen_part
+from human_alignment.heatmaps.attributions import Masking, rise, saliency
 from human_alignment.heatmaps.one_picture import explain_picture, load_network, picture_input
 from human_alignment.networks.weights import save_weights
 from human_alignment.networks.zoo import build, find, prepare_for_inference
@@ -156,3 +158,73 @@ def test_activations_that_are_not_finite_are_refused(gradient, weights):
         model.bn1.weight.fill_(torch.inf)
     with pytest.raises(UserError, match="not finite"):
         explain_picture(prepare_for_inference(model), spec, gradient, ["grad_cam"])
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    with HubServer.of("test_resnet.r160_in1k", "test_vit.r160_in1k") as server:
+        yield server.used(monkeypatch, tmp_path / "cache")
+
+
+def test_timms_own_weights_need_no_file(gradient, hub, tmp_path, capsys):
+    Image.fromarray(gradient).save(tmp_path / "p.png")
+    flags = ["--model", "timm:test_resnet.r160_in1k", "--output", str(tmp_path / "o.svg")]
+    explain_image.main([str(tmp_path / "p.png"), *flags])
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    drawn = (tmp_path / "o.svg").read_text()
+    assert "test_resnet.r160_in1k" in drawn and "Threshold-Grad-CAM" in drawn
+    assert list((tmp_path / "cache").rglob("model.safetensors"))
+    assert [method for method, *_ in hub.requests] == ["HEAD", "GET"]
+
+
+def test_several_networks_stand_side_by_side(gradient, hub, weights, tmp_path, capsys):
+    Image.fromarray(gradient).save(tmp_path / "p.png")
+    names = ["test_resnet.r160_in1k", "test_vit.r160_in1k", "test_resnet", "test_vit"]
+    explainers = ["grad_cam", "saliency", "rise"]
+    explain_image.main(
+        [str(tmp_path / "p.png"), "--model", *(f"timm:{name}" for name in names), "--top", "2"]
+        + ["--explainers", *explainers, "--masks", "8", "--output", str(tmp_path / "o.svg")]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "test_resnet.r160_in1k" and len(lines) == 1 + 4 * 3
+    drawn = (tmp_path / "o.svg").read_text()
+    for text in (*names[:2], "Grad-CAM", "Saliency", "RISE", "Most probable: "):
+        assert text in drawn
+
+
+def test_at_most_four_columns():
+    tile = np.zeros((2, 2, 3), np.uint8)
+    maps = {"grad_cam": tile, "saliency": tile}
+    one = list(explain_image.rows_of(tile, [("a", dict.fromkeys("vwxyz", tile))]))
+    assert [list(row.labels) for row in one] == [["picture", *"vwx"], ["picture", *"yz"]]
+    many = list(explain_image.rows_of(tile, [(name, maps) for name in "abcde"]))
+    assert [row.title for row in many] == ["", *["Grad-CAM", "Saliency"] * 2]
+    assert [list(row.labels) for row in many[1:4]] == [[*"abcd"], [*"abcd"], ["e"]]
+    assert len(many[0].pictures) == 1
+
+
+def test_saliency_and_rise_are_those_of_an_extraction(gradient, weights):
+    model, spec = load_network(weights)
+    model, masking = prepare_for_inference(model), Masking(16)
+    names = ["rise", "grad_cam", "saliency"]
+    found = explain_picture(model, spec, gradient, names, target=2, masking=masking)
+    inputs = torch.from_numpy(picture_input(gradient, spec.transform, "crop"))[None]
+    assert list(found.maps) == names
+    assert np.array_equal(found.maps["saliency"], saliency(model, inputs, 2, masking).numpy())
+    assert np.array_equal(found.maps["rise"], rise(model, inputs, 2, masking).numpy())
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "name a network: --weights FILE, or --model timm:NAME"),
+        (["--model", "micro_resnet50"], "only plain networks of timm"),
+        (["--model", "timm:vgg11", "timm:vgg13", "--weights", "w"], "1 files, --model 2 networks"),
+        (["--model", "timm:test_resnet.r160_in1k", "--masks", "0"], "masks, cells and batch"),
+        (["--model", "timm:test_resnet.r160_in2k"], "did you mean test_resnet.r160_in1k"),
+    ],
+)
+def test_networks_without_weights_are_refused(flags, message, gradient, hub, tmp_path):
+    Image.fromarray(gradient).save(tmp_path / "p.png")
+    with pytest.raises(UserError, match=message):
+        explain_image.main([str(tmp_path / "p.png"), "--output", str(tmp_path / "o.png"), *flags])

@@ -95,6 +95,17 @@ def test_pictures_are_labelled_with_what_the_network_takes_them_for(study, tmp_p
     assert "even steps" not in text
 
 
+def test_a_network_of_more_classes_than_the_data_is_labelled_by_numbers(study, tmp_path):
+    folder = shutil.copytree(study, tmp_path / "s")
+    spec = find("micro_resnet50").changed(num_classes=30)
+    model = build(spec)
+    with torch.no_grad():
+        model.get_classifier().bias[25] = 50
+    save_weights(folder / "w.safetensors", model, spec)
+    extract(folder, "d", "more.h5", "--target", "prediction")
+    assert draw(folder, tmp_path / "f.svg", "d", "more.h5", None).count("<!-- class 25 -->") == 10
+
+
 @pytest.mark.parametrize(
     ("plain", "dcls", "sentence"),
     [

@@ -14,8 +14,13 @@ ROOMS = {  # what each room may import from, beside itself
     "outcome": {"common", "data", "networks", "heatmaps", "scores"},
     "study": {"common"},
 }
-# Beside `common`, the study reads the records that a config holds.
-NAMED_IN_THE_CONFIG = ("networks.records", "training.recipe", "scores.protocol")
+# Beside `common`, the study reads the records that a config holds, and names of timm's weights.
+NAMED_IN_THE_CONFIG = (
+    "networks.records",
+    "networks.timm_weights",
+    "training.recipe",
+    "scores.protocol",
+)
 NO_TORCH = ("common", "scores", "study")
 
 

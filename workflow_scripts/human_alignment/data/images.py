@@ -34,15 +34,15 @@ def network_pixels(image: np.ndarray, transform: InputTransform, geometry: str) 
     geometry: `crop` resizes the short side and takes the centre, `full` keeps the whole image.
     """
     picture = Image.fromarray(image)
-    side = transform.crop
+    side, method = transform.crop, Image.Resampling[transform.interpolation.upper()]
     if geometry == "full":
         if picture.size == (side, side):
             return image
-        return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+        return np.asarray(picture.resize((side, side), method))
     short = min(picture.size)
     size = tuple(int(transform.resize * length / short) for length in picture.size)
     if size != picture.size:
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
+        picture = picture.resize(size, method)
     left, top = (round((length - side) / 2.0) for length in size)
     return np.asarray(picture.crop((left, top, left + side, top + side)))
 

@@ -1,8 +1,8 @@
 """The record of how an image becomes a network's input; `images.network_input` applies it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from ..common.records import Record, as_tuples
 
@@ -21,10 +21,17 @@ class InputTransform(Record):
     """A network's evaluation transform.
 
     resize: short side in pixels before the centre crop.  crop: side of the input in pixels.
-    mean, std: of each colour channel, for pixels from 0 to 1.
+    mean, std: of each colour channel, for pixels from 0 to 1.  interpolation: of the resize.
     """
 
     resize: int = Field(gt=0, le=LARGEST, description=_PIXELS)
     crop: int = Field(gt=0, le=LARGEST, description=_PIXELS)
     mean: Means = Field(IMAGENET_MEAN, description="three numbers")
     std: Deviations = Field(IMAGENET_STD, description="three positive numbers")
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+
+    @model_serializer(mode="wrap")
+    def _without_bicubic(self, plain: SerializerFunctionWrapHandler) -> dict:
+        """Leave out the usual interpolation, which records of earlier versions do not hold."""
+        values = plain(self)
+        return {key: values[key] for key in values if values[key] != "bicubic"}

@@ -12,11 +12,12 @@ from ..common.layers import BEFORE_NORM, BEHIND_NORM, Layer
 from ..data.images import network_input
 from ..data.input_transform import InputTransform
 from ..data.pictures import central_square
-from ..networks.checkpoints import convert, read_checkpoint
+from ..networks.conversion import converted
 from ..networks.generic import channels_first
 from ..networks.records import Network
 from ..networks.weights import load_strictly, load_weights, read_spec
 from ..networks.zoo import build, feature_layer, find, pooled_norm
+from .attributions import ATTRIBUTIONS, Masking
 from .explainers import EXPLAINERS, explain
 from .extraction import check_word
 from .features import differentiate_head
@@ -27,7 +28,8 @@ class Explanation:
     """What a network says about one picture.
 
     probabilities: softmax of the logits, float64 (classes,).  target: the class that is explained.
-    maps: raw map of each explainer, float32 (h, w), at the feature map's resolution.
+    maps: raw map of each explainer, float32 (h, w): of the feature map's size, of saliency and RISE
+        of the input's.
     """
 
     probabilities: np.ndarray
@@ -39,10 +41,13 @@ class Explanation:
         return np.argsort(-self.probabilities, kind="stable")[:count].tolist()
 
 
-def load_network(path: Path | str, network: Network | None = None) -> tuple[nn.Module, Network]:
+def load_network(
+    path: Path | str, network: Network | None = None, source: str | None = None
+) -> tuple[nn.Module, Network]:
     """A network in evaluation mode, from a weights file of the pipeline or a published checkpoint.
 
     network: its record; a checkpoint needs one, a weights file knows its network.
+    source: where a checkpoint comes from, if not from its path.
     Raises UserError when the file is neither, or holds another network than `network`.
     """
     if not Path(path).is_file():
@@ -52,9 +57,9 @@ def load_network(path: Path | str, network: Network | None = None) -> tuple[nn.M
     except UserError:
         if network is None:
             raise
-        network = find(network)
+        network, source = find(network), source or str(path)
         model = build(network)
-        load_strictly(model, convert(read_checkpoint(path), model, network, str(path)), str(path))
+        load_strictly(model, converted(Path(path), model, network, source), source)
         return model.eval(), network
     if network is not None and _identity(find(network)) != _identity(held):
         kind = f"{held.family} {'with' if held.dcls else 'without'} DCLS"
@@ -89,15 +94,17 @@ def explain_picture(
     target: int | None = None,
     geometry: str = "crop",
     layer: Layer = BEFORE_NORM,
+    masking: Masking | None = None,
 ) -> Explanation:
     """Run a network on one picture, uint8 (height, width, 3), and explain one class.
 
-    model: prepared for inference.  target: the class; None is the predicted one.
-    layer: whose maps they are (common/layers.py).
+    model: prepared for inference.  explainers: names in EXPLAINERS and ATTRIBUTIONS.
+    target: the class; None is the predicted one.  layer: whose maps those of EXPLAINERS are
+    (common/layers.py).  masking: of RISE, by default as `Masking` has it.
     Raises UserError on an unknown explainer or class, and when activations are not finite.
     """
     for name in explainers:
-        check_word("explainer", name, EXPLAINERS)
+        check_word("explainer", name, [*EXPLAINERS, *ATTRIBUTIONS])
     if target is not None and not 0 <= target < network.num_classes:
         raise UserError(f"there is no class {target}: the network has {network.num_classes}")
     inputs = torch.from_numpy(picture_input(picture, network.transform, geometry))[None]
@@ -108,9 +115,14 @@ def explain_picture(
     pair = found.at(layer)
     if not all(values.isfinite().all() for values in pair):
         raise UserError("the network's activations on this picture are not finite: no explanation")
-    maps = explain(explainers, *pair)
+    maps = explain([name for name in explainers if name in EXPLAINERS], *pair)
+    maps |= {
+        name: ATTRIBUTIONS[name](model, inputs, int(found.target), masking or Masking())[None]
+        for name in explainers
+        if name in ATTRIBUTIONS
+    }
     return Explanation(
         found.logits[0].double().softmax(0).numpy(),
         int(found.target),
-        {name: values[0].numpy() for name, values in maps.items()},
+        {name: maps[name][0].numpy() for name in explainers},
     )

@@ -11,6 +11,7 @@ entries, before any of them is read. Its pickle lists the tensors, and what it d
 """
 
 import argparse
+import inspect
 import pathlib
 import pickle
 import pickletools
@@ -19,11 +20,13 @@ import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
+import timm
 import torch
 from safetensors.torch import load_file
-from timm.models import convnext, fastvit, metaformer
+from timm.models import _builder, convnext, fastvit, metaformer
 from torch import Tensor, nn
 
 from ..common.cli import UserError
@@ -56,6 +59,35 @@ FILTERS = {
 }
 
 COUNTER = "num_batches_tracked"
+
+
+def read_tensors(path: Path | str, source: str) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name, on the CPU; nothing else is opened.
+
+    source: where the file comes from, named in messages.
+    Raises UserError when the file is damaged or of another format.
+    """
+    path = Path(path)
+    if not _is_safetensors(_head(path)):
+        raise UserError(
+            f"{source} was not opened: it is no safetensors file, and others can run code when "
+            "they are opened; take a repository that holds safetensors"
+        )
+    try:
+        return load_file(path)
+    except Exception as error:  # a damaged file can fail in any way
+        raise _damaged(source, error) from error
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file, which say what format it has."""
+    with open(path, "rb") as stream:
+        return stream.read(80)
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Whether a file begins as safetensors do: the length of a header, then the header as JSON."""
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32
 
 
 def read_checkpoint(path: Path | str, source: str | None = None) -> dict[str, Tensor]:
@@ -133,11 +165,10 @@ def _check_sizes(path: Path, source: str) -> None:
 
 def _open(path: Path, source: str):
     """The content of a file of any of the three formats; its first bytes say which it is."""
-    with open(path, "rb") as stream:
-        head = stream.read(80)
+    head = _head(path)
     is_zip = head.startswith(b"PK")
     try:
-        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
+        if _is_safetensors(head):
             return load_file(path)
         if is_zip:
             _check_sizes(path, source)
@@ -222,6 +253,29 @@ def convert(
     if absent:
         print(f"note: {source} has no {COUNTER}; {len(absent)} set to 0", file=sys.stderr)
     return result | {name: torch.zeros_like(expected[name], device="cpu") for name in absent}
+
+
+def convert_timm(state: dict[str, Tensor], spec: Network, source: str) -> dict[str, Tensor]:
+    """A state dict of timm's own repositories, as timm brings it to the names of its network.
+
+    Some of the repositories have the names of the weights' authors. timm's function that renames
+    them belongs to the architecture; it is taken from the call in which timm would load weights.
+    source: named in messages. Raises UserError when timm cannot rename the names in the file.
+    """
+    with mock.patch.object(_builder, "load_pretrained") as call:
+        model = timm.create_model(
+            spec.arguments["name"], pretrained=True, num_classes=spec.num_classes
+        )
+    rename = call.call_args.kwargs["filter_fn"]
+    if rename is None:
+        return state
+    try:
+        return rename(*(state, model)[: len(inspect.signature(rename).parameters)])
+    except Exception as error:  # whatever a function of timm raises on names it does not expect
+        raise UserError(
+            f"{source} does not fit {spec.arguments['name']}: timm cannot rename its tensors "
+            f"({type(error).__name__}: {str(error)[:200]})"
+        ) from error
 
 
 def _squeezed(tensor: Tensor) -> list[int]:

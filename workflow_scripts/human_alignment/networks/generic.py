@@ -13,8 +13,10 @@ from ..data.input_transform import InputTransform
 
 
 def input_transform(name: str) -> InputTransform:
-    """The evaluation transform that timm's default configuration of a model asks for.
+    """The evaluation transform that timm's configuration of a tag, or a model's default, asks for.
 
+    timm's crop modes `squash` and `border` are taken as a centre crop, from which they differ only
+    where a picture is not square; a study's images are square.
     Raises UserError when timm has none: of a name that it no longer lists, or a wrong tag.
     """
     try:
@@ -31,6 +33,7 @@ def input_transform(name: str) -> InputTransform:
         crop=size,
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
+        interpolation=config["interpolation"],
     )
 
 

@@ -6,7 +6,9 @@ convolutions DCLS replaces and how images enter; `zoo.build` builds it.
 
 Names: a reference name (`convnext_tiny`), with `_dcls` for the network with DCLS; with `micro_`
 before it for the small member of the same family; `timm:NAME` is any other classifier of timm, and
-`timm:NAME@LAYER` also names the module that gives its last feature map.
+`timm:NAME@LAYER` also names the module that gives its last feature map. NAME may end with the tag
+of pretrained weights (`timm:resnet50.a1_in1k`): the network then has that tag's input transform and
+number of classes.
 """
 
 import difflib
@@ -23,6 +25,7 @@ from ..common.cli import UserError
 from ..common.paths import SUFFIX
 from ..common.records import Record, checked, close_name
 from ..data.input_transform import InputTransform
+from . import timm_weights
 
 FILE = Path(__file__).with_name("networks.yaml")
 TIMM_MODELS = Path(__file__).with_name("timm_models.txt")  # written by envs/list_timm_models.py
@@ -163,7 +166,9 @@ def find(name: str, dcls: dict | None = None, more: Mapping[str, dict] | None = 
     if name.startswith(GENERIC):
         model, _, layer = name.removeprefix(GENERIC).partition("@")
         arguments = {"name": model} | ({"feature_layer": layer} if layer else {})
-        return Network(family="timm", arguments=arguments, dcls=own)
+        tagged = timm_weights.listed().get(model)
+        classes = {"num_classes": tagged.classes} if tagged and tagged.classes else {}
+        return Network(family="timm", arguments=arguments, dcls=own, **classes)
     plain = name.removesuffix(SUFFIX)
     if more and plain in more:
         record = Network.from_dict(more[plain])

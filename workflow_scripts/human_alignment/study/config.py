@@ -14,9 +14,9 @@ from ..common.paths import SUFFIX
 from ..common.picture_files import find_pictures
 from ..common.records import close_name, shown
 from ..common.sources import local_path, url_problem
-from ..networks import records
+from ..networks import records, timm_weights
 from ..training.recipe import Recipe
-from .study import Study
+from .study import Study, data_classes
 
 
 def _with_defaults(validator: type) -> type:
@@ -40,6 +40,7 @@ _Validator = _with_defaults(
     jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_TYPES)
 )
 _MOST_VALUES, _DEEPEST, _LONGEST, _LARGEST = 100_000, 20, 10_000, 2**63
+_MOST_NAMES = 20  # in one line of a refusal
 _IMAGE_SIDE = 64  # pixels, of the embedded digits
 
 
@@ -56,7 +57,7 @@ def checked_study(config: dict, schema: dict) -> Study:
 
 
 def check_config(config: dict, schema: dict) -> None:
-    """Validate in place and fill in defaults.
+    """Validate in place and fill in defaults, models that `timm_models` names among them.
 
     `true` and `false` may be text at the top level: so they come from `--config key=true`.
 
@@ -67,6 +68,8 @@ def check_config(config: dict, schema: dict) -> None:
     for name, entry in schema["properties"].items():
         if entry.get("type") == "boolean" and config.get(name) in ("true", "false"):
             config[name] = config[name] == "true"
+    if problems := add_timm_weights(config):
+        raise _refusal(problems)
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     problems = [_message(error) for error in errors]
     if not errors:
@@ -86,6 +89,69 @@ def check_config(config: dict, schema: dict) -> None:
         figures["overlay_model"] = first
     if figures["methods_models"] is None:
         figures["methods_models"] = [first]
+
+
+def add_timm_weights(config: dict) -> list[str]:
+    """Add the models that `timm_models` names, and timm's weights where a model has none.
+
+    A published model with `timm` and without `checkpoint` gets its tag and the checkpoint on the
+    hub. A name that `models` has keeps its entry. What has another form than the schema asks for is
+    left as it is. Returns what is wrong, a line for each problem.
+    """
+    patterns = config.get("timm_models", [])
+    models = config.setdefault("models", {}) if patterns else config.get("models")
+    if not isinstance(models, dict):
+        return []
+    if isinstance(patterns, list) and all(isinstance(one, str) for one in patterns):
+        try:
+            for row in timm_weights.matching(patterns):
+                models.setdefault(row.name, {"source": "published", "timm": row.name})
+        except UserError as error:
+            return [f"timm_models: {error}"]
+    problems, unusable = [], {}
+    for name, entry in models.items():
+        wanted = isinstance(entry, dict) and entry.get("source") == "published"
+        if wanted and isinstance(entry.get("timm"), str) and "checkpoint" not in entry:
+            try:
+                if reason := _take_timm_weights(entry, _needed_classes(config)):
+                    unusable.setdefault(reason, []).append(name)
+            except UserError as error:
+                problems.append(f"models.{name}: {error}")
+    for reason, names in unusable.items():
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        problems.append(f"models: {reason}: {', '.join(names[:_MOST_NAMES])}{more}")
+    if unusable and patterns:
+        problems.append("timm_models: a pattern that begins with ! takes out what it matches")
+    return problems
+
+
+def _needed_classes(config: dict) -> int | None:
+    """How many classes networks must have; None if any number will do, or it is not known.
+
+    Both presets of the protocol explain the label.
+    """
+    protocol = config.get("protocol")
+    if isinstance(protocol, dict) and protocol.get("target") == "prediction":
+        return None
+    return data_classes(config)
+
+
+def _take_timm_weights(entry: dict, classes: int | None) -> str | None:
+    """Put the tag and the checkpoint of timm's weights into a model's entry.
+
+    Returns why they cannot be used; the entry then stays as it is.
+    Raises UserError when timm has no weights of the name.
+    """
+    name, at, layer = entry["timm"].partition("@")
+    records.check_timm_name(name)
+    row = timm_weights.find(name)
+    if "dcls" in entry:
+        return "timm's weights have no DCLS (remove `dcls`, or give a `checkpoint`)"
+    if problem := row.problem(entry.get("feature_layer") or layer, classes):
+        return problem
+    entry["timm"] = f"{row.name}{at}{layer}"
+    entry["checkpoint"] = {"url": row.source}
+    return None
 
 
 def _refusal(problems: list[str]) -> UserError:

@@ -12,7 +12,7 @@ from ..common.map_files import maps_digest
 from ..common.paths import SUFFIX, Run
 from ..common.picture_files import ENDINGS, find_pictures
 from ..common.sources import local_path, masked
-from ..networks import records
+from ..networks import records, timm_weights
 from ..scores.protocol import Protocol
 from ..training.recipe import Recipe
 from .closing import listed
@@ -32,6 +32,16 @@ _NO_CLICKME = {
     "records": None,
     "human_ceiling": None,
 }
+
+
+def data_classes(config: dict) -> int | None:
+    """How many classes a study's data have; None if that stands in a file. config: any mapping."""
+    folder = config.get("folder")
+    if config.get("data") != "folder" or not isinstance(folder, dict):
+        return {"clickme": 1000, "digits": 10}.get(str(config.get("data")))
+    if folder.get("class_names"):
+        return None
+    return folder.get("num_classes") or 1000
 
 
 def as_json(value: object) -> str:
@@ -98,6 +108,17 @@ class Study:
             plain = entry.get("architecture", model.removesuffix(SUFFIX))
             name = plain + (SUFFIX if model.endswith(SUFFIX) else "")
         return records.find(name, entry.get("dcls"), self.config["networks"])
+
+    def has_other_classes(self, model: str) -> bool:
+        """Whether a model with weights of timm is known to have other classes than the data.
+
+        One that is trained has the classes of its images.
+        """
+        entry, classes = self.config["models"][model], data_classes(self.config)
+        tagged = entry.get("timm", "").partition("@")[0] in timm_weights.listed()
+        if entry["source"] != "published" or not tagged or classes is None:
+            return False
+        return self.network(model).num_classes != classes
 
     @property
     def twins(self) -> dict[str, str]:
@@ -375,8 +396,12 @@ class Study:
         ]
 
     def accuracies(self) -> list[str]:
-        """Top-1 files of all runs; none without images to measure top-1 on."""
-        return self.files("weights", ".top1.json") if self.top1_images else []
+        """Top-1 files of all runs; none without images to measure it on.
+
+        A network with other classes than the data has no top-1.
+        """
+        files = self.files("weights", ".top1.json") if self.top1_images else []
+        return [file for file in files if not self.has_other_classes(Run.of(file).model)]
 
     def paper_protocol_scores(self) -> list[str]:
         """Scores under the protocol `paper`, if the study measures them."""
