@@ -65,7 +65,7 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
         rules.plot_smoothness.output,
-        rules.plot_accuracy.output,
+        rules.plot_accuracy.output if study.accuracies() else [],
         rules.stratify_scores.output,
         rules.plot_strata.output,
         rules.plot_threshold_sweep.output if study.is_swept else [],

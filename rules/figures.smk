@@ -184,6 +184,7 @@ rule plot_accuracy:
     input:
         summary=rules.collect_scores.output,
         correlations=rules.compare_models.output.correlations,
+        references=rules.collect_controls.output[0],
     output:
         figure("accuracy", "Top-1 accuracy against score"),
     log:
@@ -200,9 +201,11 @@ rule plot_accuracy:
     params:
         script=script("plot_accuracy.py"),
         code=code("plot_accuracy.py"),
+        label=flags({"label": config["figures"]["label"]}),
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --correlations {input.correlations:q} "
+        "--references {input.references:q} {params.label} "
         "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 

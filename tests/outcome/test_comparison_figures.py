@@ -6,13 +6,11 @@ import collect_sensitivity
 import collect_sweeps
 import numpy as np
 import pandas as pd
-import plot_accuracy
 import plot_comparisons
 import plot_sensitivity
 import plot_threshold_sweep
 import pytest
-import small_study
-from human_alignment.outcome.comparison_figures import accuracy_against_score, paired_differences
+from human_alignment.outcome.comparison_figures import paired_differences
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
 from human_alignment.outcome.style import save
 from human_alignment.scores.sensitivity import COLUMNS
@@ -59,53 +57,6 @@ def test_nothing_to_compare_is_said(tmp_path):
         ["--comparisons", str(tmp_path / "comparisons.csv"), "--output", str(tmp_path / "a.png")]
     )
     assert (tmp_path / "a.png").stat().st_size > 1000
-
-
-def summary(top1=(80.0, 82.0)):
-    rows = []
-    for dcls, accuracy in enumerate(top1):
-        for explainer, score in (("grad_cam", 0.4 + dcls / 10), ("threshold_grad_cam", 0.7)):
-            rows.append(
-                {"model": "resnet50", "dcls": dcls, "run": "seed0", "parameters": 1e6}
-                | {"top1": accuracy, "explainer": explainer, "n": 600, "n_images": 600}
-                | {"mean_rho": score, "score": score, "low": score - 0.1, "high": score + 0.1}
-                | {"human_ceiling": np.nan}
-            )
-    return small_study.named(pd.DataFrame(rows))
-
-
-CORRELATIONS = pd.DataFrame(
-    [
-        ("grad_cam", "plain", "top1", "pearson", 8, -0.5, -0.9, 0.1),
-        ("grad_cam", "DCLS", "top1", "pearson", 3, 0.5, np.nan, np.nan),
-        ("grad_cam", "DCLS", "parameters", "pearson", 3, 0.25, np.nan, np.nan),
-    ],
-    columns=["explainer", "networks", "quantity", "method", "n", "value", "low", "high"],
-)
-
-
-def test_accuracy_is_drawn_with_its_correlation():
-    figure = accuracy_against_score(summary(), CORRELATIONS)
-    assert "plain: Pearson r = −0.50 (−0.90 to 0.10), n = 8" in texts(figure)
-    assert "DCLS: Pearson r = 0.50, n = 3" in texts(figure)
-    assert "0.25" not in texts(figure)
-    assert "no correlation: too few networks" in texts(figure)  # of the other explainer
-    drawn = [line.get_xydata().tolist() for line in figure.axes[0].lines if len(line.get_xdata())]
-    assert [[80.0, 0.4]] in drawn and [[82.0, 0.5]] in drawn
-
-
-def test_without_top1_the_figure_says_so(tmp_path):
-    assert "No network has both" in texts(
-        accuracy_against_score(summary((np.nan, np.nan)), CORRELATIONS)
-    )
-    summary((np.nan, np.nan)).to_csv(tmp_path / "summary.csv", index=False)
-    CORRELATIONS.to_csv(tmp_path / "correlations.csv", index=False)
-    plot_accuracy.main(
-        ["--summary", str(tmp_path / "summary.csv")]
-        + ["--correlations", str(tmp_path / "correlations.csv"), "--output"]
-        + [str(tmp_path / "a.pdf")]
-    )
-    assert (tmp_path / "a.pdf").exists()
 
 
 @pytest.fixture

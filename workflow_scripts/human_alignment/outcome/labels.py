@@ -28,15 +28,22 @@ class _Places:
     costs: np.ndarray
 
 
-def place_labels(axes: Axes, points: np.ndarray, names: list[str], ink: np.ndarray) -> None:
+def place_labels(
+    axes: Axes,
+    points: np.ndarray,
+    names: list[str],
+    ink: np.ndarray,
+    dots: np.ndarray | None = None,
+) -> None:
     """Write `names` (n) beside `points` (n, 2; data units); distant ones get a thin line.
 
     ink: (m, 2) points in data units that a label should not cover: curves, bars, other text.
+    dots: (d, 2) in data units, markers without a name, which count as those of `points` do.
     Deterministic: the labels in turn take the cheapest of fixed places around their points until
     none moves. Every rotation of the order is tried, and the cheapest result is drawn. The
     figure's layout must be final, and its size must not change afterwards.
     """
-    pixels = axes.transData.transform(points)
+    pixels = axes.transData.transform(points if dots is None else np.concatenate([points, dots]))
     marks = np.hstack([pixels, pixels]) + _scale(axes) * _MARKER * np.array([-1, -1, 1, 1])
     covered = axes.transData.transform(ink)
     places = [

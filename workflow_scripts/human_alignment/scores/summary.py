@@ -147,6 +147,12 @@ def explainer_order(names: Iterable[str]) -> list[str]:
     return [*first, *sorted(found.difference(first))]
 
 
+def papers_explainers(names: Iterable[str]) -> list[str]:
+    """The paper's among these explainers, in its order; without any, the first of them."""
+    order = explainer_order(names)
+    return [name for name in order if name in EXPLAINER_NAMES] or order[:1]
+
+
 def coinciding(summary: pd.DataFrame) -> list[list[str]]:
     """Groups of two or more explainers that have the same mean rho, to SAME, in every run.
 

@@ -335,6 +335,12 @@ def _figure_problems(config: dict) -> Iterator[str]:
                 f"figures.{key}: the study has no model {name!r}"
                 f"{close_name(name, config['models'])}; allowed: {', '.join(config['models'])}"
             )
+    for name in figures["label"]:
+        if name not in config["models"]:
+            yield (
+                f"figures.label: the study has no model {name!r}"
+                f"{close_name(name, config['models'])}"
+            )
 
 
 def _folder_problems(config: dict) -> Iterator[str]:
