@@ -56,6 +56,7 @@ rule all:
     input:
         rules.plot_samples.output,
         rules.make_table1.output,
+        rules.make_leaderboard.output,
         rules.check_claims.output if study.has_claims else [],
         rules.compare_models.output,
         rules.collect_controls.output,

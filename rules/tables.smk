@@ -64,6 +64,41 @@ rule make_table1:
         "--caption-note={params.note:q} 2> {log:q}"
 
 
+rule make_leaderboard:
+    input:
+        summary=rules.collect_scores.output,
+        references=rules.collect_controls.output[0],
+        skill=f"results/{STUDY}/tables/skill.csv",
+    output:
+        csv=f"results/{STUDY}/tables/leaderboard.csv",
+        html=shown(
+            f"results/{STUDY}/leaderboard.html",
+            "Tables",
+            "Leaderboard",
+            "page (HTML)",
+            "leaderboard",
+        ),
+    log:
+        f"logs/{STUDY}/make_leaderboard.log",
+    benchmark:
+        f"logs/{STUDY}/make_leaderboard.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        script=script("make_leaderboard.py"),
+        code=code("make_leaderboard.py", TABLES_PAGE),
+        note=NOTE,
+    shell:
+        "python {params.script:q} --summary {input.summary:q} --skill {input.skill:q} "
+        "--references {input.references:q} --output {output.html:q} --csv {output.csv:q} "
+        "--note={params.note:q} 2> {log:q}"
+
+
 rule check_claims:
     input:
         summary=rules.collect_scores.output,

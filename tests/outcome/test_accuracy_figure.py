@@ -156,6 +156,8 @@ def test_the_front_is_what_no_other_network_beats():
         ("micro_caformer_s18", "caformer"),
         ("tf_efficientnet_b0.in1k", "efficientnet"),
         ("vgg.tv_in1k", "vgg"),
+        ("resnetv2_50d", "resnet"),
+        ("v2net", "v"),
         ("2net", "2net"),
     ],
 )

@@ -425,7 +425,7 @@ def test_the_report_lists_every_table_and_figure_with_a_caption(report, open_pag
     tables = ["table1", "claims", "comparisons", "correlations", "sensitivity"]
     assert names >= {f"{name}.{ending}" for name in figures for ending in ("png", "pdf")}
     assert names >= {f"{name}.html" for name in tables}
-    assert names >= {"table1.csv", "gallery.html", "study.html"}
+    assert names >= {"table1.csv", "leaderboard.html", "gallery.html", "study.html"}
     assert all(len(caption) > 100 for _, caption, _ in listed)
     assert all(set(labels) == {"result", "format"} for _, _, labels in listed)
 

@@ -23,6 +23,7 @@ def folder(tmp_path):
     (scores / "near" / "seed0.attributions.json").write_text(json.dumps(sampled))
     (scores / "near" / "seed0.sweep.json").write_text('{"best": 0.3}')
     (scores.parent / "gallery.html").write_text("x" * 2_000_000)
+    (scores.parent / "leaderboard.html").touch()
     record = {"data": {"left out": {"record is cut off": 3}}}
     (scores.parent / "study.json").write_text(json.dumps(record))
     logs = tmp_path / "logs" / "toy"
@@ -40,13 +41,13 @@ def test_what_was_written_where_how_long_and_what_was_skipped(folder):
     results, logs = folder / "results" / "toy", folder / "logs" / "toy"
     assert closing_lines("toy", RUNS, "complete", time.time() - 100, folder) == [
         "Study toy: complete after 1 min 40 s",
-        f"  written   4 files (2.0 MB) of 5 in {results}",
+        f"  written   5 files (2.0 MB) of 6 in {results}",
         "  job time  train_model 1 min 5 s, make_table1 0 s",
         "  scored    1 of 2 networks on 40 images: grad_cam, saliency (5)",
         f"  missing   no current scores of far/seed0; see {logs}",
         "  without   them: --config partial=true makes the tables and figures of the others",
         "  left out  3 x record is cut off, 1 x constant heatmap, 2 x constant human map",
-        f"  to read   {results / 'gallery.html'}",
+        f"  to read   {results / 'leaderboard.html'}, {results / 'gallery.html'}",
     ]
 
 

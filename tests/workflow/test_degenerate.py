@@ -11,6 +11,7 @@ import pytest
 
 PLAIN, DCLS = "convnext_tiny", "convnext_tiny_dcls"
 OUTCOME = ["tables/table1.html", "tables/claims.html", "gallery.html", "study.html"]
+OUTCOME += ["leaderboard.html", "tables/leaderboard.csv"]
 OUTCOME += [
     f"figures/{name}.pdf"
     for name in ("figure1", "figure2", "figure3", "figure4", "figure5", "comparisons", "accuracy")

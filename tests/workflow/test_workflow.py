@@ -24,7 +24,7 @@ CHAIN = {  # jobs of one network
     **CORRELATED,
     **SUMMARISED,
 }
-OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_gallery"]
+OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_leaderboard", "make_gallery"]
 OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
 OUTCOME += ["collect_sweeps", "collect_sensitivity", "collect_measures"]
 OUTCOME += ["plot_threshold_sweep", "plot_sensitivity"]
@@ -34,7 +34,8 @@ OUTCOME += ["collect_controls", "plot_smoothness"]
 OUTCOME = dict.fromkeys(OUTCOME, 1) | {"show_table": 11}
 REFERENCES = {"score_references": 1, "summarise_references": 1}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
-PAGES = {"make_table1": 1, "check_claims": 1, "show_table": 11, "describe_study": 1}
+PAGES = {"make_table1": 1, "make_leaderboard": 1, "check_claims": 1, "show_table": 11}
+PAGES |= {"describe_study": 1}
 HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
 OVERLAYS = {"plot_figure1": 1, "plot_methods": 1}  # of the first run of each network
 

@@ -133,7 +133,8 @@ def blocks(table: pd.DataFrame, references: pd.DataFrame | None = None) -> list[
     explainers = [name for name in bounded if not name.endswith(UNDER_PAPER)]
     header = ["Model", "Parameters", "Top-1 (%)", *_score_header(explainers)]
     rows = [
-        [row["network"], _parameters(row), _top1(row)] + _score_cells(row, explainers, digits)
+        [row["network"], parameters_text(row), top1_text(row)]
+        + _score_cells(row, explainers, digits)
         for row in table.to_dict("records")
     ]
     parts = [Block(header, rows, "Scores and accuracy")]
@@ -155,7 +156,7 @@ def _score_cells(row: dict, columns: list[str], digits: int) -> list[str]:
     cells = []
     for column in columns:
         count = row[f"{column}_n"]
-        cells += [_score(row, column, digits), "-" if pd.isna(count) else f"{count:,.0f}"]
+        cells += [score_text(row, column, digits), "-" if pd.isna(count) else f"{count:,.0f}"]
     return cells
 
 
@@ -188,21 +189,27 @@ def _paper_cell(row: dict, name: str, digits: int) -> str:
     return text if pd.isna(difference) else f"{text} ({difference:+.{digits}f})"
 
 
-def _parameters(row: dict) -> str:
+def parameters_text(row: dict) -> str:
+    """The number of parameters of a row of `table1`, in millions or thousands, or `unknown`."""
     count = row["parameters"]
     if pd.isna(count):
         return "unknown"
     return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
 
 
-def _top1(row: dict) -> str:
+def top1_text(row: dict) -> str:
+    """Top-1 of a row of `table1` in percent, with its deviation over runs, or `not measured`."""
     if pd.isna(row["top1"]):
         return "not measured"
     spread = "" if pd.isna(row["top1_sd"]) else f" ± {row['top1_sd']:.2f}"
     return f"{row['top1']:.2f}{spread}"
 
 
-def _score(row: dict, explainer: str, digits: int) -> str:
+def score_text(row: dict, explainer: str, digits: int) -> str:
+    """An explainer's score in a row of `table1`, with its deviation over runs and its interval.
+
+    A mark tells that it is from few images. Without a score: `not measured` or `undefined`.
+    """
     count, score = row[f"{explainer}_n"], row[explainer]
     if pd.isna(score):
         return "not measured" if pd.isna(count) else "undefined"

@@ -109,5 +109,5 @@ def _left_out(results: Path, scores: dict[str, dict]) -> str:
 
 
 def _pages(results: Path) -> list[Path]:
-    pages = [results / "tables" / "table1.md", results / "figures", results / "gallery.html"]
-    return [path for path in pages if path.exists()]
+    names = ("tables/table1.md", "leaderboard.html", "figures", "gallery.html")
+    return [results / name for name in names if (results / name).exists()]

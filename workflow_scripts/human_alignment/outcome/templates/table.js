@@ -15,3 +15,21 @@ for (const head of document.querySelectorAll("thead th")) {
     body.append(...[...body.rows].sort(compare));
   };
 }
+
+// A search box above a table leaves the rows that hold all of its words, in whatever order.
+
+for (const box of document.querySelectorAll(".search input")) {
+  const search = box.closest(".search"), body = search.nextElementSibling.querySelector("tbody");
+  const words = text => text.toLowerCase().split(/\s+/).filter(Boolean);
+  box.oninput = () => {
+    const wanted = words(box.value);
+    for (const row of body.rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !wanted.every(word => text.includes(word));
+    }
+    const shown = [...body.rows].filter(row => !row.hidden).length;
+    search.querySelector("[role=status]").textContent =
+      wanted.length ? `${shown} of ${body.rows.length} rows` : "";
+  };
+  box.oninput(); // a browser that goes back to the page may have kept the words
+}
