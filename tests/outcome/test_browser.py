@@ -9,6 +9,7 @@ from io import BytesIO
 from urllib.parse import unquote
 
 import describe_study
+import make_leaderboard
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from human_alignment.outcome.overlays import heatmap_overlay
 from human_alignment.outcome.page_tables import Table, tables_page
 from human_alignment.scores.postprocess import postprocess
 from human_alignment.scores.protocol import PRESETS
+from many_networks import references, skill_of, summary_of
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
@@ -397,6 +399,94 @@ def test_hostile_names_are_text_in_the_page_of_the_study(hostile, tmp_path, open
         summary.click()
     words = page.locator("body").text_content()
     assert all(name in words for name in (*HOSTILE_MODELS, HOSTILE[0], HOSTILE[2]))
+    nothing_ran(page)
+
+
+@pytest.fixture(scope="module")
+def leaderboard(tmp_path_factory):
+    """The leaderboard of 300 networks and the paper's sixteen; four rows are references."""
+    folder, summary = tmp_path_factory.mktemp("leaderboard"), summary_of(300)
+    tables = {"summary": summary, "skill": skill_of(summary), "references": references()}
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    given = [word for name in tables for word in (f"--{name}", str(folder / f"{name}.csv"))]
+    make_leaderboard.main([*given, "--output", str(folder / "leaderboard.html")])
+    return folder / "leaderboard.html"
+
+
+def test_the_leaderboard_is_searched_as_one_types(leaderboard, open_page):
+    page = open_page(leaderboard)
+    rows, status = page.locator("tbody tr:visible"), page.get_by_role("status")
+    expect(rows).to_have_count(320)
+    expect(status).to_be_empty()
+    page.get_by_label("Search").press_sequentially("RESNET")
+    expect(status).to_have_text(re.compile("^[0-9]+ of 320 rows$"))
+    found = rows.count()
+    assert 10 < found < 320
+    assert all("resnet" in text for text in rows.all_text_contents())
+    page.get_by_label("Search").press_sequentially(" yes")  # all words, in whatever order
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("resnet50_dcls")
+    page.get_by_label("Search").fill("yes resnet")
+    expect(rows).to_have_count(1)
+    page.get_by_label("Search").fill("no such network")
+    expect(rows).to_have_count(0)
+    expect(status).to_have_text("0 of 320 rows")
+    page.get_by_label("Search").fill("")
+    expect(rows).to_have_count(320)
+    expect(status).to_be_empty()
+
+
+def test_the_leaderboard_is_sorted_while_it_is_searched(leaderboard, open_page):
+    page = open_page(leaderboard)
+    page.get_by_label("Search").fill("reference")
+    rows = page.locator("tbody tr:visible")
+    expect(rows).to_have_count(4)
+    names = rows.locator("th").all_text_contents()
+    assert names[0] == "mean human map of other images" and "Grad-CAM map" in names[3]
+    page.get_by_role("button", name="Grad-CAM", exact=True).click()
+    names = rows.locator("th").all_text_contents()
+    assert names[2] == "Grad-CAM map of another image" and "Threshold" in names[3]  # it has none
+    page.get_by_label("Search").fill("")
+    page.get_by_role("button", name="Rank").click()
+    page.get_by_role("button", name="Rank").click()
+    ranks = page.locator("tbody td:nth-child(2)").all_text_contents()
+    assert ranks == [*map(str, range(1, 317)), "", "", "", ""]
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_leaderboard_fits_its_screen(leaderboard, open_page, width):
+    page = open_page(leaderboard, viewport={"width": width, "height": 844})
+    widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert widths[0] <= widths[1] == width
+    table = page.locator(".wide")
+    assert table.evaluate("e => e.scrollWidth > e.clientWidth") == (width == 390)
+    wider = "e => [...e.querySelectorAll('tbody th')].filter(c => c.scrollWidth > c.clientWidth)"
+    assert table.evaluate(f"e => ({wider})(e).length") == 0  # no name runs into the next column
+    table.evaluate("e => e.scrollTo(400, 2000)")
+    name, head = page.locator("tbody th").nth(150), page.locator("thead th").first
+    assert name.bounding_box()["x"] >= 0 and head.bounding_box()["y"] >= 0
+    box = page.get_by_label("Search").bounding_box()
+    assert box["height"] >= 44 and box["x"] + box["width"] <= width
+    unnamed = "[...document.querySelectorAll('input, button')].filter(e => !e.labels.length"
+    assert page.evaluate(f"{unnamed} && !e.textContent.trim()).length") == 0
+
+
+def test_hostile_names_are_text_in_the_leaderboard(tmp_path, open_page):
+    summary = summary_of(10)
+    places = dict(zip(summary["network"].unique(), HOSTILE, strict=False))
+    for column in ("model", "network"):
+        summary[column] = summary[column].replace(places)
+    summary.to_csv(tmp_path / "s.csv", index=False)
+    make_leaderboard.main(
+        ["--summary", str(tmp_path / "s.csv"), "--output", str(tmp_path / "l.html")]
+        + ["--note", "".join(HOSTILE)]
+    )
+    page = open_page(tmp_path / "l.html")
+    assert set(HOSTILE) <= set(page.locator("tbody th").all_text_contents())
+    for name in HOSTILE:
+        page.get_by_label("Search").fill(name)
+        assert name in page.locator("tbody tr:visible th").all_text_contents()
     nothing_ran(page)
 
 
