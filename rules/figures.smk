@@ -201,11 +201,11 @@ rule plot_accuracy:
     params:
         script=script("plot_accuracy.py"),
         code=code("plot_accuracy.py"),
-        label=flags({"label": config["figures"]["label"]}),
+        settings=flags({"label": config["figures"]["label"]}),
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --correlations {input.correlations:q} "
-        "--references {input.references:q} {params.label} "
+        "--references {input.references:q} {params.settings} "
         "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
