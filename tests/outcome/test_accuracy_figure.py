@@ -189,13 +189,14 @@ def test_other_networks_have_the_colour_of_their_family():
         if rank >= len(FAMILY_COLOURS):
             assert colours[name][0] == to_hex(OTHER_FAMILIES)
     legend = words_of(axes.figure)
-    assert "other families" in legend and counts.index[0] in legend and "Pareto front" in legend
+    for words in ("open: with DCLS", "other families", counts.index[0], "Pareto front"):
+        assert words in legend
 
 
 def test_few_networks_all_have_a_name():
     table = summary_of(MOST_LABELS - len(PAPER_ORDER))
     names = chosen_labels(scores_of(table, "grad_cam"), pairs(table))
-    assert sorted(names.values()) == sorted(set(table["model"]))
+    assert sorted(names) == sorted(set(table["model"]))
 
 
 def test_of_many_networks_those_asked_for_the_front_and_the_papers_have_a_name():
@@ -205,11 +206,27 @@ def test_of_many_networks_those_asked_for_the_front_and_the_papers_have_a_name()
     asked = sorted(set(table["network"]) - front)[-3:]
     names = chosen_labels(part, pairs(table), asked)
     assert len(names) <= MOST_LABELS
-    assert set(asked) | front <= set(names)
-    assert set(PAPER_ORDER) <= set(names.values())
+    assert set(asked) | front <= set(names.values())
+    assert set(PAPER_ORDER) <= set(names)
     every = list(table["network"].unique())[:40]  # more than there is room for
     names = chosen_labels(part, pairs(table), every)
-    assert len(names) == MOST_LABELS and set(names) <= set(every)
+    assert len(names) == MOST_LABELS and set(names.values()) <= set(every)
+
+
+def test_two_pairs_of_one_plain_network_both_have_a_name():
+    table = summary((80.0, 82.0))
+    other = table[table["dcls"] == 1].assign(network="wide", top1=79.0, score=0.3, low=0.2)
+    table = pd.concat([table, other], ignore_index=True)
+    words = words_of(drawn(table))
+    assert "resnet50 / wide" in words and words.count("resnet50") == 4
+
+
+def test_networks_without_top1_are_no_dots_without_a_name():
+    table = summary_of(12)
+    table.loc[table["network"] == "resnet50", "top1"] = np.nan
+    table.loc[table["network"] == "resnet50_dcls", "top1"] = np.nan
+    words = words_of(drawn(table))
+    assert "leaderboard" not in words and "resnet50 " not in words
 
 
 def test_what_was_asked_for_and_is_not_there_is_said():

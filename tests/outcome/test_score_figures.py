@@ -177,12 +177,12 @@ def test_figure4_draws_no_line_when_all_sizes_are_equal():
     assert axes.get_title().endswith("no trend: all alike")
 
 
-def labelled(points, names):
+def labelled(points, names, dots=None):
     figure = new_figure(3, [])
     axes = figure.subplots()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     figure.draw_without_rendering()
-    place_labels(axes, points, names, np.empty((0, 2)))
+    place_labels(axes, points, names, np.empty((0, 2)), dots)
     return axes
 
 
@@ -193,6 +193,20 @@ def test_labels_of_crowded_points_cover_neither_each_other_nor_a_point():
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
     pixels = axes.transData.transform(points)
     assert not any(box.contains(*pixel) for box in boxes for pixel in pixels)
+
+
+def test_labels_cover_no_dot_without_a_name():
+    points = np.array([[0.5, 0.5], [0.52, 0.48]])
+    dots = np.random.default_rng(1).normal(0.5, 0.12, size=(60, 2))
+
+    def covered(axes):
+        boxes = [text.get_window_extent() for text in axes.texts]
+        pixels = axes.transData.transform(dots)
+        return sum(box.contains(*pixel) for box in boxes for pixel in pixels)
+
+    names = ["network_one", "network_two"]
+    assert covered(labelled(points, names)) > 0
+    assert covered(labelled(points, names, dots)) == 0
 
 
 def test_equal_points_both_keep_their_name():

@@ -68,11 +68,12 @@ def accuracy_against_score(
         for name, part in known.items()
     }
     across, up = _limits(known, bands)
+    some_lack_a_name = any(len(one.names) < one.count(of_study) for one in panels.values())
     drawn = set().union(*(part.index for part in known.values()))
     notes = [
         "Vertical lines: 95 % intervals over images. Pareto front: no other network is higher in "
         "one of the two and at least as high in the other.",
-        _without_name(panels.values(), of_study),
+        "The leaderboard names the other dots." if some_lack_a_name else "",
         _not_drawn([name for name in scores if name not in known], set(label) - drawn),
         bands.note(dict.fromkeys(known, up)),
         note,
@@ -114,7 +115,7 @@ def front_of(part: pd.DataFrame) -> list[str]:
 def chosen_labels(
     part: pd.DataFrame, of_study: list[Pair], label: Collection[str] = ()
 ) -> dict[str, str]:
-    """The names that a panel shows, each by the network beside whose point it stands.
+    """The names that a panel shows, and the network beside whose point each stands.
 
     part: `top1` and `score` by network.  A pair has one name. Of more than MOST_LABELS pairs only
     some have a name: first those in `label`, then those on the Pareto front, then the paper's.
@@ -137,7 +138,7 @@ def chosen_labels(
         entitled = [pair for pair in first if rank(first[pair]) < 3]
         kept = sorted(entitled, key=lambda pair: rank(first[pair]))[:MOST_LABELS]
         first = {pair: first[pair] for pair in kept}
-    return {network: pair.label for pair, network in first.items()}
+    return {pair.label: network for pair, network in first.items()}
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ class _Marks:
             own += [("other families", OTHER_FAMILIES)] if len(own) < len(self.colours) else []
             dots = [(name, colour, colour) for name, colour in own]
             if self.networks["dcls"].any():
-                dots += [(LEGEND[0], GREY, GREY), (LEGEND[1], GREY, "white")]
+                dots += [(f"filled: {LEGEND[0]}", GREY, GREY)]
+                dots += [(f"open: {LEGEND[1]}", GREY, "white")]
         else:
             dots = [(name, *2 * [colour]) for name, colour in zip(LEGEND, COLOURS, strict=True)]
         style = {"marker": "o", "linestyle": "", "ms": 3.5}
@@ -207,6 +209,10 @@ class _Panel:
         """Top-1 and score of some networks, (n, 2)."""
         return self.part.loc[list(networks), ["top1", "score"]].to_numpy(float)
 
+    def count(self, of_study: list[Pair]) -> int:
+        """How many pairs have a point."""
+        return sum(self.part.index.isin(pair).any() for pair in of_study)
+
     def joined(self, of_study: list[Pair]) -> list[np.ndarray]:
         """The two points, (2, 2), of each pair of which both are in the panel."""
         whole = [pair for pair in of_study if self.part.index.isin(pair).sum() == 2]
@@ -232,9 +238,9 @@ class _Panel:
         ends = bars[["top1", "low", "top1", "high"]].to_numpy(float).reshape(-1, 2, 2)
         ink = [np.empty((0, 2)), *(np.linspace(*line, 40) for line in lines)]
         ink += [np.linspace(*line, 12) for line in ends]
-        dots = self.points(self.part.index.difference(list(self.names)))
-        names = list(self.names.values())
-        place_labels(axes, self.points(self.names), names, np.concatenate(ink), dots)
+        named = list(self.names.values())
+        dots = self.points(self.part.index.difference(named))
+        place_labels(axes, self.points(named), list(self.names), np.concatenate(ink), dots)
 
 
 def _segments(points: np.ndarray) -> list[np.ndarray]:
@@ -255,12 +261,6 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
     """A range widened on both sides by a share of its length, or by a little if it has none."""
     room = (high - low or 0.1) * share
     return low - room, high + room
-
-
-def _without_name(panels: Collection[_Panel], of_study: list[Pair]) -> str:
-    """Where to find the names that a panel does not show; empty if it shows all."""
-    shown = set.intersection(*(set(panel.names.values()) for panel in panels))
-    return "" if len(shown) == len(of_study) else "The leaderboard names the other dots."
 
 
 def _not_drawn(explainers: list[str], networks: set[str]) -> str:
