@@ -83,6 +83,17 @@ def test_the_two_panels_share_their_axes():
     assert above.get_ylim()[0] < 0.3 and above.get_ylim()[1] > 0.8  # all intervals are inside
 
 
+def test_the_pareto_front_is_explained_where_it_is_a_line():
+    assert "Pareto" not in words_of(drawn(summary()))  # the one with DCLS is higher in both
+    words = words_of(drawn(summary((82.0, 80.0))))
+    assert words.count("Pareto front") == 2  # in the legend and below
+
+
+def test_networks_of_equal_top1_are_on_an_axis_of_tenths():
+    low, high = drawn(summary((80.0, 80.0))).axes[0].get_xlim()
+    assert low < 79.9 and high > 80.1
+
+
 def test_each_network_has_its_interval():
     bars = drawn(summary()).axes[0].collections[0].get_segments()
     bars += drawn(summary()).axes[0].collections[1].get_segments()

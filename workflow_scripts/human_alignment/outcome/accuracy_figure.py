@@ -27,6 +27,8 @@ from .style import (
     score_label,
 )
 
+FRONT = " Pareto front: no other network is higher in one of the two and at least as high in the "
+FRONT += "other."
 MOST_LABELS = 24  # of a panel; more would cover each other
 FAMILY_COLOURS = (  # Okabe and Ito's, with a wine red for their yellow, which white swallows
     "#0072B2",
@@ -70,9 +72,9 @@ def accuracy_against_score(
     across, up = _limits(known, bands)
     some_lack_a_name = any(len(one.names) < one.count(of_study) for one in panels.values())
     drawn = set().union(*(part.index for part in known.values()))
+    has_front = any(len(panel.front) > 1 for panel in panels.values())
     notes = [
-        "Vertical lines: 95 % intervals over images. Pareto front: no other network is higher in "
-        "one of the two and at least as high in the other.",
+        "Vertical lines: 95 % intervals over images." + (FRONT if has_front else ""),
         "The leaderboard names the other dots." if some_lack_a_name else "",
         _not_drawn([name for name in scores if name not in known], set(label) - drawn),
         bands.note(dict.fromkeys(known, up)),
@@ -82,8 +84,8 @@ def accuracy_against_score(
     height = 0.5 + (3.4 if wide else 2.7) * len(known)
     figure = new_figure(height, notes, PAGE_WIDTH if wide else WIDTH)
     rows = figure.subplots(len(known), squeeze=False, sharex=True, sharey=True)[:, 0]
-    handles = marks.handles(any(len(panel.front) > 1 for panel in panels.values()))
-    figure.legend(handles=handles, loc="outside upper center", ncols=6 if wide else 2)
+    where = {"loc": "outside upper center", "ncols": 6 if wide else 2}
+    figure.legend(handles=marks.handles(has_front), **where)
     rows[0].set(xlim=across, ylim=up)
     for axes, (name, panel) in zip(rows, panels.items(), strict=True):
         axes.set_title(f"{explainer_name(name)}\n{_in_words(correlations, name)}")
@@ -254,12 +256,12 @@ def _limits(known: dict[str, pd.DataFrame], bands: Bands) -> tuple[tuple, tuple]
     heights = np.concatenate([part[["score", "low", "high"]] for part in known.values()])
     low, high = np.nanmin(heights), np.nanmax(heights)
     lows, highs = zip(*(bands.within(name, low, high) for name in known), strict=True)
-    return _padded(top1.min(), top1.max(), 0.15), _padded(min(lows), max(highs), 0.12)
+    return _padded(top1.min(), top1.max(), 0.15, 1), _padded(min(lows), max(highs), 0.12, 0.01)
 
 
-def _padded(low: float, high: float, share: float) -> tuple[float, float]:
-    """A range widened on both sides by a share of its length, or by a little if it has none."""
-    room = (high - low or 0.1) * share
+def _padded(low: float, high: float, share: float, least: float) -> tuple[float, float]:
+    """A range widened on both sides by a share of its length, which counts as `least` or more."""
+    room = max(high - low, least) * share
     return low - room, high + room
 
 
