@@ -22,6 +22,7 @@ if not (IS_MODULE and config):
 
         configfile: f"{ROOT}/config.yaml"
 
+
 if not IS_MODULE:  # it describes this study; a report of another workflow has another subject
 
     report: "report/workflow.rst"
