@@ -8,9 +8,11 @@ import pytest
 import torch
 from human_alignment.networks import devices
 
-HOLDER = "from human_alignment.networks import devices; print(devices._hold('{}'), flush=True); input()"
-    "from human_alignment.networks.devices import _hold; print(_hold('{}'), flush=True); input()"
-)
+HOLDER = """
+from human_alignment.networks import devices
+print(devices._hold('{}'), flush=True)
+input()
+"""
 
 
 @pytest.fixture

@@ -1,10 +1,23 @@
 """Graphics cards of a workstation: what jobs ask for, and what the profile shares out."""
 
 import re
+import subprocess
+import sys
 
+import pytest
 import yaml
 
 CARD = "#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-1)'\n"
+TWO_JOBS = """
+rule all:
+    input: "one", "two"
+rule job:
+    output: "{name}"
+    resources: gpu=1
+    shell:
+        "touch {output}.works; for i in $(seq 60); do test $(ls *.works | wc -l) = 2 && break; "
+        "sleep 0.05; done; ls *.works | wc -l > {output}; sleep 1; rm {output}.works"
+"""
 ON_A_CARD = {"extract_heatmaps", "extract_attributions", "evaluate_top1"}
 
 
@@ -35,13 +48,17 @@ def test_the_config_decides_for_every_machine(workflow, study):
     assert planned == {"describe_study": 1}  # whose page shows the config
 
 
-def test_the_profile_of_a_workstation_shares_out_one_card(workflow):
-    profile = workflow.repository / "profiles" / "workstation"
-    one_job = ("--forcerun", "plot_samples", "--until", "plot_samples")
-    done = workflow.snakemake("--profile", str(profile), *one_job)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Provided resources: gpu=1" in done.stdout + done.stderr
-    assert workflow.planned() == {}
+@pytest.mark.parametrize("more, at_once", [([], 1), (["--resources", "gpu=2"], 2)])
+def test_the_profile_of_a_workstation_shares_out_its_cards(root, tmp_path, more, at_once):
+    """Of two jobs that ask for a card each, and wait for each other for a while."""
+    (tmp_path / "Snakefile").write_text(TWO_JOBS)
+    command = [sys.executable, "-m", "snakemake", "--directory", str(tmp_path), "--cores", "2"]
+    command += ["--snakefile", str(tmp_path / "Snakefile")]
+    command += ["--profile", str(root / "profiles" / "workstation"), *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    met = [int((tmp_path / name).read_text()) for name in ("one", "two")]
+    assert max(met) == at_once
 
 
 def test_every_rule_on_a_card_has_one_in_the_profile_of_a_cluster(root):
