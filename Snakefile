@@ -1,5 +1,6 @@
 # Alignment of visual models with humans: data -> weights -> heatmaps -> scores -> outcome.
-# The config is config.yaml, or whatever --configfile names (profiles/demo does), not both.
+# The config is config.yaml, or whatever --configfile names (profiles/demo does), not both. As a
+# module of another workflow it is the config that the module statement gives.
 
 import re
 
@@ -11,14 +12,20 @@ min_version("9.0")
 include: "rules/common.smk"
 
 
-check_files(workflow.overwrite_configfiles or [f"{workflow.basedir}/config.yaml"])
+IS_MODULE = workflow.snakefile != workflow.main_snakefile
+CONFIG_FILES = [] if IS_MODULE else workflow.overwrite_configfiles
 
-if not workflow.overwrite_configfiles:
+if not (IS_MODULE and config):
+    check_files(CONFIG_FILES or [f"{ROOT}/config.yaml"])
 
-    configfile: f"{workflow.basedir}/config.yaml"
+    if not CONFIG_FILES:
+
+        configfile: f"{ROOT}/config.yaml"
 
 
-report: "report/workflow.rst"
+if not IS_MODULE:  # it describes this study; a report of another workflow has another subject
+
+    report: "report/workflow.rst"
 
 
 if note := lock_note(sys.argv[1:]):

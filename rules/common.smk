@@ -8,7 +8,8 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir)
+# Of this file and not `workflow.basedir`, which is another's where this workflow is its module.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 SCRIPTS = ROOT / "workflow_scripts"
 # Snakemake formats the path of an environment: braces of the checkout's own path are doubled.
 ENVIRONMENT = str(ROOT / "envs" / "human_alignment.yaml").replace("{", "{{").replace("}", "}}")

@@ -24,6 +24,7 @@ rule extract_heatmaps:
         ENVIRONMENT
     threads: config["threads"]
     resources:
+        gpu=study.gpus_of_a_job,
         mem_mb=growing(3000),
         runtime=growing(480),
     params:
@@ -74,6 +75,7 @@ rule extract_attributions:
         ENVIRONMENT
     threads: config["threads"]
     resources:
+        gpu=study.gpus_of_a_job,
         mem_mb=growing(3000),
         runtime=growing(1440),
     params:

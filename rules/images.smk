@@ -44,6 +44,7 @@ rule prepare_pictures:
         f"logs/{STUDY}/prepare_pictures.log",
     benchmark:
         f"logs/{STUDY}/prepare_pictures.tsv"
+    localrule: True
     conda:
         ENVIRONMENT
     threads: 1
@@ -76,6 +77,7 @@ rule explain_pictures:
         ENVIRONMENT
     threads: config["threads"]
     resources:
+        gpu=study.gpus_of_a_job,
         mem_mb=growing(3000),
         runtime=growing(30),
     params:

@@ -101,6 +101,7 @@ rule evaluate_top1:
         ENVIRONMENT
     threads: config["threads"]
     resources:
+        gpu=study.gpus_of_a_job,
         mem_mb=growing(3000),
         runtime=growing(240),
     params:

@@ -75,9 +75,9 @@ class Workflow:
                 found += [int(entry.name)] if scripts.intersection(words[1:2]) else []
         return found
 
-    def planned(self, *arguments: str) -> dict[str, int]:
+    def planned(self, *arguments: str, config: bool = True) -> dict[str, int]:
         """Jobs by rule that would run now."""
-        done = self.snakemake("--dry-run", *arguments)
+        done = self.snakemake("--dry-run", *arguments, config=config)
         assert done.returncode == 0, done.stderr + done.stdout
         table = re.search(
             r"Job stats:\n.*?\n-+ .*?\n(.*?)\ntotal ", done.stderr + done.stdout, re.S

@@ -8,12 +8,13 @@ import argparse
 from pathlib import Path
 
 import torch
-from human_alignment.common.arguments import positive
+from human_alignment.common.arguments import THREADS_HELP, cores, positive
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import write_json
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks.accuracy import evaluate
+from human_alignment.networks.devices import default_device, own_card
 from human_alignment.networks.weights import load_weights
 
 
@@ -28,8 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--weights", required=True, help="weights file (.safetensors)")
     parser.add_argument("--output", required=True, help="accuracies to write (.json)")
     parser.add_argument("--batch-size", type=int, default=32, help="images a forward pass")
-    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=positive, default=cores(), help=THREADS_HELP)
+    parser.add_argument("--device", default=default_device())
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     path = arguments.images
@@ -40,7 +41,8 @@ def main(argv: list[str] | None = None) -> None:
             f"the class folders of {path} are not those that {arguments.weights} was trained on; "
             f"there the first is {notes['classes'][0]}, here {images.classes[0]}"
         )
-    found = evaluate(model, spec, images, arguments.batch_size, arguments.threads, arguments.device)
+    device = own_card(arguments.device)
+    found = evaluate(model, spec, images, arguments.batch_size, arguments.threads, device)
     write_json(arguments.output, found)
 
 

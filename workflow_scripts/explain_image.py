@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from human_alignment.common.arguments import positive
+from human_alignment.common.arguments import THREADS_HELP, cores, positive
 from human_alignment.common.cli import UserError, run
 from human_alignment.data.classes import class_names
 from human_alignment.data.pictures import read_picture, seen_part, shrunk
@@ -154,7 +154,7 @@ def arguments_of(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
     )
-    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=positive, default=cores(), help=THREADS_HELP)
     parser.add_argument(
         "--output", nargs="+", required=True, help="figure to write: .png, .pdf or .svg"
     )

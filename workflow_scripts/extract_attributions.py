@@ -15,6 +15,7 @@ from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking
 from human_alignment.heatmaps.extraction import file_header
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.heatmaps.sampled_extraction import SampledExtraction, extract_sampled
+from human_alignment.networks.devices import own_card
 from human_alignment.networks.weights import load_weights
 
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         target=arguments.target,
         images=arguments.images,
         seed=arguments.seed,
-        device=arguments.device,
+        device=own_card(arguments.device),
     )
     torch.set_num_threads(arguments.threads)
     model, network, _ = load_weights(arguments.weights)

@@ -29,6 +29,7 @@ from human_alignment.heatmaps.extraction import (
     shard_rows,
 )
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.networks.devices import own_card
 from human_alignment.networks.weights import load_weights
 from human_alignment.networks.zoo import pooled_norm
 
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         compiled=arguments.compile,
         batch_size=arguments.batch_size,
         workers=arguments.threads,
-        device=arguments.device,
+        device=own_card(arguments.device),
     )
     model, network, _ = load_weights(arguments.weights)
     norm = pooled_norm(model, network)

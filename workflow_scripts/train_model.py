@@ -20,6 +20,7 @@ from human_alignment.common.files import check_room
 from human_alignment.data.data_file import DataFile
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo
+from human_alignment.networks.devices import default_device
 from human_alignment.networks.records import NETWORK_HELP, network_argument
 from human_alignment.networks.weights import save_weights
 from human_alignment.training import processes
@@ -45,12 +46,13 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--curve", required=True, help="learning curve to write (.csv)")
     parser.add_argument("--recipe", type=json_object, required=True, help="Recipe, as JSON")
     parser.add_argument("--seed", type=int, default=0, help="of weights and batches; 0 or more")
+    # A fixed default: the last bits of the weights depend on the number of threads.
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads of each node")
     parser.add_argument("--workers", type=int, default=0, help="loader processes of each node")
     parser.add_argument("--minutes", type=float, default=15, help="between saves; or an epoch")
     parser.add_argument("--gpus", type=int, default=0, help="graphics cards, all nodes together")
     parser.add_argument("--nodes", type=positive, default=1, help="nodes of the SLURM job")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default=default_device())
     arguments = parser.parse_args(argv)
     if arguments.seed < 0:
         raise UserError(f"--seed: {arguments.seed} is negative")

@@ -17,9 +17,11 @@ import join_heatmaps
 import numpy as np
 import pytest
 import torch
+from human_alignment.common.arguments import cores
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
 from human_alignment.data.digits import encode
+from human_alignment.heatmaps.arguments import extraction_parser
 from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.heatmaps.extraction import compile_body, shard_rows
 from human_alignment.heatmaps.features import differentiate_head
@@ -251,3 +253,9 @@ def test_at_most_300_bytes_an_image_and_explainer(tmp_path):
     )
     overhead = 8192  # of the file itself, whatever the number of images
     assert (os.path.getsize(tmp_path / "out.h5") - overhead) / 200 < 300
+
+
+def test_by_hand_every_core_is_used():
+    parser = extraction_parser("any")
+    given = parser.parse_args(["--data", "d.h5", "--weights", "w.safetensors", "--output", "o.h5"])
+    assert given.threads == cores()

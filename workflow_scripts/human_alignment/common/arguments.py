@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+
+THREADS_HELP = "CPU threads; default: all cores that this process may use"
 
 
 def json_object(text: str) -> dict:
@@ -13,6 +16,13 @@ def json_object(text: str) -> dict:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"expected a JSON object, got {type(value).__name__}")
     return value
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # on Linux, where a scheduler may have set fewer
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def positive(text: str) -> int:

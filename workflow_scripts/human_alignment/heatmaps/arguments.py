@@ -3,14 +3,13 @@
 import argparse
 from collections.abc import Iterable
 
-import torch
-
-from ..common.arguments import positive
+from ..common.arguments import THREADS_HELP, cores, positive
 from ..common.geometry import canonical
+from ..networks.devices import default_device
 from .extraction import TARGETS
 
 PAPER_EXPLAINERS = ["grad_cam", "threshold_grad_cam"]
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+DEVICE = default_device()
 
 
 def extraction_parser(description: str) -> argparse.ArgumentParser:
@@ -32,7 +31,7 @@ def extraction_parser(description: str) -> argparse.ArgumentParser:
         default="label",
         help=f"class that is explained: {' or '.join(TARGETS)}; default: label",
     )
-    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=positive, default=cores(), help=THREADS_HELP)
     parser.add_argument("--device", default=DEVICE, help=f"cpu or cuda; default here: {DEVICE}")
     return parser
 

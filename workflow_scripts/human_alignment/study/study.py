@@ -15,6 +15,7 @@ from ..common.sources import local_path, masked
 from ..networks import records, timm_weights
 from ..scores.protocol import Protocol
 from ..training.recipe import Recipe
+from .cards import count_cards
 from .closing import listed
 from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
@@ -179,6 +180,12 @@ class Study:
     def is_swept(self) -> bool:
         """Whether the study has the maps whose threshold is swept."""
         return METHOD in self.explainers
+
+    @functools.cached_property
+    def gpus_of_a_job(self) -> int:
+        """Graphics cards that a job asks for which runs a network over images, 0 or 1."""
+        wanted = self.config["gpu"]
+        return min(1, count_cards()) if wanted == "auto" else wanted
 
     # Images
 

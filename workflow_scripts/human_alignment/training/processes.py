@@ -15,6 +15,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..common.cli import UserError
+from ..networks.devices import own_card
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,20 @@ def on_this_node() -> int:
 def joined(device: str) -> Iterator[Ranks]:
     """Join the other processes that torchrun started, if it did, until the block ends.
 
-    device: `cpu` or `cuda`; each rank takes the graphics card of its number on its node.
+    device: `cpu` or `cuda`; each rank takes the graphics card of its number on its node;
+    a process alone takes one that no other script holds.
     Raises UserError when a node has fewer cards than ranks.
     """
     count = int(os.environ.get("WORLD_SIZE", 1))
     local = int(os.environ.get("LOCAL_RANK", 0))
+    chosen = torch.device(device)
     if device == "cuda":
         if local >= torch.cuda.device_count():
             raise UserError(
                 f"rank {local} of this node has no graphics card: {torch.cuda.device_count()} seen"
             )
-        torch.cuda.set_device(local)
-    chosen = torch.device(device, local) if device == "cuda" else torch.device(device)
+        chosen = torch.device(own_card(device) if count == 1 else f"{device}:{local}")
+        torch.cuda.set_device(chosen)
     if count == 1:
         yield Ranks(device=chosen)
         return
