@@ -125,8 +125,8 @@ def test_the_version_is_that_of_the_citation(root, metadata):
 @pytest.mark.parametrize("name", ["human_alignment", "workflow"])
 def test_dependencies_are_those_of_the_environments(root, metadata, name):
     lines = (root / "envs" / f"{name}.in").read_text().splitlines()
-    wanted = [line.replace("==", ">=") for line in lines if line and not line.startswith("#")]
+    names = [re.split("[=<>]", line)[0] for line in lines if line and not line.startswith("#")]
     project = metadata["project"]
     extra = project["optional-dependencies"]
-    assert (project["dependencies"] if name == "human_alignment" else extra[name]) == wanted
-    assert not any(re.search(r"://|@", line) for line in wanted)
+    found = project["dependencies"] if name == "human_alignment" else extra[name]
+    assert [re.split("[=<>]", line)[0] for line in found] == names
