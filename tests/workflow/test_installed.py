@@ -130,3 +130,4 @@ def test_dependencies_are_those_of_the_environments(root, metadata, name):
     extra = project["optional-dependencies"]
     found = project["dependencies"] if name == "human_alignment" else extra[name]
     assert [re.split("[=<>]", line)[0] for line in found] == names
+    assert not any(re.search(r"://|@", line) for line in found)
