@@ -227,6 +227,8 @@ def test_small_jobs_stayed_on_the_login_node(history):
         "evaluate_top1",
         "extract_heatmaps",
         "score_alignment",
+        "score_references",
+        "score_controls",
     }
 
 
