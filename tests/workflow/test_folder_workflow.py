@@ -18,6 +18,7 @@ COUNT, CLASSES = 12, 10
 WANTED = [
     f"results/mine/{file}" for file in ("tables/table1.csv", "tables/strata.csv", "gallery.html")
 ]
+PICTURES = [f"results/mine/figures/{name}.png" for name in ("samples", "figure1", "strata")]
 CONFIG = """\
 study: mine
 data: folder
@@ -95,7 +96,8 @@ def test_a_study_of_labelled_pictures(mine):
 
 def test_a_study_of_pictures_without_labels(mine):
     prediction = "protocol: {target: prediction}\n"
-    results, gallery = finished(mine, "num_classes: 10", more=prediction)
+    wanted = [*WANTED, *PICTURES, "results/mine/study.html"]
+    results, gallery = finished(mine, "num_classes: 10", *wanted, more=prediction)
     assert gallery["classes"] == {"-1": "no label"}
     strata = pd.read_csv(results / "tables/strata.csv")
     assert set(strata["stratification"]) == {"object_area", "centre_distance"}

@@ -7,6 +7,7 @@ from workflow_copy import Workflow
 
 NAME = "test_resnet.r160_in1k"
 SOURCE = f"hf://timm/{NAME}/model.safetensors"
+TABLE = "results/demo/tables/table1.md"
 WEIGHTS = f"results/demo/weights/{NAME}/published.safetensors"
 
 
@@ -28,14 +29,14 @@ def workflow(root, study, tmp_path):
 
 
 def test_a_study_of_timms_own_weights(workflow, hub):
-    done = workflow.snakemake()
+    done = workflow.snakemake(TABLE)
     assert done.returncode == 0, done.stdout + done.stderr
     notes = load_weights(workflow.work / WEIGHTS)[2]
     assert (notes["source"], notes["revision"]) == (SOURCE, COMMIT)
     assert [method for method, *_ in hub.requests] == ["HEAD", "GET"]
-    table = (workflow.work / "results/demo/tables/table1.md").read_text()
+    table = (workflow.work / TABLE).read_text()
     assert NAME in table and "not measured" in table
-    assert workflow.planned() == {}
+    assert workflow.planned(TABLE) == {}
     edited = workflow.repository / "workflow_scripts" / "convert_checkpoint.py"
     edited.write_text(edited.read_text() + "\nEDITED = 1\n")
     hub.status = 500
