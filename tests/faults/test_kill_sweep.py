@@ -53,7 +53,9 @@ def content(path: Path):
     if path.suffix != ".h5":
         return path.read_bytes()
     with h5py.File(path) as file:
-        values = {name: (file[name].dtype, file[name][:].tolist()) for name in file}
+        values = {
+            name: (file[name].dtype, file[name].shape, file[name][:].tobytes()) for name in file
+        }
         return values, {name: str(value) for name, value in file.attrs.items()}
 
 
