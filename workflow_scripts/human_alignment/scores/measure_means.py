@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from .bootstrap import bootstrap_interval
-from .image_means import image_means
+from .image_summary import mean_over_images
 from .measures import MEASURES
 from .run_tables import KEYS, gather, read_table
 
@@ -33,14 +31,7 @@ def mean_measures(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFram
     for key, part in table.groupby([*KEYS, "explainer"], sort=False):
         names = dict(zip([*KEYS, "explainer"], key, strict=True))
         for measure in [name for name in MEASURES if name in part]:
-            values = image_means(part[measure].to_numpy(), part["image"].to_numpy())
-            values = values[~np.isnan(values)]
-            found = {"n": len(values), "mean": None, "low": None, "high": None}
-            if len(values):
-                found["mean"] = values.mean()
-            if len(values) > 1:
-                found["low"], found["high"] = bootstrap_interval(
-                    values, resamples=resamples, seed=seed
-                )
+            values, images = part[measure].to_numpy(), part["image"].to_numpy()
+            found = mean_over_images(values, images, resamples=resamples, seed=seed)
             rows.append({**names, "measure": measure, **found})
     return pd.DataFrame(rows)

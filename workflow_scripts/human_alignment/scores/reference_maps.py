@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from ..data.data_file import DataFile
 from ..data.images import present
 from ..data.outside_maps import OutsideMaps
-from ..data.resize import resize_bilinear
+from ..data.resize import resize_map
 from .reference_file import CENTRE, References
 from .reference_scoring import CLASS_MEAN, MEAN, OF_IMAGE, sum_of_maps, sums_of
 from .references import centre
@@ -48,12 +47,5 @@ def reference_maps(
         for place, row in enumerate(rows):
             one = one_map(name, row)
             if one is not None:
-                values[place] = shrunk(np.asarray(one, np.float32), side)
+                values[place] = resize_map(np.asarray(one, np.float32), side, side)
     return maps
-
-
-def shrunk(one: np.ndarray, side: int) -> np.ndarray:
-    """A map (h, w) as (side, side): averaged over areas where it is larger, enlarged else."""
-    if max(one.shape) <= side:
-        return resize_bilinear(one[None], side, side)[0]
-    return np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BOX))
