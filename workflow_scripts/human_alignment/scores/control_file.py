@@ -34,7 +34,7 @@ from ..common.records import checked
 from .controls import KINDS, Controls
 from .reference_file import STATUSES
 from .score_file import Scores, ScoreSource
-from .variant_file import check_rho
+from .variant_file import check_rho, status_codes
 
 COLUMNS = {
     "rho": Column("float64", ("e", len(KINDS), "n")),
@@ -80,16 +80,14 @@ def write_controls(path: Path | str, found: ControlFile) -> None:
     with new_sealed_hdf5(path) as file:
         for prefix, table in (("", every), ("smooth_", smooth)):
             file[f"{prefix}rho"] = np.array([[one.rho for one in row] for row in table])
-            file[f"{prefix}status"] = np.array([[_codes(one) for one in row] for row in table])
+            file[f"{prefix}status"] = np.array(
+                [[status_codes(one.status, STATUSES) for one in row] for row in table]
+            )
         spectra = [controls.spectra[name] for name in source.explainers]
         file["spectrum"] = np.array([share for share, _ in spectra], np.float64)
         file["spectrum_n"] = np.array([count for _, count in spectra], np.int64)
         file["ratio"], file["row"] = found.ratio, np.asarray(found.rows, np.int32)
         file.attrs["source"] = source.model_dump_json()
-
-
-def _codes(scores: Scores) -> np.ndarray:
-    return np.argmax(scores.status[:, None] == np.array(STATUSES), axis=1).astype(np.uint8)
 
 
 def read_controls(path: Path | str) -> ControlFile:

@@ -31,7 +31,7 @@ from ..common.records import Record, checked
 from . import human_agreement, score_file
 from .protocol import Protocol
 from .score_file import Scores
-from .variant_file import check_rho
+from .variant_file import check_rho, status_codes
 
 CENTRE = "centre"  # names the reference that other files refer to
 NO_OTHER_IMAGE = "no_other_image"
@@ -79,9 +79,8 @@ class References:
 
 def write_references(path: Path | str, found: References) -> None:
     """Write scores by reference, as the source lists them."""
-    words = np.array(STATUSES)
     every = [found.scores[name] for name in found.source.references]
-    codes = [np.argmax(one.status[:, None] == words, axis=1) for one in every]
+    codes = [status_codes(one.status, STATUSES) for one in every]
     with new_sealed_hdf5(path) as file:
         file["rho"] = np.array([one.rho for one in every])
         file["status"] = np.array(codes, np.uint8)

@@ -54,8 +54,7 @@ def write_variants(
     every = [
         [scores[explainer][name] for name in source.protocols] for explainer in source.explainers
     ]
-    words = np.array(STATUSES)
-    codes = [[np.argmax(one.status[:, None] == words, axis=1) for one in row] for row in every]
+    codes = [[status_codes(one.status, STATUSES) for one in row] for row in every]
     with new_sealed_hdf5(path) as file:
         file.create_dataset("rho", data=np.array([[one.rho for one in row] for row in every]))
         file.create_dataset("status", data=np.array(codes, np.uint8))
@@ -94,6 +93,11 @@ def _check(source: VariantSource, rho: np.ndarray, codes: np.ndarray) -> None:
     if rho.shape != shape:
         raise UserError(f"arrays of shape {rho.shape}, not {shape}")
     check_rho(rho, codes, STATUSES)
+
+
+def status_codes(status: np.ndarray, statuses: tuple[str, ...]) -> np.ndarray:
+    """The place of each status (n,) in `statuses`, uint8 (n,)."""
+    return np.argmax(status[:, None] == np.array(statuses), axis=1).astype(np.uint8)
 
 
 def check_rho(rho: np.ndarray, codes: np.ndarray, statuses: tuple[str, ...]) -> None:
