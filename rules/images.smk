@@ -6,7 +6,7 @@ from human_alignment.outcome.pages import GALLERY_PAGE
 rule plot_figure1:
     input:
         data=study.data_file(),
-        scores=study.figure1_files("scores", ".csv"),
+        scores=study.figure1_files("scores", ".parquet"),
         heatmaps=study.figure1_files("heatmaps", ".h5"),
     output:
         figure("figure1", "Figure 1: maps over images"),

@@ -29,37 +29,9 @@ rule sweep_threshold:
         "--output {output:q} 2> {log:q}"
 
 
-rule summarise_sweep:
-    input:
-        rules.sweep_threshold.output,
-    output:
-        curve=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.csv",
-        choice=f"results/{STUDY}/scores/{{model}}/{{run}}.sweep.json",
-    log:
-        f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.log",
-    benchmark:
-        f"logs/{STUDY}/summarise_sweep/{{model}}.{{run}}.tsv"
-    localrule: True
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
-    params:
-        script=script("summarise_sweep.py"),
-        code=code("summarise_sweep.py"),
-        statistics=as_json(config["statistics"]),
-        folds=config["sweep"]["folds"],
-    shell:
-        "python {params.script:q} {input:q} --folds {params.folds:q} --statistics {params.statistics:q} "
-        "--output {output.curve:q} --choice {output.choice:q} 2> {log:q}"
-
-
 rule collect_sweeps:
     input:
-        sweeps=study.files("scores", ".sweep.csv"),
-        choices=study.files("scores", ".sweep.json"),
+        study.files("scores", ".sweep.h5"),
     output:
         curves=f"results/{STUDY}/scores/sweeps.csv",
         table=f"results/{STUDY}/tables/threshold_sweep.csv",
@@ -73,16 +45,19 @@ rule collect_sweeps:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         script=script("collect_sweeps.py"),
         code=code("collect_sweeps.py"),
         threshold=study.protocol.threshold,
+        folds=config["sweep"]["folds"],
         twins=as_json(study.twins),
+        statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} --sweeps {input.sweeps:q} --choices {input.choices:q} "
-        "--twins {params.twins:q} --threshold {params.threshold:q} --curves {output.curves:q} --output {output.table:q} "
+        "python {params.script:q} {input:q} --threshold {params.threshold:q} "
+        "--folds {params.folds:q} --twins {params.twins:q} --statistics {params.statistics:q} "
+        "--curves {output.curves:q} --output {output.table:q} "
         "--markdown {output.markdown:q} 2> {log:q}"
 
 
@@ -112,34 +87,9 @@ rule protocol_sensitivity:
         "--protocol {params.protocol:q} --other {params.other:q} --output {output:q} 2> {log:q}"
 
 
-rule summarise_sensitivity:
-    input:
-        rules.protocol_sensitivity.output,
-    output:
-        f"results/{STUDY}/scores/{{model}}/{{run}}.sensitivity.csv",
-    log:
-        f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.log",
-    benchmark:
-        f"logs/{STUDY}/summarise_sensitivity/{{model}}.{{run}}.tsv"
-    localrule: True
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
-    params:
-        script=script("summarise_sensitivity.py"),
-        code=code("summarise_sensitivity.py"),
-        statistics=as_json(config["statistics"]),
-    shell:
-        "python {params.script:q} {input:q} --statistics {params.statistics:q} "
-        "--output {output:q} 2> {log:q}"
-
-
 rule collect_sensitivity:
     input:
-        study.files("scores", ".sensitivity.csv"),
+        study.files("scores", ".sensitivity.h5"),
     output:
         table=f"results/{STUDY}/tables/sensitivity.csv",
         markdown=f"results/{STUDY}/tables/sensitivity.md",
@@ -153,12 +103,14 @@ rule collect_sensitivity:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         script=script("collect_sensitivity.py"),
         code=code("collect_sensitivity.py"),
         twins=as_json(study.twins),
+        statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} {input:q} --twins {params.twins:q} --output {output.table:q} "
+        "python {params.script:q} {input:q} --twins {params.twins:q} "
+        "--statistics {params.statistics:q} --output {output.table:q} "
         "--markdown {output.markdown:q} --paper-protocol {output.paper:q} 2> {log:q}"

@@ -1,6 +1,6 @@
 # Spearman correlation of heatmaps with human maps: per image, per network, for the study.
 # The correlating rules store every image's rho. Resamples and intervals are made from these files
-# by the summarise rules, so that other `statistics` correlate nothing again.
+# by the rules that collect them, so that other `statistics` correlate nothing again.
 
 
 rule score_alignment:
@@ -8,7 +8,7 @@ rule score_alignment:
         data=study.data_file(),
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{part}}.h5",
     output:
-        scores=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.csv",
+        scores=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.parquet",
         source=f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.source.json",
     log:
         f"logs/{STUDY}/score_alignment/{{model}}.{{run}}{{part}}.log",
@@ -29,35 +29,32 @@ rule score_alignment:
         "--protocol {params.protocol:q} --output {output.scores:q} 2> {log:q}"
 
 
-rule summarise_scores:
+rule export_scores:
     input:
-        scores=rules.score_alignment.output.scores,
-        source=rules.score_alignment.output.source,
+        rules.score_alignment.output.scores,
     output:
-        f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.json",
+        f"results/{STUDY}/scores/{{model}}/{{run}}{{part}}.csv",
     log:
-        f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.log",
+        f"logs/{STUDY}/export_scores/{{model}}.{{run}}{{part}}.log",
     benchmark:
-        f"logs/{STUDY}/summarise_scores/{{model}}.{{run}}{{part}}.tsv"
+        f"logs/{STUDY}/export_scores/{{model}}.{{run}}{{part}}.tsv"
     localrule: True
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(30),
+        mem_mb=1000,
+        runtime=10,
     params:
-        script=script("summarise_scores.py"),
-        code=code("summarise_scores.py"),
-        statistics=as_json(config["statistics"]),
+        script=script("export_scores.py"),
+        code=code("export_scores.py"),
     shell:
-        "python {params.script:q} {input.scores:q} --statistics {params.statistics:q} "
-        "--output {output:q} 2> {log:q}"
+        "python {params.script:q} {input:q} --output {output:q} 2> {log:q}"
 
 
 rule collect_scores:
     input:
-        summaries=study.score_files(".json"),
+        scores=study.score_files(),
         top1=study.accuracies(),
     output:
         f"results/{STUDY}/scores/summary.csv",
@@ -70,15 +67,16 @@ rule collect_scores:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         script=script("collect_scores.py"),
         code=code("collect_scores.py"),
         twins=as_json(study.twins),
+        statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} --summaries {input.summaries:q} --top1 {input.top1:q} "
-        "--twins {params.twins:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} --scores {input.scores:q} --top1 {input.top1:q} "
+        "--twins {params.twins:q} --statistics {params.statistics:q} --output {output:q} 2> {log:q}"
 
 
 rule compare_models:
@@ -114,8 +112,7 @@ rule compare_models:
 rule stratify_scores:
     input:
         data=study.data_file(),
-        heatmaps=study.files("heatmaps", ".h5"),
-        scores=study.files("scores", ".csv"),
+        scores=study.files("scores", ".parquet"),
     output:
         strata=f"results/{STUDY}/tables/strata.csv",
         gains=f"results/{STUDY}/tables/dcls_by_stratum.csv",
@@ -135,8 +132,8 @@ rule stratify_scores:
         twins=as_json(study.twins),
         statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--scores {input.scores:q} --twins {params.twins:q} --statistics {params.statistics:q} "
+        "python {params.script:q} --data {input.data:q} --scores {input.scores:q} "
+        "--twins {params.twins:q} --statistics {params.statistics:q} "
         "--output {output.strata:q} --gains {output.gains:q} 2> {log:q}"
 
 
@@ -145,7 +142,7 @@ rule evaluate_measures:
         data=study.data_file(),
         heatmaps=f"results/{STUDY}/heatmaps/{{model}}/{{run}}.h5",
     output:
-        f"results/{STUDY}/scores/{{model}}/{{run}}.measures.csv",
+        f"results/{STUDY}/scores/{{model}}/{{run}}.measures.parquet",
     log:
         f"logs/{STUDY}/evaluate_measures/{{model}}.{{run}}.log",
     benchmark:
@@ -168,7 +165,7 @@ rule evaluate_measures:
 
 rule collect_measures:
     input:
-        study.files("scores", ".measures.csv"),
+        study.files("scores", ".measures.parquet"),
     output:
         csv=f"results/{STUDY}/tables/measures.csv",
         markdown=f"results/{STUDY}/tables/measures.md",

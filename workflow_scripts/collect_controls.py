@@ -10,14 +10,8 @@ from pathlib import Path
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
-from human_alignment.scores.control_tables import (
-    partial_table,
-    references_table,
-    skill_table,
-    smoothness_table,
-    spectra_table,
-)
-from human_alignment.scores.controlled import read_controlled
+from human_alignment.scores.control_tables import control_tables
+from human_alignment.scores.controlled import ControlledStudy
 from human_alignment.scores.human_ceilings import read_ceilings
 from human_alignment.scores.pairs import TWINS_FLAG
 from human_alignment.scores.reference_file import read_references
@@ -28,7 +22,7 @@ from human_alignment.scores.run_tables import read_table
 def main(argv: list[str] | None = None) -> None:
     """Parse, read, compute, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--scores", nargs="*", type=Path, default=[], help="of all runs (.csv)")
+    parser.add_argument("--scores", nargs="*", type=Path, default=[], help="of all runs")
     parser.add_argument(
         "--controls", nargs="*", type=Path, default=[], help="<run>.controls.h5 of all runs"
     )
@@ -39,19 +33,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--statistics", **STATISTICS_FLAG)
     parser.add_argument("--output", type=Path, required=True, help="folder to write tables into")
     arguments = parser.parse_args(argv)
-    settings = arguments.statistics
     references, ceilings = read_references(arguments.rho), read_ceilings(arguments.summary)
     numbers = [name for name in COLUMNS if name not in ("reference", "note")]
     first = read_table(arguments.references, ["reference", "note"], numbers)
-    study = read_controlled(arguments.scores, arguments.controls, references, arguments.twins)
-    protocol, ceiling = references.source.protocol, references.source.human_ceiling
-    tables = {
-        "references": references_table(first, study, protocol, ceiling, **settings),
-        "skill": skill_table(study, protocol, ceilings, **settings),
-        "partial": partial_table(study, **settings),
-        "smoothness": smoothness_table(study, protocol, ceiling, **settings),
-        "spectra": spectra_table(study),
-    }
+    files = arguments.scores, arguments.controls
+    study = ControlledStudy(*files, references, arguments.twins)
+    under = references.source.protocol, ceilings
+    tables = control_tables(study, first, *under, **arguments.statistics)
     for name, table in tables.items():
         with written_whole(arguments.output / f"{name}.csv") as partial:
             table.to_csv(partial, index=False)

@@ -13,8 +13,8 @@ from pathlib import Path
 from human_alignment.common.cli import UserError, run
 from human_alignment.common.files import written_whole
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
-from human_alignment.scores.comparisons import compare, correlate_with_score, read_rho
-from human_alignment.scores.controlled import read_controlled
+from human_alignment.scores.comparisons import StudyRho, compare, correlate_with_score
+from human_alignment.scores.controlled import ControlledStudy
 from human_alignment.scores.reference_file import read_references
 from human_alignment.scores.summary import read_summary
 
@@ -22,7 +22,7 @@ from human_alignment.scores.summary import read_summary
 def main(argv: list[str] | None = None) -> None:
     """Parse, compare, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--scores", nargs="+", type=Path, required=True, help="of all runs (.csv)")
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--summary", type=Path, required=True, help="scores/summary.csv")
     parser.add_argument(
         "--controls", nargs="*", type=Path, default=[], help="<run>.controls.h5 of all runs"
@@ -35,14 +35,13 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.controls and not arguments.references:
         raise UserError("--controls need --references, those that they were made with")
     summary = read_summary(arguments.summary)
-    further = []
+    controlled = None
     if arguments.controls:
         references = read_references(arguments.references)
-        controlled = read_controlled(arguments.scores, arguments.controls, references)
-        further = controlled.differences()
-    rho = read_rho(arguments.scores)
+        controlled = ControlledStudy(arguments.scores, arguments.controls, references)
+    compared = StudyRho(arguments.scores), summary, controlled
     tables = {
-        arguments.output: compare(rho, summary, further, **arguments.statistics),
+        arguments.output: compare(*compared, **arguments.statistics),
         arguments.correlations: correlate_with_score(summary),
     }
     for path, table in tables.items():

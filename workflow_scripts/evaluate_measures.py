@@ -23,12 +23,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
     )
-    parser.add_argument("--output", required=True, help="values per image to write (.csv)")
+    parser.add_argument(
+        "--output", required=True, help="values per image to write (.parquet, or .csv to read)"
+    )
     arguments = parser.parse_args(argv)
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
         table = measure_images(data, heatmaps, arguments.measures, arguments.protocol)
+    write = table.to_csv if arguments.output.endswith(".csv") else table.to_parquet
     with written_whole(arguments.output) as partial:
-        table.to_csv(partial, index=False)
+        write(partial, index=False)
 
 
 if __name__ == "__main__":

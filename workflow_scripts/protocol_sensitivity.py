@@ -3,7 +3,7 @@
 From the stored raw maps; the field `geometry`, and all fields together, need a second heatmap
 file of the other geometry. The field `layer` is changed too, although no protocol asks for it,
 where the heatmap file has the maps of both layers. Writes every image's rho under every protocol;
-summarise_sensitivity.py makes differences of them.
+collect_sensitivity.py makes differences of them.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Score one network's heatmaps against the human maps of a data file.
 
 Writes a row per image and explainer, and beside it, as <output>.source.json, what the scores were
-made from. With --summary also what summarise_scores.py makes of them.
+made from. With --summary also their mean, score and interval by explainer.
 """
 
 import argparse
@@ -22,7 +22,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="data file with human maps")
     parser.add_argument("--heatmaps", required=True, help="heatmap file of one network")
-    parser.add_argument("--output", required=True, help="scores per image to write (.csv)")
+    parser.add_argument(
+        "--output", required=True, help="scores per image to write (.parquet or .csv)"
+    )
     parser.add_argument("--summary", help="their summary to write too (.json)")
     parser.add_argument(
         "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
@@ -36,7 +38,8 @@ def main(argv: list[str] | None = None) -> None:
         scores = score(data, heatmaps, explainers, protocol)
         made_from = source_fields(data, heatmaps, explainers)
         source = ScoreSource(**made_from, protocol=protocol)
-        write_scores(arguments.output, source, heatmaps.image_ids, heatmaps.labels, scores)
+        records = heatmaps.image_ids, heatmaps.labels, scores, heatmaps.predicted
+        write_scores(arguments.output, source, *records)
     if arguments.summary:
         write_json(arguments.summary, summarise_run(source, scores, **arguments.statistics))
 

@@ -24,7 +24,7 @@ from human_alignment.scores.reference_scoring import (
     score_references,
 )
 from human_alignment.scores.reference_summary import COLUMNS, reference_rows, summarise_references
-from human_alignment.scores.score_file import write_rows
+from human_alignment.scores.score_rows import write_rows
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -19,19 +19,14 @@ def main(argv: list[str] | None = None) -> None:
     """Parse, stratify, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="data file with human maps")
-    parser.add_argument(
-        "--heatmaps", nargs="+", type=Path, required=True, help="of all runs: <network>/<run>.h5"
-    )
-    parser.add_argument(
-        "--scores", nargs="+", type=Path, required=True, help="of the same runs, in this order"
-    )
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--statistics", **STATISTICS_FLAG)
     parser.add_argument("--output", required=True, help="scores by stratum to write (.csv)")
     parser.add_argument("--gains", help="DCLS minus plain by stratum, to write (.csv)")
     arguments = parser.parse_args(argv)
     with DataFile(arguments.data) as data:
-        study = read_study(data, arguments.heatmaps, arguments.scores, arguments.twins)
+        study = read_study(data, arguments.scores, arguments.twins)
         of_images = image_strata(data)
     tables = {arguments.output: stratify(study, of_images, **arguments.statistics)}
     if arguments.gains:

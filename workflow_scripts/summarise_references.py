@@ -10,7 +10,7 @@ from human_alignment.common.files import write_json
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
 from human_alignment.scores.reference_file import read_references
 from human_alignment.scores.reference_summary import COLUMNS, reference_rows, summarise_references
-from human_alignment.scores.score_file import write_rows
+from human_alignment.scores.score_rows import write_rows
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """Score one network's Threshold-Grad-CAM maps at many thresholds, from the stored raw maps.
 
-Writes every image's rho at every threshold; summarise_sweep.py makes curves of them. The human maps
+Writes every image's rho at every threshold; collect_sweeps.py makes curves of them. The human maps
 are ranked once for all thresholds.
 """
 

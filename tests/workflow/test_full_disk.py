@@ -14,7 +14,7 @@ from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.networks import zoo
 from human_alignment.networks.weights import save_weights
 from human_alignment.outcome.style import empty_figure, save
-from human_alignment.scores.score_file import write_rows
+from human_alignment.scores.score_rows import write_rows
 from human_alignment.training.checkpoint import TrainingState
 from human_alignment.training.curve import Curve
 from misbehaving_server import MisbehavingServer, Reply

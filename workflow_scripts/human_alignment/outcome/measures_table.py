@@ -10,7 +10,7 @@ from .markup import Block, to_markdown
 def measures_markdown(table: pd.DataFrame) -> str:
     """Means of the further measures as Markdown: a block per explainer, a column per measure.
 
-    table: rows of `scores.measure_means.mean_measures`.
+    table: rows of `scores.measure_means.measures_table`.
     """
     blocks = []
     for explainer, part in table.groupby("explainer", sort=False):

@@ -1,122 +1,151 @@
 """Which of two networks, or of two explainers, is closer to the human maps of the same images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..common.paths import Run
+from .bootstrap import Row, add_intervals
+from .controlled import ControlledStudy
+from .image_means import image_means
+from .image_values import ImageValues, Values, paired
 from .pairs import Pair, pairs
-from .score_file import read_scores
-from .statistics import Correlation, compare_paired, correlate, holm
+from .score_file import ScoreFile, Scores, check_same_data, read_scores
+from .statistics import Correlation, compared_row, correlate, holm
 from .summary import explainer_order, scores_of
-from .summary_file import check_same_data
 
 KINDS = ("dcls - plain", "threshold_grad_cam - grad_cam")
 SCALES = {"top1": np.asarray, "parameters": np.log10}  # how quantities of networks enter
+COMPARISONS = ["comparison", "model", "network", "explainer", "n", "dropped", "difference"]
+COMPARISONS += ["low", "high", "p_value", "superiority"]
 KINDS_OF_NETWORKS = ("plain", "DCLS")  # by the column dcls
 
 
-def read_rho(paths: list[Path]) -> pd.DataFrame:
-    """Rho of every network, explainer and image, averaged over the network's runs.
+class StudyRho:
+    """Rho of the networks of a study by explainer and image, read network by network.
 
-    paths: `<folder>/<network>/<run>.csv`.  Returns columns network, explainer, image, rho. A record
-    that is undefined in any run stays undefined; an image's rho is the mean over its records that
-    are defined, NaN if none is. Raises UserError when the files are not of the images of one data
-    file.
+    paths: score files of all runs, `<folder>/<network>/<run>.parquet`, also several of one run with
+    other explainers. What reads raises UserError when they are not of one data file.
     """
-    tables, of_data = [], []
-    for path in paths:
-        found = read_scores(path)
-        of_data.append((path, found.source.data_digest))
-        for explainer, scores in found.scores.items():
-            columns = {"image_id": found.image_ids, "image": scores.groups, "rho": scores.rho}
-            names = {"network": Run.of(path).model, "explainer": explainer}
-            tables.append(pd.DataFrame(columns).assign(**names))
-    check_same_data(of_data)
-    together = pd.concat(tables, ignore_index=True)
-    record = together.groupby(["network", "explainer", "image", "image_id"], sort=False)["rho"]
-    records = record.mean().where(record.count() == record.size())
-    return records.groupby(["network", "explainer", "image"], sort=False).mean().reset_index()
+
+    def __init__(self, paths: list[Path]):
+        self._paths: dict[str, list[Path]] = {}
+        for path in paths:
+            self._paths.setdefault(Run.of(path).model, []).append(path)
+        self._first: ScoreFile | None = None
+
+    def compared(self, network: str) -> dict[str, ImageValues]:
+        """A network's rho by explainer, averaged over its runs.
+
+        A record that is undefined in any run is undefined; an image's rho is the mean over its
+        records that are defined, NaN if none is.
+        """
+        runs: dict[str, list[tuple[np.ndarray, Scores]]] = {}
+        for path in self._paths.get(network, []):
+            found = read_scores(path)
+            self._first = self._first or found
+            check_same_data(self._first, found)
+            for explainer, scores in found.scores.items():
+                runs.setdefault(explainer, []).append((found.image_ids, scores))
+        return {explainer: _over_runs(every) for explainer, every in runs.items()}
 
 
-def _compared(rows: pd.DataFrame, column: str, first: str, second: str, **settings) -> dict | None:
-    """`first` minus `second`, two values of a column, paired by image; None if none has both."""
-    wide = rows.pivot(index="image", columns=column, values="rho")
-    if first not in wide or second not in wide or wide[[first, second]].dropna().empty:
-        return None
-    found = compare_paired(wide[first].to_numpy(), wide[second].to_numpy(), **settings)
-    return {name: getattr(found, name) for name in found.__dataclass_fields__}
-
-
-def compare_dcls(rho: pd.DataFrame, of_study: list[Pair], **settings) -> pd.DataFrame:
-    """Each network with DCLS against its plain twin, by explainer.
-
-    rho: of `read_rho`.  of_study: the pairs of the study, in their order.  Columns: model (what
-    figures call the pair), network (with DCLS), explainer, the fields of a `PairedComparison`, and
-    `p_holm`, which corrects the Wilcoxon signed-rank test for the pairs of an explainer.
-    """
-    rows = []
-    for explainer in explainer_order(rho["explainer"]):
-        part = rho[rho["explainer"] == explainer]
-        for pair in of_study:
-            found = _compared(
-                part[part["network"].isin(pair)], "network", pair.dcls, pair.plain, **settings
-            )
-            names = {"model": pair.label, "network": pair.dcls, "explainer": explainer}
-            rows += [names | found] if found else []
-    return _corrected(rows)
-
-
-def compare_explainers(rho: pd.DataFrame, networks: list[str], **settings) -> pd.DataFrame:
-    """Threshold-Grad-CAM against Grad-CAM, network by network; columns as in `compare_dcls`.
-
-    networks: of the study, in their order.
-    """
-    rows = []
-    for name in networks:
-        part = rho[rho["network"] == name]
-        found = _compared(part, "explainer", "threshold_grad_cam", "grad_cam", **settings)
-        names = {"model": name, "network": name, "explainer": "threshold_grad_cam"}
-        rows += [names | found] if found else []
-    return _corrected(rows)
-
-
-def _corrected(rows: list[dict]) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
-    if len(table):
-        corrected = table.groupby("explainer")["p_value"]
-        table["p_holm"] = corrected.transform(lambda p: holm(p.to_numpy()))
-    return table
+def _over_runs(runs: list[tuple[np.ndarray, Scores]]) -> ImageValues:
+    """Runs of one network and explainer, each with the ids of its records, as values of images."""
+    ids, first = runs[0]
+    if all(np.array_equal(other, ids) for other, _ in runs):
+        rho = np.mean([scores.rho for _, scores in runs], axis=0)
+        groups = first.groups
+    else:  # runs on other samples of the images: a record has the runs that it was drawn for
+        tables = [
+            pd.DataFrame({"id": own, "image": scores.groups, "rho": scores.rho})
+            for own, scores in runs
+        ]
+        record = pd.concat(tables).groupby("id", sort=False)
+        rho = record["rho"].mean().where(record["rho"].count() == record.size()).to_numpy()
+        groups = record["image"].first().to_numpy()
+    return ImageValues(np.unique(groups), image_means(rho, groups))
 
 
 def compare(
-    rho: pd.DataFrame,
+    rho: StudyRho,
     summary: pd.DataFrame,
-    further: Iterable[tuple[str, pd.DataFrame]] = (),
+    controlled: ControlledStudy | None = None,
     **settings,
 ) -> pd.DataFrame:
-    """All kinds of comparison in one table, with the column `comparison` in front.
+    """All comparisons of a study, one after the other by their kind.
 
-    rho: of `read_rho`.  summary: scores/summary.csv.  further: other values in which networks with
-    DCLS are compared with plain ones, by the kind of comparison.  settings: of the bootstrap.
+    First each network with DCLS against its plain twin, then Threshold-Grad-CAM against Grad-CAM of
+    each network, then DCLS against plain in what `controlled` knows. summary: scores/summary.csv,
+    which says who is in the study and which two are a pair.  settings: `resamples` and `seed` of
+    the bootstrap.
+
+    Columns: comparison, model (what figures call the pair), network (with DCLS), explainer, the
+    fields of a `PairedComparison`, and `p_holm`, which corrects the Wilcoxon signed-rank test for
+    the comparisons of a kind and explainer. Memory does not grow with the networks.
     """
-    of_study = pairs(summary)
-    networks = list(dict.fromkeys(name for pair in of_study for name in pair if name))
-    tables = dict(
-        zip(
-            KINDS,
-            (
-                compare_dcls(rho, of_study, **settings),
-                compare_explainers(rho, networks, **settings),
-            ),
-            strict=True,
-        )
-    )
-    tables |= {kind: compare_dcls(values, of_study, **settings) for kind, values in further}
-    table = pd.concat([one.assign(comparison=kind) for kind, one in tables.items()])
-    return table[["comparison", *table.columns.drop("comparison")]]
+    order = explainer_order(summary["explainer"])
+    found = list(add_intervals(_compared(rho, controlled, pairs(summary)), **settings))
+    kinds = list(KINDS) + [kind for kind in _kinds(found) if kind not in KINDS]
+    # By kind and explainer; within these the pairs stand as in the study.
+    found.sort(key=lambda row: (kinds.index(row["comparison"]), order.index(row["explainer"])))
+    table = pd.DataFrame(found, columns=COMPARISONS)
+    corrected = table.groupby(["comparison", "explainer"])["p_value"]
+    return table.assign(p_holm=corrected.transform(lambda p: holm(p.to_numpy())))
+
+
+def _kinds(rows: list[dict]) -> list[str]:
+    return list(dict.fromkeys(row["comparison"] for row in rows))
+
+
+def _compared(
+    rho: StudyRho, controlled: ControlledStudy | None, of_study: list[Pair]
+) -> Iterator[Row]:
+    """Rows of `compare`, pair by pair."""
+    held: dict[str, Values] = {}
+
+    def values_of(network: str) -> Values:
+        if network not in held:
+            own = rho.compared(network).items()
+            held[network] = {(KINDS[0], explainer): values for explainer, values in own}
+            held[network] |= controlled.compared(network) if controlled else {}
+        return held[network]
+
+    done: set[str] = set()
+    for pair in of_study:
+        members = [name for name in pair if name]
+        held = {name: values for name, values in held.items() if name in members}
+        for name in members:
+            if name not in done:
+                done.add(name)
+                yield from _explainers_compared(name, values_of(name))
+        if pair.plain and pair.dcls:
+            yield from _networks_compared(pair, values_of(pair.dcls), values_of(pair.plain))
+
+
+def _explainers_compared(network: str, values: Values) -> Iterator[Row]:
+    first, second = ((KINDS[0], name) for name in ("threshold_grad_cam", "grad_cam"))
+    if first in values and second in values:
+        names = {"model": network, "network": network, "explainer": first[1]}
+        yield from _row({"comparison": KINDS[1]} | names, values[first], values[second])
+
+
+def _networks_compared(pair: Pair, dcls: Values, plain: Values) -> Iterator[Row]:
+    for kind, explainer in dcls:
+        if (kind, explainer) in plain:
+            names = {"model": pair.label, "network": pair.dcls, "explainer": explainer}
+            both = dcls[kind, explainer], plain[kind, explainer]
+            yield from _row({"comparison": kind} | names, *both)
+
+
+def _row(names: dict, first: ImageValues, second: ImageValues) -> Iterator[Row]:
+    """`first` minus `second`, paired by image; nothing if no image has both."""
+    a, b = paired(first, second)
+    if not np.isnan(a - b).all():
+        row, values = compared_row(a, b)
+        yield names | row, values
 
 
 def correlate_quantity(

@@ -17,6 +17,7 @@ from ..common.paths import Run
 from .control_file import ControlFile, read_controls
 from .controls import OTHER_IMAGE
 from .image_means import image_means
+from .image_values import ImageValues, Values
 from .pairs import network_of, network_order
 from .postprocess import entering
 from .protocol import Protocol
@@ -50,89 +51,87 @@ class Controlled:
     spectrum_n: int
 
 
-@dataclass(frozen=True)
 class ControlledStudy:
-    """All networks and explainers, in the paper's order.
+    """Scores and controls of all runs that have controls, read network by network.
 
-    images: of all values, (m,): the row of the first record with their pixels.
+    scores: score files `<folder>/<network>/<run>.parquet`, also of runs and explainers without
+    controls.  controls: `<folder>/<network>/<run>.controls.h5`.  references: of the same data file.
+    twins: as `pairs.TWINS_FLAG` says.
+
+    What reads raises UserError when a run has controls but no scores, when its two files and the
+    references were not made from the same, and when runs were scored on other images.
     """
 
-    rows: list[Controlled]
-    images: np.ndarray
+    def __init__(
+        self,
+        scores: Sequence[Path],
+        controls: Sequence[Path],
+        references: References,
+        twins: Mapping[str, str] | None = None,
+    ):
+        self._references = references
+        self._scores: dict[Run, list[Path]] = {}
+        for path in scores:
+            self._scores.setdefault(Run.of(path), []).append(path)
+        self._controls: dict[str, list[Path]] = {}
+        self._names: dict[str, dict] = {}
+        for path in controls:
+            names = {key: value for key, value in network_of(path, twins).items() if key != "run"}
+            self._names[names["network"]] = names
+            self._controls.setdefault(names["network"], []).append(path)
+        self._first: tuple[Path, np.ndarray] | None = None  # of whose images all must be
 
-    def differences(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """What networks with DCLS and plain ones are compared in, beside rho: a kind of comparison
-        and the values, as `comparisons.read_rho` gives those of rho.
-        """
-        if self.rows:
-            yield GIVEN_CENTRE, self._frame([(one, one.partial) for one in self.rows])
-        for cutoff in dict.fromkeys(cutoff for one in self.rows for cutoff in one.smooth):
-            kind = f"dcls - plain, up to {cutoff:g} cycle{'' if cutoff == 1 else 's'}"
-            have = [(one, one.smooth[cutoff]) for one in self.rows if cutoff in one.smooth]
-            yield kind, self._frame(have)
+    @property
+    def networks(self) -> list[str]:
+        """Names of the networks with controls, in the paper's order."""
+        return network_order(pd.DataFrame(list(self._names.values()))) if self._names else []
 
-    def _frame(self, values: list[tuple[Controlled, np.ndarray]]) -> pd.DataFrame:
-        """Columns network, explainer, image, rho."""
-        tables = [
-            pd.DataFrame({"image": self.images, "rho": value}).assign(
-                network=one.names["network"], explainer=one.names["explainer"]
+    def rows(self) -> Iterator[Controlled]:
+        """All networks and explainers, in the paper's order; one network is held at a time."""
+        for network in self.networks:
+            yield from self.of(network)
+
+    def of(self, network: str) -> list[Controlled]:
+        """One network by explainer; nothing of a network without controls."""
+        runs: dict[str, list[dict]] = {}
+        for path in self._controls.get(network, []):
+            found = read_controls(path)
+            _check_references(path, found, self._references)
+            self._check_images(path, found.rows)
+            own = [read_scores(other) for other in self._scores.get(Run.of(path), [])]
+            for explainer in found.source.explainers:
+                values = _of_run(path, found, own, self._references, explainer)
+                runs.setdefault(explainer, []).append(values)
+        return [
+            _averaged(
+                self._names[network] | {"explainer": explainer},
+                runs[explainer],
+                self._references.groups[self._first[1]],
             )
-            for one, value in values
+            for explainer in explainer_order(runs)
         ]
-        return pd.concat(tables, ignore_index=True)
 
-
-def read_controlled(
-    scores: Sequence[Path],
-    controls: Sequence[Path],
-    references: References,
-    twins: Mapping[str, str] | None = None,
-) -> ControlledStudy:
-    """Scores and controls of all runs that have controls.
-
-    scores: `<folder>/<network>/<run>.csv`, also of runs and explainers without controls.  controls:
-    `<folder>/<network>/<run>.controls.h5`.  references: of the same data file.  twins: as
-    `pairs.TWINS_FLAG` says.
-
-    Raises UserError when a run has controls but no scores, when its two files and the references
-    were not made from the same, and when runs were scored on other images.
-    """
-    by_run: dict[Run, list[Path]] = {}
-    for path in scores:
-        by_run.setdefault(Run.of(path), []).append(path)
-    names: dict[str, dict] = {}
-    runs: dict[tuple[str, str], list[dict]] = {}
-    rows = first = None
-    for path in controls:
-        found = read_controls(path)
-        _check_references(path, found, references)
-        if rows is None:
-            rows, first = found.rows, path
-        if not np.array_equal(rows, found.rows):
+    def _check_images(self, path: Path, rows: np.ndarray) -> None:
+        self._first = self._first or (path, rows)
+        if not np.array_equal(self._first[1], rows):
             raise UserError(
-                f"{first} and {path} are of different images; score the controls of all runs on "
-                "the same"
+                f"{self._first[0]} and {path} are of different images; score the controls of all "
+                "runs on the same"
             )
-        own = [read_scores(other) for other in by_run.get(Run.of(path), [])]
-        network = {key: value for key, value in network_of(path, twins).items() if key != "run"}
-        names[network["network"]] = network
-        for explainer in found.source.explainers:
-            values = _of_run(path, found, own, references, explainer)
-            runs.setdefault((network["network"], explainer), []).append(values)
-    if rows is None:
-        return ControlledStudy([], np.zeros(0, np.int64))
-    groups = references.groups[rows]
-    order = network_order(pd.DataFrame(list(names.values())))
-    explainers = explainer_order(explainer for _, explainer in runs)
-    return ControlledStudy(
-        [
-            _averaged(names[name] | {"explainer": explainer}, runs[name, explainer], groups)
-            for name in order
-            for explainer in explainers
-            if (name, explainer) in runs
-        ],
-        np.unique(groups),
-    )
+
+    def compared(self, network: str) -> Values:
+        """What a network with DCLS and its plain twin are compared in, beside rho: values of
+        images by the kind of comparison and the explainer.
+        """
+        found: Values = {}
+        for one in self.of(network):
+            explainer = one.names["explainer"]
+            images = np.unique(self._references.groups[self._first[1]])
+            found[GIVEN_CENTRE, explainer] = ImageValues(images, one.partial)
+            for cutoff, values in one.smooth.items():
+                kind = f"dcls - plain, up to {cutoff:g} cycle{'' if cutoff == 1 else 's'}"
+                found[kind, explainer] = ImageValues(images, values)
+        return found
 
 
 def _check_references(path: Path, found: ControlFile, references: References) -> None:

@@ -1,37 +1,62 @@
 """Means of the further measures over images, with their intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from .image_summary import mean_over_images
+from ..common.cli import UserError
+from .bootstrap import Row, add_intervals
+from .image_summary import mean_row
 from .measures import MEASURES
-from .run_tables import KEYS, gather, read_table
+from .pairs import in_order, network_of
 
 
-def gather_measures(paths: list[Path], twins: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Rows of all runs' `<run>.measures.csv`, as `run_tables.gather` gives them.
-
-    Raises UserError that names the file whose columns are not those of the first one, or hold
-    anything but finite numbers.
-    """
-    measures = [name for name in MEASURES if name in read_table(paths[0])]
-    return gather(paths, twins, ["image_id", "explainer", "status"], [*measures, "image"])
-
-
-def mean_measures(table: pd.DataFrame, resamples: int, seed: int) -> pd.DataFrame:
+def measures_table(
+    paths: list[Path], twins: Mapping[str, str] | None = None, **settings
+) -> pd.DataFrame:
     """A row per run, explainer and measure: n, mean and its 95 % interval low to high.
 
-    table: rows of `measure_images` of all runs, with model, dcls and run. Records of one image are
-    averaged first; n counts images. The mean is empty when no image has a defined value, the
-    interval also when only one has.
+    paths: `<folder>/<model>/<run>.measures.parquet` of all runs.  twins: as `pairs.TWINS_FLAG`
+    says.  settings: `resamples` and `seed` of the bootstrap.  Records of one image are averaged
+    first; n counts images. The mean is empty when no image has a defined value, the interval also
+    when only one has. Raises UserError that names a file that cannot be read, and one with other
+    measures than the first.
     """
-    rows = []
-    for key, part in table.groupby([*KEYS, "explainer"], sort=False):
-        names = dict(zip([*KEYS, "explainer"], key, strict=True))
-        for measure in [name for name in MEASURES if name in part]:
-            values, images = part[measure].to_numpy(), part["image"].to_numpy()
-            found = mean_over_images(values, images, resamples=resamples, seed=seed)
-            rows.append({**names, "measure": measure, **found})
-    return pd.DataFrame(rows)
+
+    def rows() -> Iterator[Row]:
+        first = None
+        for path in paths:
+            table = read_measures(path)
+            measures = [name for name in MEASURES if name in table]
+            first = first or (path, measures)
+            if measures != first[1]:
+                raise UserError(
+                    f"{path} has the measures {', '.join(measures)}, {first[0]} has "
+                    f"{', '.join(first[1])}; evaluate both again"
+                )
+            for explainer, part in table.groupby("explainer", sort=False):
+                for measure in measures:
+                    row, values = mean_row(part[measure].to_numpy(), part["image"].to_numpy())
+                    names = {"explainer": explainer, "measure": measure}
+                    yield network_of(path, twins) | names | row, values
+
+    return in_order(pd.DataFrame(add_intervals(rows(), **settings))).reset_index(drop=True)
+
+
+def read_measures(path: Path | str) -> pd.DataFrame:
+    """Rows of `measuring.measure_images`. Raises UserError that names a file that is not such."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as Parquet: {error}") from error
+    measures = [name for name in MEASURES if name in table]
+    missing = [name for name in ("explainer", "status", "image") if name not in table]
+    missing += [] if measures else ["of a measure"]
+    if missing:
+        raise UserError(f"{path} lacks the column {', '.join(missing)}; evaluate it again")
+    for name in measures:
+        if table[name].dtype != np.float64 or np.isinf(table[name]).any():
+            raise UserError(f"{path}: {name} is not a column of finite numbers; evaluate it again")
+    return table

@@ -28,7 +28,7 @@ from pydantic import Field
 from ..common.cli import UserError
 from ..common.hdf5 import Column, check_columns, check_seal, damage_told, new_sealed_hdf5
 from ..common.records import Record, checked
-from . import human_agreement, score_file
+from . import human_agreement, score_rows
 from .protocol import Protocol
 from .score_file import Scores
 from .variant_file import check_rho, status_codes
@@ -37,7 +37,7 @@ CENTRE = "centre"  # names the reference that other files refer to
 NO_OTHER_IMAGE = "no_other_image"
 NO_OTHER_CLASS = "no_other_class"
 NO_MAP = "no_map"
-STATUSES = (*score_file.STATUSES, NO_OTHER_IMAGE, NO_OTHER_CLASS, NO_MAP)
+STATUSES = (*score_rows.STATUSES, NO_OTHER_IMAGE, NO_OTHER_CLASS, NO_MAP)
 COLUMNS = {
     "rho": Column("float64", ("r", "n")),
     "status": Column("uint8", ("r", "n")),

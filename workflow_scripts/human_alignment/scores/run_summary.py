@@ -4,28 +4,29 @@ import dataclasses
 
 import numpy as np
 
-from .bootstrap import bootstrap_interval
-from .postprocess import counted
+from .bootstrap import Row, add_intervals
+from .postprocess import counted, image_rho
 from .protocol import Protocol
 from .score_file import Scores, ScoreSource
 
+ENDS = ("low", "high")
 
-def summarise(
-    scores: Scores, protocol: Protocol, ceiling: float | None, resamples: int, seed: int
-) -> dict:
-    """Mean, score, interval and counts of one explainer.
+
+def summary_row(scores: Scores, protocol: Protocol, ceiling: float | None) -> Row:
+    """Mean, score and counts of one explainer, and the values whose mean the score is.
 
     Records of one image are averaged first: `n` and `n_images` count images. `mean_rho_of_records`
     counts each record, as the authors' code does; where no image repeats it is `mean_rho`.
     ceiling: of the data set. `human_ceiling` is the number that divided, null if none did.
-    `low` and `high` end the 95 % bootstrap interval of `score` over images. All four are null
-    when no image has a defined correlation, the interval also when only one has.
+    Means and score are null when no image has a defined correlation. `add_intervals` adds `low` and
+    `high`, the ends of the 95 % interval of `score` over images.
     """
-    values = counted(protocol, scores)
+    rho = image_rho(protocol, scores)
+    values = rho[~np.isnan(rho)]
     names, counts = np.unique(scores.status, return_counts=True)
     found = {
         "n": len(values),
-        "n_images": len(np.unique(scores.groups)),
+        "n_images": len(rho),
         "records": len(scores.rho),
         "mean_rho": None,
         "mean_rho_of_records": None,
@@ -41,18 +42,27 @@ def summarise(
         found |= {"mean_rho": mean, "score": protocol.scaled(mean, ceiling)}
         each = dataclasses.replace(scores, groups=None)
         found["mean_rho_of_records"] = float(np.mean(counted(protocol, each)))
-    if len(values) > 1:
-        low, high = bootstrap_interval(values, resamples=resamples, seed=seed)
-        found |= {"low": protocol.scaled(low, ceiling), "high": protocol.scaled(high, ceiling)}
+    return found, {ENDS: protocol.scaled(rho, ceiling)}
+
+
+def summary_rows(source: ScoreSource, scores: dict[str, Scores]) -> dict[str, Row]:
+    """The `summary_row` of each explainer; it also says whether the network has DCLS, its
+    parameters and the digest of the data file.
+
+    source: what the scores were made from.
+    """
+    network = {name: getattr(source, name) for name in ("dcls", "parameters", "data_digest")}
+    found = {}
+    for name, one in scores.items():
+        row, values = summary_row(one, source.protocol, source.human_ceiling)
+        found[name] = network | row, values
     return found
 
 
 def summarise_run(source: ScoreSource, scores: dict[str, Scores], **settings) -> dict[str, dict]:
-    """A summary by explainer; each also says whether the network has DCLS, its parameters and the
-    digest of the data file.
+    """The summary of each explainer, with its interval.
 
     source: what the scores were made from.  settings: `resamples` and `seed` of the bootstrap.
     """
-    network = {name: getattr(source, name) for name in ("dcls", "parameters", "data_digest")}
-    under = source.protocol, source.human_ceiling
-    return {name: network | summarise(found, *under, **settings) for name, found in scores.items()}
+    rows = summary_rows(source, scores)
+    return dict(zip(rows, add_intervals(rows.values(), **settings), strict=True))

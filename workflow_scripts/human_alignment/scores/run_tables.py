@@ -4,34 +4,22 @@ A file's path, `<folder>/<model>/<run>.<anything>`, says which network and run i
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from ..common.cli import UserError
-from ..common.records import Record, checked, read_json
+from .bootstrap import Row, add_intervals
 from .pairs import in_order, network_of
-from .protocol_variants import ALL
+from .protocol_variants import ALL, SWEPT
+from .sensitivity import COLUMNS, sensitivity_rows
+from .sweeps import cross_validate, sweep_rows
+from .variant_file import read_variants
 
 KEYS = ["model", "dcls", "run", "network"]
 GAPS = ["dcls_difference_before", "dcls_difference"]
-
-
-class Choice(Record):
-    """A run's `<run>.sweep.json`: the fields of a `sweeps.Choice`."""
-
-    best: float = Field(ge=0, le=1, description="a number from 0 to 1")
-    chosen: list[float] = Field(min_length=1, description="a list of numbers")
-    n: int = Field(ge=2, description="a whole number, 2 or more")
-    score: float = Field(description="a finite number")
-    low: float = Field(description="a finite number")
-    high: float = Field(description="a finite number")
-
-
-CHOICE = list(Choice.model_fields)
 
 
 def read_table(path: Path, text: Sequence[str] = (), numbers: Sequence[str] = ()) -> pd.DataFrame:
@@ -63,47 +51,69 @@ def read_table(path: Path, text: Sequence[str] = (), numbers: Sequence[str] = ()
     return table
 
 
-def gather(
+def threshold_tables(
     paths: list[Path],
-    twins: Mapping[str, str] | None = None,
-    text: Sequence[str] = (),
-    numbers: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Rows of every run's CSV file, each with KEYS in front, in the paper's order of networks.
-
-    twins: as `pairs.TWINS_FLAG` says.  text, numbers: as for `read_table`, and its UserError.
-    """
-    tables = []
-    for path in paths:
-        table = read_table(path, text, numbers)
-        for place, (name, value) in enumerate(network_of(path, twins).items()):
-            table.insert(place, name, value)
-        tables.append(table)
-    return in_order(pd.concat(tables)).reset_index(drop=True)
-
-
-def best_thresholds(
-    sweeps: pd.DataFrame,
-    choices: list[Path],
     usual: float,
+    folds: int,
     twins: Mapping[str, str] | None = None,
-) -> pd.DataFrame:
-    """A row per run: KEYS, CHOICE and `usual_score`, the score at the usual threshold.
+    *,
+    resamples: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores at all thresholds and the best threshold, of all runs, in the paper's order.
 
-    sweeps: rows of all runs with KEYS, threshold and score.  choices: `<run>.sweep.json` of all
-    runs; a run for which cross-validation could not choose has empty cells.  twins: as for
-    `gather`. Raises UserError that names the choice that cannot be read.
+    paths: `<folder>/<model>/<run>.sweep.h5` of all runs.  usual: the protocol's threshold.  folds:
+    of the cross-validation.  twins: as `pairs.TWINS_FLAG` says.  resamples, seed: of the bootstrap;
+    the seed also draws the folds.
+
+    Returns a row per run and threshold (KEYS and `sweeps.COLUMNS`), and a row per run (KEYS,
+    `sweeps.CHOICE` and `usual_score`, the score at the usual threshold). Its cells are empty where
+    cross-validation could not choose. Raises UserError that names a file that cannot be read.
     """
-    rows = []
-    for path in choices:
-        found = dict.fromkeys(CHOICE)
-        if (values := read_json(path)) is not None:
-            found = checked(Choice, str(path), values).model_dump()
-            found["chosen"] = " ".join(f"{value:g}" for value in found["chosen"])
-        rows.append({**network_of(path, twins), **found})
-    at_usual = sweeps[sweeps["threshold"] == usual].rename(columns={"score": "usual_score"})
-    table = in_order(pd.DataFrame(rows))
-    return table.merge(at_usual[[*KEYS, "usual_score"]], on=KEYS, how="left")
+
+    def rows() -> Iterator[Row]:
+        for path in paths:
+            names = network_of(path, twins)
+            found = read_variants(path)
+            protocols = found.source.protocols
+            scores = {protocols[key].threshold: one for key, one in found.scores[SWEPT].items()}
+            # They differ in the threshold only.
+            under = next(iter(protocols.values())), found.source.human_ceiling
+            for row, values in sweep_rows(scores, *under):
+                yield names | row, values
+            row, values = cross_validate(scores, *under, folds=folds, seed=seed)
+            if row["chosen"] is not None:
+                row["chosen"] = " ".join(f"{value:g}" for value in row["chosen"])
+            yield names | row, values
+
+    found = list(add_intervals(rows(), resamples=resamples, seed=seed))
+    curves = pd.DataFrame([row for row in found if "threshold" in row])
+    choices = pd.DataFrame([row for row in found if "best" in row])
+    curves, choices = (in_order(table).reset_index(drop=True) for table in (curves, choices))
+    at_usual = curves[curves["threshold"] == usual].rename(columns={"score": "usual_score"})
+    return curves, choices.merge(at_usual[[*KEYS, "usual_score"]], on=KEYS, how="left")
+
+
+def sensitivity_table(
+    paths: list[Path], twins: Mapping[str, str] | None = None, **settings
+) -> pd.DataFrame:
+    """What each field of the protocol changes, of all runs, in the paper's order.
+
+    paths: `<folder>/<model>/<run>.sensitivity.h5` of all runs.  twins: as `pairs.TWINS_FLAG` says.
+    settings: `resamples` and `seed` of the bootstrap.  Columns: KEYS, `sensitivity.COLUMNS`, and
+    those of `with_sign_changes`. Raises UserError that names a file that cannot be read.
+    """
+
+    def rows() -> Iterator[Row]:
+        for path in paths:
+            names = network_of(path, twins)
+            found = read_variants(path)
+            under = found.source.protocols, found.source.human_ceiling
+            for row, values in sensitivity_rows(found.scores, *under):
+                yield names | row, values
+
+    table = pd.DataFrame(add_intervals(rows(), **settings), columns=[*KEYS, *COLUMNS])
+    return with_sign_changes(in_order(table).reset_index(drop=True))
 
 
 def with_sign_changes(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,15 +1,20 @@
-"""The score file of one run, `X.csv`, and beside it what it was made from, `X.source.json`.
+"""The score file of one run, `X.parquet` or `X.csv`, and beside it its source, `X.source.json`:
+what it was made from.
 
-`X.csv` has a row per record and explainer: image_id, label, explainer, rho, status. The status is
+Either has a row per explainer and record: image_id, label, explainer, rho, status. The status is
 `ok` or the cause why rho is undefined; rho is then empty. Every explainer has every record, in the
-same order. The two files are written together and checked against each other when read: the source
-holds a digest of itself and of the score file.
+same order. Parquet has two more columns: `image`, which image the record shows (the row of the data
+file's first record with the same pixels), and `predicted`, the class that the network predicts. Of
+a CSV file these two are in the source.
+
+The two files are written together and checked against each other when read: the source holds a
+digest of itself and of the score file. A study has Parquet files: hundreds of networks with 50,000
+images are read in seconds. CSV is for spreadsheets, and for those who score by hand.
 """
 
-import csv
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +22,14 @@ import numpy as np
 from pydantic import Field
 
 from ..common.cli import UserError
-from ..common.files import sha256, write_json, written_whole
+from ..common.files import sha256, write_json
 from ..common.records import Record, checked, read_json
 from .protocol import Protocol
-from .spearman import CAUSES, OK
+from .score_rows import Rows, read_csv, read_parquet, write_csv, write_parquet
 
-COLUMNS = ("image_id", "label", "explainer", "rho", "status")
-STATUSES = (OK, *CAUSES)
+UNKNOWN = -1  # the prediction where none is known
 DIGEST = "content_digest"  # the key of `X.source.json` that holds the digest of both files
+_FORMATS = {".parquet": (read_parquet, write_parquet), ".csv": (read_csv, write_csv)}
 
 
 @dataclass(frozen=True)
@@ -70,36 +75,37 @@ class Source(Record):
 class ScoreSource(Source):
     """What a score file was made from, and under which protocol.
 
-    groups: which image each record shows, a number for each record; null where every record is of
-    an image of its own.
+    groups, predicted: of a CSV file, which image each record shows and the class that the network
+    predicts, a number for each record; null where every record is of an image of its own, and where
+    predictions are not known.  n_images: how many images the records show.  status: by explainer,
+    how many records have each status.
     """
 
     protocol: Protocol
     groups: list[int] | None = Field(None, description="null, or a list of whole numbers")
+    predicted: list[int] | None = Field(None, description="null, or a list of whole numbers")
+    n_images: int | None = Field(None, ge=1, description="a whole number, 1 or more")
+    status: dict[str, dict[str, int]] = Field({}, description="numbers of records")
 
 
 @dataclass(frozen=True)
 class ScoreFile:
-    """A score file as read: image_ids and labels (n,), and the scores by explainer."""
+    """A score file as read: image_ids, labels and predicted (n,), and the scores by explainer.
+
+    predicted: classes that the network predicts; None where they are not known.
+    """
 
     path: Path
     source: ScoreSource
     image_ids: np.ndarray
     labels: np.ndarray
     scores: dict[str, Scores]
+    predicted: np.ndarray | None = None
 
 
 def source_path(path: Path | str) -> Path:
     """The file beside a score file that says what it was made from."""
     return Path(path).with_suffix(".source.json")
-
-
-def write_rows(path: Path | str, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file whole; None is an empty cell, a float has all its digits."""
-    with written_whole(path) as partial, open(partial, "w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def write_scores(
@@ -108,24 +114,61 @@ def write_scores(
     image_ids: Sequence[str],
     labels: np.ndarray,
     scores: dict[str, Scores],
+    predicted: np.ndarray | None = None,
 ) -> None:
-    """Write a score file and its source. The source is written last: without it, neither counts.
+    """Write a score file, in the format of its ending, and its source.
 
-    The source's `groups` are those of the scores.
+    The source is written last: without it, neither counts. It says of the scores what the columns
+    do not. Raises UserError on an ending other than .parquet and .csv.
     """
-    groups = next(iter(scores.values())).groups
-    repeats = len(np.unique(groups)) < len(groups)
-    source = source.model_copy(update={"groups": groups.tolist() if repeats else None})
+    _, write = _format(path)
+    first = next(iter(scores.values()))
+    repeats = len(np.unique(first.groups)) < len(first.groups)
+    held = {"n_images": len(np.unique(first.groups)), "status": {}}
+    for name, found in scores.items():
+        kinds, counts = np.unique(found.status, return_counts=True)
+        held["status"][name] = dict(zip(kinds.tolist(), counts.tolist(), strict=True))
+    if write is write_csv:
+        held["groups"] = first.groups.tolist() if repeats else None
+        held["predicted"] = None if predicted is None else np.asarray(predicted).tolist()
+    source = source.model_copy(update=held)
     source_path(path).unlink(missing_ok=True)
-    rows = (
-        (image_id, label, name, repr(float(rho)) if status == OK else "", status)
-        for name, found in scores.items()
-        for image_id, label, rho, status in zip(
-            image_ids, labels, found.rho, found.status, strict=True
-        )
-    )
-    write_rows(path, COLUMNS, rows)
+    write(path, _rows(image_ids, labels, scores, predicted))
     write_json(source_path(path), source.model_dump() | {DIGEST: _digest(source, path)})
+
+
+def export_csv(found: ScoreFile, path: Path | str) -> None:
+    """Write the rows of a score file that was read as CSV, without a source."""
+    write_csv(path, _rows(found.image_ids, found.labels, found.scores, None))
+
+
+def _rows(
+    image_ids: Sequence[str],
+    labels: np.ndarray,
+    scores: dict[str, Scores],
+    predicted: np.ndarray | None,
+) -> Rows:
+    """One explainer's records after the other's. An unknown prediction is -1."""
+    count, times = len(labels), len(scores)
+    predicted = np.full(count, UNKNOWN) if predicted is None else predicted
+    every = scores.values()
+    return Rows(
+        image_id=np.tile(np.asarray(image_ids, str), times),
+        label=np.tile(labels, times),
+        explainer=np.repeat(list(scores), count),
+        rho=np.concatenate([one.rho for one in every]),
+        status=np.concatenate([one.status for one in every]),
+        image=np.concatenate([one.groups for one in every]),
+        predicted=np.tile(predicted, times),
+    )
+
+
+def _format(path: Path | str):
+    """How a score file is read and written, by its ending."""
+    found = _FORMATS.get(Path(path).suffix)
+    if found is None:
+        raise UserError(f"{path}: a score file ends in {' or '.join(_FORMATS)}")
+    return found
 
 
 def read_scores(path: Path | str) -> ScoreFile:
@@ -136,29 +179,58 @@ def read_scores(path: Path | str) -> ScoreFile:
     other change since it was written.
     """
     path = Path(path)
+    read, _ = _format(path)
     source, digest = _read_source(path)
-    ids, labels, explainers, rho, status = _read_columns(path)
-    scores = Scores(_checked_rho(path, rho, status), status)
-    if set(explainers.tolist()) != set(source.explainers):
-        found = ", ".join(sorted(set(explainers.tolist()))) or "none"
+    try:
+        rows = read(path)
+    except UserError as error:
+        _refuse(path, str(error))
+    names = set(rows.explainer.tolist())
+    if names != set(source.explainers):
+        found = ", ".join(sorted(names)) or "none"
         _refuse(path, f"it has the explainers {found}, not {', '.join(source.explainers)}")
-    rows = {name: np.flatnonzero(explainers == name) for name in source.explainers}
-    first = rows[source.explainers[0]]
-    for name, own in rows.items():
-        _check_images(path, name, ids[own], ids[first], source.images)
-    groups = None if source.groups is None else np.array(source.groups, np.int64)
-    if groups is not None and len(groups) != source.images:
-        _refuse(path, f"{source_path(path).name} says of {len(groups)} records, not of "
-                f"{source.images}, which image they show")  # fmt: skip
+    places = {name: np.flatnonzero(rows.explainer == name) for name in source.explainers}
+    first = places[source.explainers[0]]
+    image_ids = rows.image_id[first]
+    for name, own in places.items():
+        ids = image_ids if own is first else rows.image_id[own]
+        _check_images(path, name, ids, image_ids, source.images)
+    groups = rows.image[first] if rows.image is not None else _listed(path, source, "groups")
+    predicted = rows.predicted
+    predicted = predicted[first] if predicted is not None else _listed(path, source, "predicted")
+    if predicted is not None and (predicted == UNKNOWN).any():
+        predicted = None
     if _digest(source, path) != digest:
         _refuse(path, f"it is not the file that {source_path(path).name} was written for")
     return ScoreFile(
         path,
         source,
-        ids[first],
-        labels[first],
-        {name: Scores(scores.rho[own], scores.status[own], groups) for name, own in rows.items()},
+        image_ids,
+        rows.label[first],
+        {name: Scores(rows.rho[own], rows.status[own], groups) for name, own in places.items()},
+        predicted,
     )
+
+
+def check_same_data(first: ScoreFile, other: ScoreFile) -> None:
+    """Raise UserError when two score files are not of one data file."""
+    digests = first.source.data_digest, other.source.data_digest
+    if len(set(digests)) > 1:
+        raise UserError(
+            f"{first.path} and {other.path} are of different data files: their data digests are "
+            f"{digests[0][:12]} and {digests[1][:12]}; score all runs with one data file"
+        )
+
+
+def _listed(path: Path, source: ScoreSource, name: str) -> np.ndarray | None:
+    """What the source says of each record, (n,) int; None where it says nothing."""
+    values = getattr(source, name)
+    if values is None:
+        return None
+    if len(values) != source.images:
+        _refuse(path, f"{source_path(path).name} says of {len(values)} records, not of "
+                f"{source.images}, their {name}")  # fmt: skip
+    return np.array(values, np.int64)
 
 
 def _digest(source: ScoreSource, path: Path | str) -> str:
@@ -184,56 +256,15 @@ def _read_source(path: Path) -> tuple[ScoreSource, object]:
         _refuse(path, f"what it was made from cannot be read from {source.name} ({error})")
 
 
-def _read_columns(path: Path) -> list[np.ndarray]:
-    """Columns of the file, (rows,) each: ids, labels (int64), explainers, rho (text), statuses."""
-    try:
-        with open(path, newline="", encoding="utf-8") as stream:
-            lines = list(csv.reader(stream))
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        _refuse(path, f"it is not a CSV file ({error})")
-    if not lines or tuple(lines[0]) != COLUMNS:
-        _refuse(path, f"its columns are {', '.join(lines[0]) if lines else 'missing'}, "
-                f"not {', '.join(COLUMNS)}")  # fmt: skip
-    for place, line in enumerate(lines):
-        if len(line) != len(COLUMNS):
-            _refuse(path, f"line {place + 1} has {len(line)} cells, not {len(COLUMNS)}")
-    columns = [np.array(column, str) for column in zip(*lines, strict=True)]
-    columns = [column[1:] for column in columns]
-    try:
-        columns[1] = columns[1].astype(np.int64)
-    except (ValueError, OverflowError) as error:
-        _refuse(path, f"a label is not a whole number ({error})")
-    return columns
-
-
-def _checked_rho(path: Path, text: np.ndarray, status: np.ndarray) -> np.ndarray:
-    """Rho as float64 (rows,), NaN where it is undefined; both columns checked row by row."""
-    known, ok = np.isin(status, STATUSES), status == OK
-    if not known.all():
-        row = int(np.argmin(known))
-        _refuse(path, f"line {row + 2} has the unknown status {str(status[row])!r}")
-    rho = np.full(len(text), np.nan)
-    try:
-        rho[ok] = text[ok].astype(np.float64)
-    except ValueError as error:
-        _refuse(path, f"a rho with status {OK} is not a number ({error})")
-    wrong = np.where(ok, ~(np.abs(rho) <= 1), text != "")
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        allowed = "a number from -1 to 1" if ok[row] else "an empty cell"
-        _refuse(path, f"line {row + 2} has rho {str(text[row])!r} and status {status[row]}, where "
-                f"rho must be {allowed}")  # fmt: skip
-    return rho
-
-
 def _check_images(path: Path, name: str, ids: np.ndarray, first: np.ndarray, count: int) -> None:
     """An explainer has the images of the first one, each once, and as many as the source says."""
+    if ids is not first and len(ids) == count and np.array_equal(ids, first):
+        return  # no need to look at each
     listed = ids.tolist()
     if len(set(listed)) < len(listed):
         twice = next(one for one in listed if listed.count(one) > 1)
         _refuse(path, f"it has two {name} scores of image {twice}")
-    missing = set(first.tolist()).symmetric_difference(listed)
-    if missing:
+    if ids is not first and (missing := set(first.tolist()).symmetric_difference(listed)):
         _refuse(path, f"not every explainer has a score of image {min(missing)}")
     if not np.array_equal(ids, first):
         _refuse(path, f"the images of {name} are in another order than those before")

@@ -1,9 +1,11 @@
 """What each convention of the score changes: scores under a protocol with one field changed."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from .bootstrap import bootstrap_interval
-from .postprocess import counted, image_rho
+from .bootstrap import Row
+from .postprocess import image_rho
 from .protocol import Protocol
 from .protocol_variants import ALL, BASE
 from .score_file import Scores
@@ -13,54 +15,49 @@ COLUMNS = ["field", "value", "explainer", *OUTCOME, "human_ceiling_before"]
 
 
 def difference(
-    scores: Scores,
-    protocol: Protocol,
-    base_scores: Scores,
-    base: Protocol,
-    ceiling: float | None,
-    **settings,
-) -> dict:
-    """Score under a protocol minus score under `base`, on the same images, with its interval.
+    scores: Scores, protocol: Protocol, base_scores: Scores, base: Protocol, ceiling: float | None
+) -> Row:
+    """Score under a protocol minus score under `base`, on the same images.
 
-    The two may leave out different images. Each image's share in the difference of the two means,
-    n / n_defined (rho - mean) for either, plus the difference itself, has that difference as its
-    mean: its bootstrap interval is the interval of the difference, paired by image.
+    Returns a row with the keys OUTCOME, and the values whose means get intervals: score_low to
+    score_high of the score, low to high of the difference. The two protocols may leave out
+    different images. Each image's share in the difference of the two means, n / n_defined (rho -
+    mean) for either, plus the difference itself, has that difference as its mean: its bootstrap
+    interval is the interval of the difference, paired by image.
 
     ceiling: of the data set; each protocol says whether its scores are divided by it.
-
-    Returns n, score with its own interval score_low to score_high, difference, low, high.
     """
     both = (scores, protocol), (base_scores, base)
-    means, shares = [], []
+    means, shares, entered = [], [], []
     for found, under in both:
         values = under.scaled(image_rho(under, found), ceiling)
         defined = ~np.isnan(values)
         if not defined.any():
-            return {name: 0 if name == "n" else None for name in OUTCOME}
+            return {name: 0 if name == "n" else None for name in OUTCOME}, {}
         mean = values[defined].mean()
         means.append(float(mean))
         shares.append(np.where(defined, values - mean, 0) * (len(values) / defined.sum()))
+        entered.append(values)
     gap = means[0] - means[1]
-    entered = protocol.scaled(counted(protocol, scores), ceiling)
-    own = bootstrap_interval(entered, **settings)
-    paired = bootstrap_interval(gap + shares[0] - shares[1], **settings)
-    found = len(entered), means[0], *own, gap, *paired
-    return dict(zip(OUTCOME, found, strict=True))
+    row = {"n": int((~np.isnan(entered[0])).sum()), "score": means[0], "difference": gap}
+    values = {
+        ("score_low", "score_high"): entered[0],
+        ("low", "high"): gap + shares[0] - shares[1],
+    }
+    return dict.fromkeys(OUTCOME) | row, values
 
 
 def sensitivity_rows(
     scores: dict[str, dict[str, Scores]],
     protocols: dict[str, Protocol],
     ceiling: float | None,
-    **settings,
-) -> list[dict]:
-    """A row per changed field and explainer, with the keys COLUMNS.
+) -> Iterator[Row]:
+    """A row per changed field and explainer, with the keys COLUMNS, as `difference` gives it.
 
     scores: by explainer and by the protocol's name.  protocols: `BASE` and its variants by name.
     ceiling: of the data set; `human_ceiling_before` is the number that divided the score under
-    `BASE`, None if none did.  settings: `resamples` and `seed` of the bootstrap.
+    `BASE`, None if none did.
     """
-    rows = []
     before = {"human_ceiling_before": protocols[BASE].divisor(ceiling)}
     for field, protocol in protocols.items():
         if field == BASE:
@@ -69,7 +66,6 @@ def sensitivity_rows(
         value = str(value).lower() if isinstance(value, bool) else value  # as the config has it
         for explainer, found in scores.items():
             base = found[BASE], protocols[BASE]
-            change = difference(found[field], protocol, *base, ceiling, **settings)
+            change, values = difference(found[field], protocol, *base, ceiling)
             named = {"field": field, "value": value, "explainer": explainer}
-            rows.append(named | change | before)
-    return rows
+            yield named | change | before, values

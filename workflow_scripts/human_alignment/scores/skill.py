@@ -2,34 +2,38 @@
 
 import numpy as np
 
-from .bootstrap import bootstrap_interval
+from .bootstrap import Row, add_intervals
 
 
-def skill(
-    rho: np.ndarray, reference: np.ndarray, ceiling: float | None, **settings
-) -> dict[str, float | int | None]:
+def skill_row(rho: np.ndarray, reference: np.ndarray, ceiling: float | None) -> Row:
     """(mean rho - mean rho of the reference) / (ceiling - mean rho of the reference).
 
     rho, reference: of the same images, (n,); an image that lacks one of them (NaN) is left out.
-    ceiling: of the data set; None stands for 1, a perfect correlation.  settings: `resamples` and
-    `seed` of the bootstrap.
+    ceiling: of the data set; None stands for 1, a perfect correlation.
 
-    Returns n, skill, low, high. The interval is paired by image: each image's share in the ratio,
-    to first order, has the skill as its mean, and its bootstrap interval is the skill's. All are
-    None without an image, or where the reference reaches the ceiling.
+    Returns n and skill, and the values whose mean the skill is: `add_intervals` adds low and high.
+    The interval is paired by image: each image's share in the ratio, to first order, has the skill
+    as its mean, and its bootstrap interval is the skill's. The skill is None without an image, or
+    where the reference reaches the ceiling.
     """
     both = ~(np.isnan(rho) | np.isnan(reference))
     a, b = rho[both], reference[both]
     top = 1.0 if ceiling is None else ceiling
     found = {"n": int(both.sum()), "skill": None, "low": None, "high": None}
     if not len(a) or (room := top - b.mean()) <= 0:
-        return found
+        return found, {}
     value = (a.mean() - b.mean()) / room
-    shares = value + ((a - a.mean()) - (b - b.mean()) * (1 - value)) / room
-    found["skill"] = float(value)
-    if len(a) > 1:
-        found["low"], found["high"] = bootstrap_interval(shares, **settings)
-    return found
+    shares = np.full(len(rho), np.nan)
+    shares[both] = value + ((a - a.mean()) - (b - b.mean()) * (1 - value)) / room
+    return found | {"skill": float(value)}, {("low", "high"): shares}
+
+
+def skill(rho: np.ndarray, reference: np.ndarray, ceiling: float | None, **settings) -> dict:
+    """n, skill, low, high: a `skill_row` with its 95 % interval, None for fewer than two images.
+
+    settings: `resamples` and `seed` of the bootstrap.
+    """
+    return next(add_intervals([skill_row(rho, reference, ceiling)], **settings))
 
 
 def partial_correlation(rho: np.ndarray, map_rho: np.ndarray, human_rho: np.ndarray) -> np.ndarray:

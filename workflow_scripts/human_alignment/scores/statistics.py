@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from .bootstrap import bootstrap_interval, finite
+from .bootstrap import Row, add_intervals, finite
 
 FEWEST = 8  # networks from which a correlation has an interval; the paper has 8 plain ones
 
@@ -23,29 +23,36 @@ class PairedComparison:
     superiority: float  # share of images with a > b; images with a = b count half
 
 
-def compare_paired(
-    a: np.ndarray, b: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> PairedComparison:
+def compared_row(a: np.ndarray, b: np.ndarray) -> Row:
     """Compare per-image scores (n,) in the same order of images; NaN where undefined.
 
-    Images are the unit of resampling. Wilcoxon (1945) leaves differences of zero out; when all
-    are zero its p-value is 1. `superiority` is P(a > b) + P(a = b) / 2 over images, the paired
-    form of Vargha and Delaney (2000). `ValueError` when no image has both scores.
+    Returns the fields of a `PairedComparison`, and the differences, from which `add_intervals`
+    makes low and high: images are the unit of resampling. Wilcoxon (1945) leaves differences of
+    zero out; when all are zero its p-value is 1. `superiority` is P(a > b) + P(a = b) / 2 over
+    images, the paired form of Vargha and Delaney (2000). `ValueError` when no image has both.
     """
-    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    both = ~np.isnan(difference)
-    difference = finite(difference[both])
-    low, high = bootstrap_interval(difference, level, resamples, seed)
+    every = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    difference = finite(every[~np.isnan(every)])
     p_value = stats.wilcoxon(difference).pvalue if difference.any() else 1.0
-    return PairedComparison(
-        n=len(difference),
-        dropped=int(np.sum(~both)),
-        difference=float(difference.mean()),
-        low=low,
-        high=high,
-        p_value=float(p_value),
-        superiority=float(np.mean(difference > 0) + np.mean(difference == 0) / 2),
-    )
+    return {
+        "n": len(difference),
+        "dropped": len(every) - len(difference),
+        "difference": float(difference.mean()),
+        "low": -np.inf,
+        "high": np.inf,
+        "p_value": float(p_value),
+        "superiority": float(np.mean(difference > 0) + np.mean(difference == 0) / 2),
+    }, {("low", "high"): every} if len(difference) > 1 else {}
+
+
+def compare_paired(
+    a: np.ndarray, b: np.ndarray, resamples: int = 2000, seed: int = 0
+) -> PairedComparison:
+    """Compare per-image scores (n,) as `compared_row` does, with the interval; it is infinite for a
+    single image.
+    """
+    (found,) = add_intervals([compared_row(a, b)], resamples=resamples, seed=seed)
+    return PairedComparison(**found)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

@@ -96,14 +96,9 @@ def stratum_means(values: np.ndarray, of_image: np.ndarray, count: int, **settin
         own = values[:, images]
         known = ~np.isnan(own)
         n[:, stratum] = known.sum(axis=1)
-        for size in np.unique(n[:, stratum]):  # rows of one size share their resamples
-            rows = np.flatnonzero(n[:, stratum] == size)
-            block = own[rows][known[rows]].reshape(len(rows), size)
-            if size > 0:
-                mean[rows, stratum] = block.mean(axis=1)
-            if size > 1:
-                ends = bootstrap_intervals(block, **settings)
-                low[rows, stratum], high[rows, stratum] = ends.T
+        total = np.where(known, own, 0).sum(axis=1)
+        np.divide(total, n[:, stratum], out=mean[:, stratum], where=n[:, stratum] > 0)
+        low[:, stratum], high[:, stratum] = bootstrap_intervals(own, **settings).T
     return StratumMeans(n, mean, low, high)
 
 
@@ -114,34 +109,55 @@ def _images_of(of_image: np.ndarray, count: int) -> list[np.ndarray]:
     return [order[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Values of images, (m,), NaN where an image has none, and what all its strata share.
+
+    ranks: of the values, ties share theirs, (m,).  ties: sum of t^3 - t over t equal values.
+    """
+
+    values: np.ndarray
+    ranks: np.ndarray
+    ties: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "Ranked":
+        """Rank values, (m,); a NaN has no rank."""
+        values = np.asarray(values, np.float64)
+        known = ~np.isnan(values)
+        ranks = np.full(len(values), np.nan)
+        ranks[known] = stats.rankdata(values[known])
+        _, repeats = np.unique(ranks[known], return_counts=True)
+        return cls(values, ranks, float(np.sum(repeats**3.0 - repeats)))
+
+
 def against_others(
-    values: np.ndarray, of_image: np.ndarray, count: int
+    ranked: Ranked, of_image: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each stratum against all other images: difference of the means, and p-value; (count,) each.
 
-    values: (m,); a NaN is an image without a value, which is in no stratum. The p-value is that of
-    `scipy.stats.mannwhitneyu`, two-sided. Both are NaN for a stratum without images, and for one
-    that has all images.
+    An image without a value is in no stratum. The p-value is that of `scipy.stats.mannwhitneyu`,
+    two-sided. Both are NaN for a stratum without images, and for one that has all images.
     """
-    known = (of_image != UNPLACED) & ~np.isnan(values)
-    values, of_image = np.asarray(values, np.float64)[known], of_image[known]
+    known = ~np.isnan(ranked.values)
+    if (of_image[known] == UNPLACED).any():  # then images without a stratum are in no pool
+        ranked = Ranked.of(np.where(of_image == UNPLACED, np.nan, ranked.values))
+        known = ~np.isnan(ranked.values)
+    values, ranks, of_image = ranked.values[known], ranked.ranks[known], of_image[known]
     n = np.bincount(of_image, minlength=count)
     others = len(values) - n
     total = np.bincount(of_image, values, minlength=count)
-    ranks = stats.rankdata(values)
-    _, repeats = np.unique(values, return_counts=True)
     # All strata are ranked in the same pool, once: a call of scipy's would rank it for each.
-    rank_sum = np.bincount(of_image, ranks, minlength=count)
-    above = rank_sum - n * (n + 1) / 2
+    above = np.bincount(of_image, ranks, minlength=count) - n * (n + 1) / 2
     u = np.maximum(above, n * others - above)
     size = max(len(values), 2)
-    spread = size + 1 - np.sum(repeats**3.0 - repeats) / (size * (size - 1))
+    spread = size + 1 - ranked.ties / (size * (size - 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         difference = total / n - (values.sum() - total) / others
         z = (u - n * others / 2 - 0.5) / np.sqrt(n * others * spread / 12)
     p_value = np.minimum(2 * stats.norm.sf(z), 1)
     few = np.minimum(n, others) <= _EXACT
-    for stratum in np.flatnonzero(few & (n > 0) & (others > 0)) if (repeats == 1).all() else []:
+    for stratum in np.flatnonzero(few & (n > 0) & (others > 0)) if not ranked.ties else []:
         own = of_image == stratum
         p_value[stratum] = stats.mannwhitneyu(values[own], values[~own]).pvalue
     compared = (n > 0) & (others > 0)

@@ -5,7 +5,7 @@ image that is undefined in any run has no score and is in no stratum. A record's
 enters the score, by the protocol's `constant_maps`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +13,18 @@ import numpy as np
 import pandas as pd
 
 from ..common.cli import UserError
-from ..common.paths import Run
 from ..data.classes import SUPERCLASSES, class_names, superclasses
 from ..data.data_file import UNKNOWN, DataFile
-from ..heatmaps.heatmap_file import HeatmapFile
+from .bootstrap import Row, add_intervals
 from .image_means import image_means
+from .image_summary import mean_row
 from .pairs import NETWORK, network_of, network_order, pairs
 from .postprocess import entering
 from .protocol import Protocol
 from .score_file import read_scores
-from .scoring import check_same_images, check_scores_of
 from .strata import (
     UNPLACED,
+    Ranked,
     Stratification,
     StratumMeans,
     against_others,
@@ -35,7 +35,7 @@ from .strata import (
     stratum_means,
     terciles,
 )
-from .summary import EXPLAINER_NAMES, explainer_order
+from .summary import papers_explainers
 
 PREDICTION = "prediction"
 RIGHT, WRONG = "right", "wrong"
@@ -52,7 +52,8 @@ class NetworkScores:
     """Rho of m images by a network's runs.
 
     names: the columns NETWORK.  rho: by explainer, (runs, m), NaN where undefined.  right: whether
-    the run predicts the image's label, (runs, m) bool; None where labels are unknown.
+    the run predicts the image's label, (runs, m) bool; None where labels or predictions are
+    unknown.
     """
 
     names: dict
@@ -75,8 +76,7 @@ class StudyScores:
     @property
     def explainers(self) -> list[str]:
         """The paper's two, if the study has them, or else its first."""
-        found = explainer_order(name for network in self.networks for name in network.rho)
-        return [name for name in found if name in EXPLAINER_NAMES] or found[:1]
+        return papers_explainers(name for network in self.networks for name in network.rho)
 
     def rows(self) -> list[tuple[NetworkScores, str]]:
         """Each network with each of its `explainers`."""
@@ -84,58 +84,47 @@ class StudyScores:
 
 
 def read_study(
-    data: DataFile,
-    heatmaps: Sequence[Path],
-    scores: Sequence[Path],
-    twins: Mapping[str, str] | None = None,
+    data: DataFile, paths: Sequence[Path], twins: Mapping[str, str] | None = None
 ) -> StudyScores:
-    """Read the scores of all runs, and from the heatmap files what the networks predict.
+    """Read the scores of all runs of the paper's explainers, and what the networks predict.
 
-    heatmaps, scores: `<folder>/<network>/<run>.h5` and `.csv`, in the same order.  twins: as
-    `pairs.TWINS_FLAG` says.
+    paths: score files `<folder>/<network>/<run>.parquet`.  twins: as `pairs.TWINS_FLAG` says.
 
-    Raises UserError when a heatmap and a score file are not of one run, when they are not of the
-    data file's images or only of a sample of them, and when runs have different protocols.
+    Raises UserError when they are not of the data file's images or only of a sample of them, and
+    when runs have different protocols.
     """
-    if len(heatmaps) != len(scores):
-        raise UserError(
-            f"there are {len(heatmaps)} heatmap files and {len(scores)} score files; give both of "
-            "each run, in the same order"
-        )
     groups, labelled = data.groups, bool((data.labels != UNKNOWN).all())
     names, rho, right, under = {}, {}, {}, None
-    for maps_path, path in zip(heatmaps, scores, strict=True):
-        if Run.of(maps_path) != Run.of(path):
-            raise UserError(
-                f"{maps_path} and {path} stand at the same place but are of the runs "
-                f"{Run.of(maps_path)} and {Run.of(path)}; give both files in the same order"
-            )
+    for path in paths:
         found = read_scores(path)
         source = found.source
         if source.sampled:
             raise UserError(f"{path} has scores of a sample of the images; strata need all images")
+        if source.data_digest != data.digest or list(found.image_ids) != data.image_ids:
+            raise UserError(
+                f"{path} has scores of other images than {data.path}; score the heatmaps again"
+            )
         if under not in (None, (source.protocol, source.human_ceiling)):
             raise UserError(
-                f"{path} was scored under another protocol or human ceiling than {scores[0]}; "
+                f"{path} was scored under another protocol or human ceiling than {paths[0]}; "
                 "score all runs alike"
             )
         under = source.protocol, source.human_ceiling
-        with HeatmapFile(maps_path) as maps:
-            check_same_images(data, maps)
-            check_scores_of(maps, source)
-            hits = image_means(maps.predicted == data.labels, groups)
         network = network_of(path, twins)
         name = network["network"]
         names[name] = {column: network[column] for column in NETWORK}
-        right.setdefault(name, []).append(hits > 0.5)  # half of an image's records: wrong
-        for explainer, one in found.scores.items():
+        if found.predicted is not None:
+            hits = image_means(found.predicted == data.labels, groups)
+            right.setdefault(name, []).append(hits > 0.5)  # half of an image's records: wrong
+        for explainer in papers_explainers(found.scores):
+            one = found.scores[explainer]
             own = image_means(entering(source.protocol, one.rho, one.status), groups)
             rho.setdefault(name, {}).setdefault(explainer, []).append(own)
     networks = [
         NetworkScores(
             names[name],
             {explainer: np.stack(runs) for explainer, runs in rho[name].items()},
-            np.stack(right[name]) if labelled else None,
+            np.stack(right[name]) if labelled and name in right else None,
         )
         for name in network_order(pd.DataFrame(names.values()))
     ]
@@ -181,46 +170,69 @@ def stratify(study: StudyScores, of_images: list[Stratification], **settings) ->
 
     settings: `resamples` and `seed` of the bootstrap.
     """
-    rows, chosen = [], study.rows()
+    chosen, tables = study.rows(), []
     values = np.stack([network.by_image(explainer) for network, explainer in chosen])
     means = [stratum_means(values, one.of_image, len(one.strata), **settings) for one in of_images]
+    by_prediction = add_intervals(_predicted_rows(chosen), **settings)
     for row, (network, explainer) in enumerate(chosen):
         names = network.names | {"explainer": explainer}
-        left_out = int(np.isnan(values[row]).sum())
+        names["n_left_out"] = int(np.isnan(values[row]).sum())
+        ranked = Ranked.of(values[row])
         found = [
-            (one.name, one.strata, _compared(values[row], one.of_image, of_all, row))
+            (one.name, one.strata, _compared(ranked, one.of_image, of_all, row))
             for one, of_all in zip(of_images, means, strict=True)
         ]
         if network.right is not None:
-            by_run = _by_prediction(network, explainer, **settings)
+            by_run = _by_prediction(network, explainer, by_prediction)
             found.append((PREDICTION, (RIGHT, WRONG), by_run))
         for name, strata, numbers in found:
-            rows += _rows(names | {"stratification": name}, strata, numbers, left_out)
-    table = pd.DataFrame(rows)
-    table["n_images"] = [int(n) if n == int(n) else n for n in table["n_images"]]
+            tables.append(_table(names | {"stratification": name}, strata, numbers))
+    table = pd.concat(tables, ignore_index=True)
+    if (table["n_images"] % 1 == 0).all():
+        table["n_images"] = table["n_images"].astype(int)
     for column, of_rho in (("score", "mean_rho"), ("low", "low"), ("high", "high")):
         table[column] = study.protocol.scaled(table[of_rho], study.ceiling)
     return table[COLUMNS]
 
 
 def _compared(
-    values: np.ndarray, of_image: np.ndarray, means: StratumMeans, row: int
+    ranked: Ranked, of_image: np.ndarray, means: StratumMeans, row: int
 ) -> dict[str, np.ndarray]:
     """Numbers of one network and explainer by stratum, (s,) each; row: of `means`."""
-    difference, p_value = against_others(values, of_image, means.n.shape[1])
+    difference, p_value = against_others(ranked, of_image, means.n.shape[1])
     numbers = {"n_images": means.n, "mean_rho": means.mean, "low": means.low, "high": means.high}
     own = {name: one[row] for name, one in numbers.items()}
     return own | {"difference": difference, "p_value": p_value}
 
 
-def _by_prediction(network: NetworkScores, explainer: str, **settings) -> dict[str, np.ndarray]:
-    """Numbers of images predicted right and of the others, averaged over the runs; (2,) each."""
+def _predictions(network: NetworkScores, explainer: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rho of each run, (m,), NaN where it is undefined in any, and whether it predicts right."""
     undefined = np.isnan(network.by_image(explainer))
-    runs = []
     for rho, right in zip(network.rho[explainer], network.right, strict=True):
-        values, of_image = np.where(undefined, np.nan, rho), np.where(right, 0, 1)
-        means = stratum_means(values[None], of_image, 2, **settings)
-        runs.append(_compared(values, of_image, means, 0))
+        yield np.where(undefined, np.nan, rho), right
+
+
+def _predicted_rows(chosen: list[tuple[NetworkScores, str]]) -> Iterator[Row]:
+    """The mean over the images predicted right, and then over the others, of each run."""
+    for network, explainer in chosen:
+        for rho, right in _predictions(network, explainer) if network.right is not None else ():
+            for own in (right, ~right):
+                yield mean_row(np.where(own, rho, np.nan), np.arange(len(rho)))
+
+
+def _by_prediction(
+    network: NetworkScores, explainer: str, means: Iterator[dict]
+) -> dict[str, np.ndarray]:
+    """Numbers of images predicted right and of the others, averaged over the runs; (2,) each.
+
+    means: what `add_intervals` makes of `_predicted_rows`, from this network and explainer on.
+    """
+    runs = []
+    for rho, right in _predictions(network, explainer):
+        both = pd.DataFrame([next(means), next(means)], dtype=np.float64)
+        n, *numbers = (both[name].to_numpy()[None] for name in ("n", "mean", "low", "high"))
+        found = StratumMeans(n.astype(int), *numbers)
+        runs.append(_compared(Ranked.of(rho), np.where(right, 0, 1), found, 0))
     if len(runs) == 1:
         return runs[0]
     stacked = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
@@ -231,21 +243,14 @@ def _by_prediction(network: NetworkScores, explainer: str, **settings) -> dict[s
     return found | {"p_value": np.minimum(2 * found["p_value"], 1)}
 
 
-def _rows(
-    names: dict, strata: Sequence[str], numbers: dict[str, np.ndarray], left_out: int
-) -> list[dict]:
+def _table(names: dict, strata: Sequence[str], numbers: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per stratum of one network, explainer and stratification."""
     n = numbers["n_images"]
     numbers = numbers | {
         "p_holm": holm_of_known(numbers["p_value"]),
         "share": n / n.sum() if n.sum() else np.full(len(n), np.nan),
     }
-    return [
-        names
-        | {"stratum": stratum, "n_left_out": left_out}
-        | {name: values[place] for name, values in numbers.items()}
-        for place, stratum in enumerate(strata)
-    ]
+    return pd.DataFrame({"stratum": strata} | numbers).assign(**names)
 
 
 def gains(study: StudyScores, of_images: list[Stratification], **settings) -> pd.DataFrame:

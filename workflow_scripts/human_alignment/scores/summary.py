@@ -1,6 +1,6 @@
 """The summary of all scores: what every table and figure reads, checked and averaged over runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ from pydantic import Field
 from ..common.cli import UserError
 from ..common.paths import SUFFIX, Run
 from ..common.records import Record, checked, read_json
+from .bootstrap import Row, add_intervals
 from .explainer_names import EXPLAINER_NAMES
 from .pairs import NETWORK, full_name, in_order, network_of
+from .run_summary import summary_rows
+from .score_file import check_same_data, read_scores
 from .spearman import CAUSES
-from .summary_file import check_same_data, read_summary_file
 
 FURTHER_NAMES = {
     "hires_cam": "HiResCAM",
@@ -40,38 +42,49 @@ class Accuracy(Record):
 
 
 def collect(
-    summaries: list[Path], accuracies: list[Path], twins: Mapping[str, str] | None = None
+    scores: list[Path],
+    accuracies: list[Path],
+    twins: Mapping[str, str] | None = None,
+    **settings,
 ) -> pd.DataFrame:
     """The summary of a study: a row per run and explainer, in the paper's order of networks.
 
-    summaries: `<folder>/<model>/<run>.json` and `<run>.attributions.json`, as summarise_scores.py
-    writes them.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
-    twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.
+    scores: score files of all runs, `<folder>/<model>/<run>.parquet`, also several of one run with
+    other explainers.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
+    twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.  settings:
+    `resamples` and `seed` of the bootstrap.
 
-    Raises UserError that names the file when one is damaged or holds an impossible value, when two
-    summaries are of different data files, and when the weights of a network say otherwise than
-    `twins` whether it has DCLS.
+    Raises UserError that names the file when one is damaged, when two score files are of different
+    data files, and when the weights of a network say otherwise than `twins` whether it has DCLS.
     """
     top1 = {Run.of(path): checked(Accuracy, str(path), read_json(path)).top1 for path in accuracies}
-    found_in = {path: read_summary_file(path) for path in summaries}
-    check_same_data(
-        [(path, one.data_digest) for path, found in found_in.items() for one in found.values()]
-    )
-    rows = [
-        {
-            **_checked_network(path, found.dcls, twins),
-            "parameters": found.parameters,
-            "top1": top1.get(Run.of(path)),
-            "explainer": explainer,
-            **{figure: getattr(found, figure) for figure in FIGURES},
-            "human_ceiling": found.human_ceiling,
-            "n_records": found.records,
-            **{f"n_{cause}": found.status.get(cause, 0) for cause in CAUSES},
-        }
-        for path, by_explainer in found_in.items()
-        for explainer, found in by_explainer.items()
-    ]
+    rows = add_intervals(_rows(scores, top1, twins), **settings)
     return in_order(pd.DataFrame(rows)).reset_index(drop=True)
+
+
+def _rows(
+    paths: list[Path], top1: dict[Run, float], twins: Mapping[str, str] | None
+) -> Iterator[Row]:
+    """Rows of the summary, file by file."""
+    first = None
+    for path in paths:
+        file = read_scores(path)
+        first = first or file
+        check_same_data(first, file)
+        network = _checked_network(path, file.source.dcls, twins)
+        for explainer, (found, values) in summary_rows(file.source, file.scores).items():
+            row = {
+                **network,
+                "parameters": found["parameters"],
+                "top1": top1.get(Run.of(path)),
+                "explainer": explainer,
+                **{figure: found[figure] for figure in FIGURES},
+                "human_ceiling": found["human_ceiling"],
+                "n_records": found["records"],
+                **{f"n_{cause}": found["status"].get(cause, 0) for cause in CAUSES},
+                "mean_rho_of_records": found["mean_rho_of_records"],
+            }
+            yield row, values
 
 
 def _checked_network(path: Path, dcls: bool, twins: Mapping[str, str] | None) -> dict:

@@ -4,7 +4,7 @@ Layout (HDF5), for e explainers, k named protocols and n records in the order of
 
 ====== ================= =======================================================================
 rho    float64 (e, k, n) NaN unless the status is `ok`
-status uint8 (e, k, n)   place of the record's status in `score_file.STATUSES`
+status uint8 (e, k, n)   place of the record's status in `score_rows.STATUSES`
 image  int64 (n,)        row of the data file's first record with the same pixels
 ====== ================= =======================================================================
 
@@ -23,7 +23,8 @@ from ..common.cli import UserError
 from ..common.hdf5 import Column, check_columns, check_seal, damage_told, new_sealed_hdf5
 from ..common.records import checked
 from .protocol import Protocol
-from .score_file import STATUSES, Scores, Source
+from .score_file import Scores, Source
+from .score_rows import STATUSES
 from .spearman import OK
 
 COLUMNS = {

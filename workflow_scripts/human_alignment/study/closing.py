@@ -30,7 +30,7 @@ def closing_lines(
     runs whose scores on disk do not count, because the config says something else now.
     """
     results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
-    scores = {run: {} if run in stale else _summary(results / "scores" / run) for run in runs}
+    scores = {run: {} if run in stale else _counts(results / "scores" / run) for run in runs}
     missing = [run for run, found in scores.items() if not found]
     lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
     about = {
@@ -61,10 +61,20 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _summary(run: Path) -> dict:
-    """Summaries of one run by explainer; nothing unless those of all images are there."""
-    main = json_file(run.with_name(f"{run.name}.json"))
-    return main | json_file(run.with_name(f"{run.name}.attributions.json")) if main else {}
+def _counts(run: Path) -> dict[str, dict]:
+    """On how many images each explainer of a run is scored, and how many records have each status.
+
+    Nothing unless the scores of all images are there.
+    """
+    found = {}
+    main = run.with_name(f"{run.name}.source.json")
+    for source in [main, *sorted(run.parent.glob(f"{run.name}.*.source.json"))]:
+        held = json_file(source)
+        if source == main and not held:
+            return {}
+        for explainer, status in held.get("status", {}).items():
+            found[explainer] = {"n_images": held["n_images"], "status": status}
+    return found
 
 
 def _written(results: Path, started: float) -> str:

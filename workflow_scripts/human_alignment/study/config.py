@@ -429,7 +429,7 @@ def check_sources(study: Study) -> None:
         raise UserError("a model has `source: train`; name the images as `imagenet.train`")
     if config["figures"]["pictures"]:
         find_pictures(config["figures"]["pictures"])
-    if config["partial"] and not study.score_files(".json"):
+    if config["partial"] and not study.score_files():
         raise UserError("partial: no run of the study has scores yet; run it without first")
 
 

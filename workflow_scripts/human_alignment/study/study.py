@@ -390,7 +390,7 @@ class Study:
         """What follows a run in the names of its score files: nothing, and a sample's name."""
         return ["", ".attributions"] if self.config["attributions"]["explainers"] else [""]
 
-    def score_files(self, ending: str = ".csv") -> list[str]:
+    def score_files(self, ending: str = ".parquet") -> list[str]:
         """Score files of all runs: those of all images, then those of the sampled explainers."""
         return [file for part in self.parts for file in self.files("scores", part + ending)]
 
@@ -399,7 +399,7 @@ class Study:
         return [
             Run.of(file).file(self.name, "heatmaps", part + ".h5")
             for part in self.parts
-            for file in self.files("scores", part + ".csv")
+            for file in self.files("scores", part + ".parquet")
         ]
 
     def accuracies(self) -> list[str]:
@@ -437,7 +437,7 @@ class Study:
         """Files of the model of Figure 1: with DCLS, then plain, as the paper's rows are."""
         pair = self.pair_of(self.config["figures"]["overlay_model"])
         both = [pair["dcls"], pair["plain"]]
-        scored = [model for model in both if model and self.files("scores", ".csv", model)]
+        scored = [model for model in both if model and self.files("scores", ".parquet", model)]
         return [file for model in scored for file in self.files(stage, ending, model)]
 
     @property
@@ -472,8 +472,8 @@ class Study:
     @property
     def note(self) -> str:
         """The sentence under tables and figures; with `partial` it names runs without scores."""
-        scored = set(self.files("scores", ".csv"))
-        missing = [r for r in self.runs if r.file(self.name, "scores", ".csv") not in scored]
+        scored = set(self.files("scores", ".parquet"))
+        missing = [r for r in self.runs if r.file(self.name, "scores", ".parquet") not in scored]
         if not missing:
             return self.config["note"]
         return f"{self.config['note']} Without scores: {listed(list(map(str, missing)))}.".strip()

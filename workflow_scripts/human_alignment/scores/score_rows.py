@@ -1,0 +1,154 @@
+"""Rows of a score file, in Parquet or in CSV: image_id, label, explainer, rho, status.
+
+Parquet has two more columns, `image` and `predicted`. Readers check single values; what a whole
+score file must be is checked in `score_file`.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..common.cli import UserError
+from ..common.files import written_whole
+from .spearman import CAUSES, OK
+
+COLUMNS = ("image_id", "label", "explainer", "rho", "status")
+_WORDS = pa.dictionary(pa.int32(), pa.string())  # a column of text in which each word stands once
+_SCHEMA = pa.schema(
+    {
+        "image_id": _WORDS,
+        "label": pa.int64(),
+        "explainer": _WORDS,
+        "rho": pa.float64(),
+        "status": _WORDS,
+        "image": pa.int64(),
+        "predicted": pa.int64(),
+    }
+)
+STATUSES = (OK, *CAUSES)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Columns of a score file, (rows,) each.
+
+    rho: float64, NaN unless the status is `ok`.  image: which image a record shows.  predicted: the
+    class that the network predicts. The last two are None where the file has no such column.
+    """
+
+    image_id: np.ndarray
+    label: np.ndarray
+    explainer: np.ndarray
+    rho: np.ndarray
+    status: np.ndarray
+    image: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+
+
+def write_rows(path: Path | str, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV file whole; None is an empty cell, a float has all its digits."""
+    with written_whole(path) as partial, open(partial, "w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_csv(path: Path | str, rows: Rows) -> None:
+    """Write the columns COLUMNS as CSV; an undefined rho is an empty cell."""
+    values = (
+        repr(rho) if status == OK else ""
+        for rho, status in zip(rows.rho.tolist(), rows.status.tolist(), strict=True)
+    )
+    columns = rows.image_id, rows.label, rows.explainer, values, rows.status
+    write_rows(path, COLUMNS, zip(*columns, strict=True))
+
+
+def write_parquet(path: Path | str, rows: Rows) -> None:
+    """Write all columns as Parquet; an undefined rho is null."""
+    arrays = []
+    for field in _SCHEMA:
+        values = pa.array(getattr(rows, field.name), from_pandas=field.name == "rho")
+        arrays.append(values.dictionary_encode() if field.type == _WORDS else values)
+    table = pa.Table.from_arrays(arrays, names=_SCHEMA.names).cast(_SCHEMA)
+    with written_whole(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
+
+
+def read_parquet(path: Path | str) -> Rows:
+    """Read a Parquet file of all columns. Raises UserError on anything else."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"it is not a Parquet file ({error})") from error
+    if not table.schema.equals(_SCHEMA):
+        found = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
+        wanted = ", ".join(f"{field.name} ({field.type})" for field in _SCHEMA)
+        raise UserError(f"its columns are {found}, not {wanted}")
+    columns = {}
+    for field in _SCHEMA:
+        column = table[field.name].combine_chunks()
+        if column.null_count and field.name != "rho":
+            raise UserError(f"the column {field.name} has an empty cell")
+        if field.type == _WORDS:
+            words = np.array(column.dictionary.to_pylist(), object)
+            columns[field.name] = words[column.indices.to_numpy()]
+        else:
+            columns[field.name] = column.to_numpy(zero_copy_only=False).copy()
+    columns["status"] = columns["status"].astype(str)
+    _check(columns["status"], columns["rho"], ~np.isnan(columns["rho"]), columns["rho"], 1)
+    return Rows(**columns)
+
+
+def read_csv(path: Path | str) -> Rows:
+    """Read a CSV file of the columns COLUMNS. Raises UserError on anything else."""
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            lines = list(csv.reader(stream))
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"it is not a CSV file ({error})") from error
+    if not lines or tuple(lines[0]) != COLUMNS:
+        found = ", ".join(lines[0]) if lines else "missing"
+        raise UserError(f"its columns are {found}, not {', '.join(COLUMNS)}")
+    for place, line in enumerate(lines):
+        if len(line) != len(COLUMNS):
+            raise UserError(f"line {place + 1} has {len(line)} cells, not {len(COLUMNS)}")
+    columns = [np.array(column, str)[1:] for column in zip(*lines, strict=True)]
+    ids, labels, explainers, text, status = columns
+    try:
+        labels = labels.astype(np.int64)
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"a label is not a whole number ({error})") from error
+    rho = np.full(len(text), np.nan)
+    try:
+        rho[status == OK] = text[status == OK].astype(np.float64)
+    except ValueError as error:
+        raise UserError(f"a rho with status {OK} is not a number ({error})") from error
+    _check(status, rho, text != "", text, 2)
+    return Rows(ids, labels, explainers, rho, status)
+
+
+def _check(
+    status: np.ndarray, rho: np.ndarray, present: np.ndarray, shown: np.ndarray, first: int
+) -> None:
+    """Refuse an unknown status, a rho outside of -1 to 1, and one beside a status other than ok.
+
+    present: whether there is a rho.  shown: how messages show it.  first: the number that messages
+    give the first row.
+    """
+    known, ok = np.isin(status, STATUSES), status == OK
+    if not known.all():
+        row = int(np.argmin(known))
+        raise UserError(f"line {row + first} has the unknown status {str(status[row])!r}")
+    wrong = np.where(ok, ~(np.abs(rho) <= 1), present)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        allowed = "a number from -1 to 1" if ok[row] else "an empty cell"
+        raise UserError(
+            f"line {row + first} has rho {str(shown[row])!r} and status {status[row]}, where rho "
+            f"must be {allowed}"
+        )
