@@ -15,7 +15,7 @@ from ..common.arguments import json_object
 from ..common.records import Record, checked
 
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
-_FEW = 16  # values below which a resample may well be a permutation of them
+_ROUNDING = 1e-12  # of the largest deviation from the mean
 _MANY = 1000  # values from which on a resample surely holds some of those that are there
 _PRODUCT = 2**21  # numbers of a factor of a product of matrices: 16 MB
 _HELD = 2**27  # counts that are kept between products: 256 MB
@@ -60,24 +60,41 @@ def draws(
         yield rng.integers(0, count, (rows, count), dtype=np.int32)
 
 
-def _tails(values: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
-    """Which quantiles of the bootstrap means end the interval of the mean, (2,).
+def _ends(values: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
+    """The intervals of the means of rows of values (k, n), from bootstrap means (k, r); (k, 2).
+
+    values: NaN where a row lacks one; each row has two or more, which differ.
 
     Plain percentiles miss skewed means too often: the bias and acceleration of Efron (1987,
     "Better bootstrap confidence intervals") mend that. And they are too narrow for few values, by
     sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
     the bootstrap") puts right by moving the quantiles outwards.
     """
-    count, centre = len(values), values.mean()
-    bias = special.ndtri(np.mean(means < centre) + np.mean(means == centre) / 2)
-    deviation = values - centre
-    deviation /= np.abs(deviation).max()  # else the cubes of nearly equal values are lost
+    known = ~np.isnan(values)
+    count = known.sum(axis=1, keepdims=True)
+    centre = np.where(known, values, 0).sum(axis=1, keepdims=True) / count
+    deviation = np.where(known, values - centre, 0)
+    top = np.abs(deviation).max(axis=1, keepdims=True)
+    # A resample may be a permutation of the values; its mean is then the centre, to rounding.
+    gap = means - centre
+    tied = np.abs(gap) <= _ROUNDING * top
+    below = ((gap < 0) & ~tied).mean(axis=1, keepdims=True)
+    bias = special.ndtri(below + tied.mean(axis=1, keepdims=True) / 2)
+    deviation /= top  # else the cubes of nearly equal values are lost
     squares = deviation * deviation
-    skew = np.mean(squares * deviation) / np.mean(squares) ** 1.5
+    spread = squares.sum(axis=1, keepdims=True) / count
+    skew = (squares * deviation).sum(axis=1, keepdims=True) / count / spread**1.5
     acceleration = skew / (6 * np.sqrt(count))
     width = special.stdtrit(count - 1, (1 + level) / 2) * np.sqrt(count / (count - 1))
-    ends = bias + np.array([-width, width])
-    return special.ndtr(bias + ends / (1 - acceleration * ends))
+    ends = bias + width * np.array([-1, 1])
+    place = special.ndtr(bias + ends / (1 - acceleration * ends)) * (means.shape[1] - 1)
+    first = np.clip(place.astype(int), 0, max(0, means.shape[1] - 2))
+    ordered = np.sort(means, axis=1)
+    left, right = (
+        np.take_along_axis(ordered, np.minimum(one, means.shape[1] - 1), axis=1)
+        for one in (first, first + 1)
+    )
+    return left + (right - left) * (place - first)
 
 
 def bootstrap_interval(
@@ -95,8 +112,8 @@ def bootstrap_interval(
         return float(values[0]), float(values[0])
     drawn = draws(len(values), resamples, seed)
     means = np.concatenate([values.take(index).mean(axis=1) for index in drawn])
-    low, high = np.quantile(means, _tails(values, means, level))
-    return float(low), float(high)
+    low, high = _ends(values[None], means[None], level)[0].tolist()
+    return low, high
 
 
 def bootstrap_intervals(
@@ -131,8 +148,6 @@ def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.
     count = values.shape[1]
     if count < 2 or not len(values):
         return np.full((len(values), 2), np.nan)
-    if count < _FEW:
-        return np.array([bootstrap_interval(row, level, resamples, seed) for row in values])
     low, high = np.nanmin(values, axis=1), np.nanmax(values, axis=1)
     found = np.stack([low, low], axis=1)  # the interval of equal values
     varied = np.flatnonzero(low < high)
@@ -145,9 +160,7 @@ def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.
     parts = []
     for times in _times(count, resamples, seed):
         parts.append(times @ filled.T / (count - times[:, gaps] @ missing.T))
-    for place, means in enumerate(np.concatenate(parts).T):
-        row = filled[place][known[place]]
-        found[varied[place]] = np.quantile(means, _tails(row, means, level))
+    found[varied] = _ends(values[varied], np.concatenate(parts).T, level)
     return found
 
 
