@@ -22,15 +22,19 @@ def closing_lines(
     started: float,
     folder: Path | str = ".",
     stale: Collection[str] = (),
+    parts: Collection[str] = ("",),
 ) -> list[str]:
     """Lines to print when a run ends.
 
     runs: `<model>/<run>` of every network the study should have.  state: how the run ended.
     started: seconds since the epoch.  folder: holds `results/` and `logs/`.  stale: those of the
-    runs whose scores on disk do not count, because the config says something else now.
+    runs whose scores on disk do not count, because the config says something else now.  parts:
+    what follows a run in the names of its score files; the first is that of all images.
     """
     results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
-    scores = {run: {} if run in stale else _summary(results / "scores" / run) for run in runs}
+    scores = {
+        run: {} if run in stale else _summary(results / "scores" / run, parts) for run in runs
+    }
     missing = [run for run, found in scores.items() if not found]
     lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
     about = {
@@ -61,10 +65,10 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _summary(run: Path) -> dict:
+def _summary(run: Path, parts: Collection[str]) -> dict:
     """Summaries of one run by explainer; nothing unless those of all images are there."""
-    main = json_file(run.with_name(f"{run.name}.json"))
-    return main | json_file(run.with_name(f"{run.name}.attributions.json")) if main else {}
+    found = [json_file(run.with_name(f"{run.name}{part}.json")) for part in parts]
+    return {name: one for part in found for name, one in part.items()} if found[0] else {}
 
 
 def _written(results: Path, started: float) -> str:
