@@ -1,7 +1,7 @@
 """Gather the summaries of all runs of a study into one table, a row per run and explainer.
 
 Every table and figure reads this table. A run's name is in its files' paths:
-`<folder>/<model>/<run>.json` and `<run>.attributions.json` for scores,
+`<folder>/<model>/<run>.json`, and `<run>.saliency.json` and the like, for scores,
 `<folder>/<model>/<run>.top1.json` for accuracy.
 """
 

@@ -127,23 +127,13 @@ def test_a_missing_method_is_said_in_its_place(study, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "explainers, shown",
-    [
-        (["layer_cam", "threshold_grad_cam"], ["Threshold-"]),
-        (["layer_cam", "eigen_cam"], ["Eigen-CAM"]),
-    ],
+    "explainers, title", [(["layer_cam", "grad_cam"], "Grad-CAM"), (["layer_cam"], "LayerCAM")]
 )
-def test_explainers_that_the_study_does_not_score_are_not_drawn(study, tmp_path, explainers, shown):
+def test_explainers_that_the_study_does_not_score_are_not_drawn(study, tmp_path, explainers, title):
     """The heatmap file holds all of them."""
-    given = ["--explainers", *explainers]
-    text = draw(study, tmp_path / "f.svg", "d", "m.h5", "m.h5", *given)
+    text = draw(study, tmp_path / "f.svg", "d", "m.h5", "m.h5", "--explainers", *explainers)
     assert text.count("<image") == 30
-    names = ["Grad-CAM", "LayerCAM", "Eigen-CAM", "Threshold-"]
-    expected = {name: 2 if name in shown else 0 for name in names}
-    found = {name: text.count(f"<!-- {name}") + text.count(f" {name} -->") for name in names}
-    if "Threshold-" in shown:
-        expected["Grad-CAM"] = found["Grad-CAM"]  # its name ends so too
-    assert found == expected
+    assert {name for name in ("Grad-CAM", "LayerCAM", "Threshold-") if name in text} == {title}
 
 
 def test_maps_of_other_images_are_refused(study, tmp_path):

@@ -44,9 +44,9 @@ def collect(
 ) -> pd.DataFrame:
     """The summary of a study: a row per run and explainer, in the paper's order of networks.
 
-    summaries: `<folder>/<model>/<run>.json` and `<run>.attributions.json`, as summarise_scores.py
-    writes them.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
-    twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.
+    summaries: `<folder>/<model>/<run>.json`, and `<run>.saliency.json` and the like, as
+    summarise_scores.py writes them.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs
+    that have it.  twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.
 
     Raises UserError that names the file when one is damaged or holds an impossible value, when two
     summaries are of different data files, and when the weights of a network say otherwise than
