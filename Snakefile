@@ -42,7 +42,8 @@ wildcard_constraints:
     run="published|seed[0-9]+",
     seed="[0-9]+",
     shard="[0-9]+",
-    part=r"|\.attributions",
+    attribution="saliency|rise",
+    part=r"|\.saliency|\.rise",
     geometry=r"|\.crop|\.full",
     number="[5-9]",
 

@@ -120,4 +120,5 @@ def closing(state):
     """What the run produced, where and how long, and what it left out: a few lines to print."""
     now = Study(config)  # which has not looked at any file yet
     runs = list(map(str, now.runs))
-    return "\n".join(closing_lines(now.name, runs, state, STARTED, stale=now.stale_runs()))
+    found = closing_lines(now.name, runs, state, STARTED, stale=now.stale_runs(), parts=now.parts)
+    return "\n".join(found)

@@ -1,6 +1,8 @@
-# Raw heatmaps of every explainer, from one forward pass per image. The file `<run>.h5` holds the
-# protocol's own geometry, `<run>.full.h5` or `<run>.crop.h5` a named one. With more than one shard
-# each job does a part of the images, and join_heatmaps writes the file that one job would write.
+# Raw heatmaps of every explainer that the package has, from one forward pass per image, whichever
+# of them the study scores: another list of explainers runs no network again. The file `<run>.h5`
+# holds the protocol's own geometry, `<run>.full.h5` or `<run>.crop.h5` a named one. With more than
+# one shard each job does a part of the images, and join_heatmaps writes the file that one job would
+# write.
 
 HEATMAPS = f"results/{STUDY}/heatmaps/{{model}}/{{run}}{{geometry}}"
 SHARDS = config["extract"]["shards"]
@@ -61,16 +63,17 @@ rule join_heatmaps:
         "python {params.script:q} {input:q} --output {output:q} 2> {log:q}"
 
 
+# Explainers that cost much each: a job and a file of its own for each of them.
 rule extract_attributions:
     input:
         data=study.data_file(),
         weights=f"results/{STUDY}/weights/{{model}}/{{run}}.safetensors",
     output:
-        f"results/{STUDY}/heatmaps/{{model}}/{{run}}.attributions.h5",
+        f"results/{STUDY}/heatmaps/{{model}}/{{run}}.{{attribution}}.h5",
     log:
-        f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.log",
+        f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.{{attribution}}.log",
     benchmark:
-        f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.tsv"
+        f"logs/{STUDY}/extract_attributions/{{model}}.{{run}}.{{attribution}}.tsv"
     conda:
         ENVIRONMENT
     threads: config["threads"]
@@ -81,7 +84,7 @@ rule extract_attributions:
     params:
         script=script("extract_attributions.py"),
         code=code("extract_attributions.py"),
-        settings=study.attribution_flags,
+        settings=lambda wildcards: study.attribution_flags(wildcards.attribution),
     shell:
         "python {params.script:q} --data {input.data:q} --weights {input.weights:q} "
         "--model {wildcards.model:q} {params.settings} --threads {threads} --output {output:q} 2> {log:q}"

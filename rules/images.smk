@@ -115,10 +115,12 @@ rule plot_methods:
         images=config["figures"]["methods_images"],
         note=NOTE,
         protocol=as_json(study.protocol.as_dict()),
+        explainers=study.explainer_flags(),
     shell:
         "python {params.script:q} --data {input.data:q} --plain {input.plain:q} "
         "--dcls {input.dcls:q} --network {params.network:q} --images {params.images:q} "
-        "--protocol {params.protocol:q} --note={params.note:q} --output {output:q} 2> {log:q}"
+        "--protocol {params.protocol:q} {params.explainers} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule make_gallery:

@@ -82,9 +82,11 @@ rule protocol_sensitivity:
         code=code("protocol_sensitivity.py"),
         protocol=as_json(study.protocol_of("released").as_dict()),
         other=as_json(study.protocol_of("paper").as_dict()),
+        explainers=study.explainer_flags(),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--protocol {params.protocol:q} --other {params.other:q} --output {output:q} 2> {log:q}"
+        "--protocol {params.protocol:q} --other {params.other:q} {params.explainers} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule collect_sensitivity:

@@ -75,7 +75,7 @@ rule score_controls:
         script=script("score_controls.py"),
         code=code("score_controls.py"),
         protocol=as_json(study.protocol.as_dict()),
-        settings=flags(config["controls"]),
+        settings=flags(config["controls"] | {"explainers": study.explainers}),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
         "--references {input.references:q} --protocol {params.protocol:q} {params.settings} "

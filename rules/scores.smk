@@ -24,9 +24,10 @@ rule score_alignment:
         script=script("score_alignment.py"),
         code=code("score_alignment.py"),
         protocol=as_json(study.protocol.as_dict()),
+        explainers=lambda wildcards: study.explainer_flags(wildcards.part),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--protocol {params.protocol:q} --output {output.scores:q} 2> {log:q}"
+        "--protocol {params.protocol:q} {params.explainers} --output {output.scores:q} 2> {log:q}"
 
 
 rule export_scores:
@@ -158,9 +159,11 @@ rule evaluate_measures:
         code=code("evaluate_measures.py"),
         measures=config["measures"],
         protocol=as_json(study.protocol.as_dict()),
+        explainers=study.explainer_flags(),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--measures {params.measures:q} --protocol {params.protocol:q} --output {output:q} 2> {log:q}"
+        "--measures {params.measures:q} --protocol {params.protocol:q} {params.explainers} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule collect_measures:

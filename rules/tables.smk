@@ -203,8 +203,9 @@ rule describe_study:
         code=code("describe_study.py", STUDY_PAGE),
         config=literal(masked(as_json(config))),
         protocol=as_json(study.protocol.as_dict()),
+        explainers=flags({"explainers": study.explainers + study.attributions}),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
         "--data {input.data:q} --training {input.training:q} --heatmaps {input.heatmaps:q} "
-        "--output {output.page:q} "
+        "{params.explainers} --output {output.page:q} "
         "--record {output.record:q} 2> {log:q}"

@@ -23,11 +23,19 @@ def main(argv: list[str] | None = None) -> None:
         "--training", type=Path, nargs="?", help="training file, whose images are counted in it"
     )
     parser.add_argument("--heatmaps", nargs="+", type=Path, required=True, help="of all runs")
+    parser.add_argument(
+        "--explainers",
+        nargs="+",
+        metavar="NAME",
+        help="that the study scores; default: all in the heatmap files",
+    )
     parser.add_argument("--output", required=True, help="page to write (.html)")
     parser.add_argument("--record", required=True, help="the same to write as .json")
     arguments = parser.parse_args(argv)
     made_of = arguments.data, arguments.heatmaps, arguments.training
-    record = study_record(arguments.config, arguments.protocol, *made_of)
+    record = study_record(
+        arguments.config, arguments.protocol, *made_of, explainers=arguments.explainers
+    )
     with written_whole(arguments.output) as partial:
         partial.write_text(study_page(record), encoding="utf-8")
     write_json(arguments.record, record)

@@ -12,6 +12,7 @@ from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.scores.measures import MEASURES
 from human_alignment.scores.measuring import measure_images
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
+from human_alignment.scores.scoring import EXPLAINERS_FLAG
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,12 +24,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
     )
-    parser.add_argument(
-        "--output", required=True, help="values per image to write (.parquet, or .csv to read)"
-    )
+    parser.add_argument("--explainers", **EXPLAINERS_FLAG)
+    parser.add_argument("--output", required=True, help="values per image (.parquet or .csv)")
     arguments = parser.parse_args(argv)
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
-        table = measure_images(data, heatmaps, arguments.measures, arguments.protocol)
+        explainers = heatmaps.chosen(arguments.explainers)
+        table = measure_images(data, heatmaps, explainers, arguments.measures, arguments.protocol)
     write = table.to_csv if arguments.output.endswith(".csv") else table.to_parquet
     with written_whole(arguments.output) as partial:
         write(partial, index=False)

@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None) -> None:
     model, network, _ = load_weights(arguments.weights)
     with DataFile(arguments.data) as data:
         header = file_header(arguments.model, model, network, arguments.weights, data, settings)
-        header |= {"seed": settings.seed, "masks": settings.masking.masks}
+        header |= {"seed": settings.seed}
+        header |= {"masks": settings.masking.masks} if "rise" in settings.explainers else {}
         header |= {"layers": list(LAYERS), "norm": False}  # they look at the input: no layer
         writer = HeatmapWriter(arguments.output, header, (0, len(settings.sample(len(data)))), 1)
         nonfinite = extract_sampled(model, network, data, writer, settings)

@@ -1,4 +1,4 @@
-"""Draw Figure 5 or 6: images, and one network's Grad-CAM and Threshold-Grad-CAM maps of them.
+"""Draw Figure 5 or 6: images, and one network's maps of them by the paper's two explainers.
 
 Rows of the network without DCLS come first, then those of the network with it. The images are at
 even steps over the data file, unless their ids are given.
@@ -10,7 +10,9 @@ from human_alignment.common.cli import run
 from human_alignment.data.data_file import DataFile
 from human_alignment.outcome.map_figures import even_steps, methods_figure
 from human_alignment.outcome.style import save
+from human_alignment.scores.explainer_names import EXPLAINER_NAMES
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
+from human_alignment.scores.summary import papers_explainers
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -20,6 +22,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--plain", nargs="?", help="heatmap file of the network without DCLS")
     parser.add_argument("--dcls", nargs="?", help="heatmap file of the network with DCLS")
     parser.add_argument("--network", required=True, help="its name, for the note")
+    parser.add_argument(
+        "--explainers",
+        nargs="+",
+        default=list(EXPLAINER_NAMES),
+        metavar="NAME",
+        help="of the study; drawn are the paper's two among them, or else the first of them",
+    )
     parser.add_argument("--images", type=int, default=10, help="how many")
     parser.add_argument("--image-ids", nargs="+", help="these images instead of the rule's")
     parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
@@ -35,7 +44,8 @@ def main(argv: list[str] | None = None) -> None:
             if len(index) < len(data):
                 about += f" Images at even steps over the {len(data):,} images of {data.dataset}."
         heatmaps, notes = (arguments.plain, arguments.dcls), [about, arguments.note]
-        figure = methods_figure(data, heatmaps, index, arguments.protocol, notes)
+        explainers = papers_explainers(arguments.explainers)
+        figure = methods_figure(data, heatmaps, index, explainers, arguments.protocol, notes)
     save(figure, arguments.output)
 
 

@@ -14,7 +14,7 @@ from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 from human_alignment.scores.protocol_variants import BASE, changed_protocols
-from human_alignment.scores.scoring import score_geometries, source_fields
+from human_alignment.scores.scoring import EXPLAINERS_FLAG, score_geometries, source_fields
 from human_alignment.scores.variant_file import VariantSource, write_variants
 
 
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--other", type=protocol_argument, default="paper", help="whose fields are taken one by one"
     )
+    parser.add_argument("--explainers", **EXPLAINERS_FLAG)
     parser.add_argument("--output", required=True, help="scores by protocol to write (.h5)")
     arguments = parser.parse_args(argv)
     with DataFile(arguments.data) as data, ExitStack() as stack:
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
             layer=any(one.layers_differ for one in files if one.geometry == base.geometry),
         )
         protocols = {BASE: base, **changed}
-        scores = score_geometries(data, files, protocols)
+        scores = score_geometries(data, files, protocols, arguments.explainers)
         made_from = source_fields(data, files[0], list(scores))
         source = VariantSource(**made_from, protocols=protocols)
     write_variants(arguments.output, source, scores)

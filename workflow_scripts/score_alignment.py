@@ -14,7 +14,7 @@ from human_alignment.scores.bootstrap import STATISTICS_FLAG
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 from human_alignment.scores.run_summary import summarise_run
 from human_alignment.scores.score_file import ScoreSource, write_scores
-from human_alignment.scores.scoring import score, source_fields
+from human_alignment.scores.scoring import EXPLAINERS_FLAG, score, source_fields
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,12 +29,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--protocol", type=protocol_argument, default="released", help=PROTOCOL_HELP
     )
-    parser.add_argument("--explainers", nargs="+", help="default: all in the heatmap file")
+    parser.add_argument("--explainers", **EXPLAINERS_FLAG)
     parser.add_argument("--statistics", **STATISTICS_FLAG)
     arguments = parser.parse_args(argv)
     protocol = arguments.protocol
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
-        explainers = sorted(set(arguments.explainers or heatmaps.explainers))
+        explainers = heatmaps.chosen(arguments.explainers)
         scores = score(data, heatmaps, explainers, protocol)
         made_from = source_fields(data, heatmaps, explainers)
         source = ScoreSource(**made_from, protocol=protocol)

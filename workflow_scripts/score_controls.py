@@ -13,7 +13,7 @@ from human_alignment.scores.control_file import ControlFile, ControlSource, writ
 from human_alignment.scores.controls import check_references, score_controls, smoothed_explainers
 from human_alignment.scores.protocol import PROTOCOL_HELP, protocol_argument
 from human_alignment.scores.reference_file import read_references
-from human_alignment.scores.scoring import source_fields
+from human_alignment.scores.scoring import EXPLAINERS_FLAG, source_fields
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
         default=[0.5, 1.0, 2.0],
         help="highest frequencies that smoothed heatmaps keep, in cycles per image",
     )
+    parser.add_argument("--explainers", **EXPLAINERS_FLAG)
     parser.add_argument("--seed", type=int, default=0, help="of the pairs of images")
     parser.add_argument("--output", required=True, help="controls to write (.h5)")
     arguments = parser.parse_args(argv)
@@ -44,12 +45,12 @@ def main(argv: list[str] | None = None) -> None:
     references = read_references(arguments.references)
     with DataFile(arguments.data) as data, HeatmapFile(arguments.heatmaps) as heatmaps:
         check_references(data, references, arguments.references)
-        protocol, explainers = arguments.protocol, sorted(heatmaps.explainers)
-        found = score_controls(data, heatmaps, references, protocol, cutoffs, seed)
+        protocol, explainers = arguments.protocol, heatmaps.chosen(arguments.explainers)
+        found = score_controls(data, heatmaps, explainers, references, protocol, cutoffs, seed)
         source = ControlSource(
             **source_fields(data, heatmaps, explainers),
             protocol=protocol,
-            smoothed=smoothed_explainers(heatmaps.explainers),
+            smoothed=smoothed_explainers(explainers),
             cutoffs=cutoffs,
             seed=seed,
         )

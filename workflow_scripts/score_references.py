@@ -25,6 +25,7 @@ from human_alignment.scores.reference_scoring import (
 )
 from human_alignment.scores.reference_summary import COLUMNS, reference_rows, summarise_references
 from human_alignment.scores.score_rows import write_rows
+from human_alignment.scores.scoring import EXPLAINERS_FLAG
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="data file with human maps")
     parser.add_argument("--heatmaps", help="of one network, scored on other images too (.h5)")
+    parser.add_argument("--explainers", **EXPLAINERS_FLAG)
     parser.add_argument(
         "--maps",
         nargs="+",
@@ -66,7 +68,9 @@ def main(argv: list[str] | None = None) -> None:
         of_networks = {}
         if arguments.heatmaps:
             heatmaps = stack.enter_context(HeatmapFile(arguments.heatmaps))
-            of_networks = score_other_image(data, heatmaps, protocol, seed)
+            of_networks = score_other_image(
+                data, heatmaps, heatmaps.chosen(arguments.explainers), protocol, seed
+            )
         found = score_references(data, protocol, outside, arguments.folds, seed)
         scores = found.scores | {f"{OTHER_IMAGE}:{key}": one for key, one in of_networks.items()}
         source = ReferenceSource(

@@ -50,6 +50,8 @@ def test_chunks_join_in_order(tmp_path):
         assert maps.geometry == "crop"  # the file holds the old word
         with pytest.raises(UserError, match="no 'rise' maps; it has grad_cam"):
             maps.maps("rise", 0, 1)
+        with pytest.raises(UserError, match="no 'rise' maps; it has grad_cam"):
+            maps.chosen(["grad_cam", "rise"])
     assert [p.name for p in tmp_path.iterdir()] == ["a.h5"]
 
 

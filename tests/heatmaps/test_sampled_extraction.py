@@ -130,6 +130,13 @@ def test_bad_settings_are_refused(settings, message):
         how(**settings)
 
 
+def test_masks_are_a_setting_of_rise_alone(folder, tmp_path):
+    for name, masks in (("a.h5", "8"), ("b.h5", "9")):
+        more = ["--masks", masks, "--batch-size", masks]
+        extract_attributions.main(command(folder, tmp_path / name, *more, explainers=("saliency",)))
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
 def test_an_unknown_explainer_is_refused_before_any_work(folder, tmp_path):
     with pytest.raises(UserError, match="explainer 'grad_cam' is not known; allowed: saliency"):
         extract_attributions.main(command(folder, tmp_path / "a.h5", explainers=("grad_cam",)))

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import score_alignment
 import score_references
 import small_study
 from human_alignment.common.cli import UserError
@@ -121,7 +122,7 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
         columns |= {"image_id": np.char.encode(data.image_ids, "utf-8")[rows], "row": rows}
         columns |= {name: data.labels[rows] for name in ("label", "target", "predicted")}
         columns |= {"target_rank": np.zeros(2, np.int32), "target_logit": np.zeros(2, np.float32)}
-    path = tmp_path / "near" / "seed0.attributions.h5"
+    path = tmp_path / "near" / "seed0.saliency.h5"
     writer = HeatmapWriter(path, header, rows=(0, 2), chunk=2)
     writer.put(0, columns | {"nonfinite": np.zeros(2, bool)})
     writer.finish()
@@ -144,6 +145,19 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
     assert found.pop("image-030") == "constant_human_map"
     assert list(found.values()) == ["not in the sample"] * 2
     assert page["runs"][0]["maps"]["saliency"]["shape"] == [28, 28]
+
+
+def test_an_explainer_that_is_not_scored_is_not_shown(study, tmp_path):
+    """The heatmap files hold more explainers than the study scores."""
+    scores = tmp_path / "near" / "seed0.csv"
+    score_alignment.main(
+        ["--data", str(study.data), "--heatmaps", str(study.heatmaps[0])]
+        + ["--protocol", study.protocol, "--explainers", "grad_cam", "--output", str(scores)]
+    )
+    one = small_study.SmallStudy(study.data, study.heatmaps[:1], [scores], "released")
+    page = held(one.gallery(tmp_path / "g.html").read_text())
+    assert [explainer["id"] for explainer in page["explainers"]] == ["grad_cam"]
+    assert list(page["runs"][0]["maps"]) == list(page["runs"][0]["rho"]) == ["grad_cam"]
 
 
 def test_scores_that_lack_an_image_are_refused(study, tmp_path):

@@ -114,7 +114,7 @@ def fake_top1(job: Job) -> None:
 def fake_heatmaps(job: Job) -> None:
     """Maps near the human ones; those of the other geometry a little further off."""
     (path,), (data,) = job.outputs, option(job, "--data")
-    (geometry,), explainers = option(job, "--geometry"), option(job, "--explainers")
+    (geometry,), explainers = option(job, "--geometry"), ["grad_cam", "threshold_grad_cam"]
     maps = small_study.raw_maps("near" if geometry == "crop" else "far", IMAGES)
     with DataFile(data) as images:
         labels, ids, digest = images.labels, images.image_ids, images.digest

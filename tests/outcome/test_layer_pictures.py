@@ -5,7 +5,7 @@ import pytest
 import small_study
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile, HeatmapWriter
-from human_alignment.outcome.gallery import Part, Sample, packed_run
+from human_alignment.outcome.gallery import Part, Sample, packed_run, read_rho
 from human_alignment.outcome.map_figures import methods_figure
 from human_alignment.scores.protocol import RELEASED
 
@@ -37,6 +37,9 @@ def study(tmp_path_factory):
     return study
 
 
+BOTH = ["grad_cam", "threshold_grad_cam"]
+
+
 @pytest.mark.parametrize("protocol, like", [(RELEASED, 0), (BEHIND, 1)])
 def test_the_gallery_holds_the_maps_of_the_layer(study, protocol, like):
     sample = Sample.draw(COUNT, 3, seed=0)
@@ -45,7 +48,8 @@ def test_the_gallery_holds_the_maps_of_the_layer(study, protocol, like):
     def maps(path, scores, protocol):
         with HeatmapFile(path) as heatmaps:
             part = Part(heatmaps, scores)
-            return packed_run([part], ["grad_cam"], sample.index, ids, protocol)["maps"]
+            rho = [read_rho(part, ids)]
+            return packed_run([part], ["grad_cam"], sample.index, rho, protocol)["maps"]
 
     found = maps(study.data.parent / "both.h5", study.scores[0], protocol)
     assert found == maps(study.heatmaps[like], study.scores[like], RELEASED)
@@ -56,7 +60,7 @@ def test_the_gallery_holds_the_maps_of_the_layer(study, protocol, like):
 def test_figures_draw_the_maps_of_the_layer(study, protocol, like):
     def drawn(path, protocol):
         with DataFile(study.data) as data:
-            figure = methods_figure(data, (path, None), [1, 2], protocol, [])
+            figure = methods_figure(data, (path, None), [1, 2], BOTH, protocol, [])
         return [np.asarray(image.get_array()) for axes in figure.axes for image in axes.images]
 
     found = drawn(study.data.parent / "both.h5", protocol)

@@ -126,6 +126,16 @@ def test_a_missing_method_is_said_in_its_place(study, tmp_path):
     assert text.count("<image") == 20
 
 
+@pytest.mark.parametrize(
+    "explainers, title", [(["layer_cam", "grad_cam"], "Grad-CAM"), (["layer_cam"], "LayerCAM")]
+)
+def test_explainers_that_the_study_does_not_score_are_not_drawn(study, tmp_path, explainers, title):
+    """The heatmap file holds all of them."""
+    text = draw(study, tmp_path / "f.svg", "d", "m.h5", "m.h5", "--explainers", *explainers)
+    assert text.count("<image") == 30
+    assert {name for name in ("Grad-CAM", "LayerCAM", "Threshold-") if name in text} == {title}
+
+
 def test_maps_of_other_images_are_refused(study, tmp_path):
     with pytest.raises(UserError, match="was not extracted from"):
         draw(study, tmp_path / "f.svg", "p")

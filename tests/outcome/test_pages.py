@@ -136,6 +136,18 @@ def test_an_empty_table_is_refused(tmp_path):
         )
 
 
+def test_the_studys_page_names_the_explainers_that_are_scored(tmp_path):
+    study = small_study.make(tmp_path, count=8)
+    for more, named in ([], "grad_cam, threshold_grad_cam"), (["grad_cam", "rise"], "grad_cam"):
+        describe_study.main(
+            ["--config", '{"study": "small"}', "--data", str(study.data), "--protocol", "paper"]
+            + ["--heatmaps", *map(str, study.heatmaps), "--output", str(tmp_path / "s.html")]
+            + ["--record", str(tmp_path / "s.json"), *(["--explainers", *more] if more else [])]
+        )
+        record = json.loads((tmp_path / "s.json").read_text())
+        assert [run["explainers"] for run in record["runs"]] == [named] * 3
+
+
 def test_what_a_study_is_made_of(tmp_path):
     study = small_study.make(tmp_path, count=8)
     describe_study.main(

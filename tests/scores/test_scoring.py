@@ -54,10 +54,13 @@ def chain(tmp_path_factory):
     return folder
 
 
+BOTH = ("grad_cam", "threshold_grad_cam")
+
+
 def extract(folder, output, *more, weights="weights.safetensors"):
     extract_heatmaps.main(
         ["--data", str(folder / "data.h5"), "--weights", str(folder / weights)]
-        + ["--output", str(folder / output), "--batch-size", "4", *more]
+        + ["--output", str(folder / output), "--batch-size", "4", "--explainers", *BOTH, *more]
     )
 
 
@@ -147,13 +150,13 @@ def test_heatmaps_of_another_geometry_are_refused(chain):
 def test_a_sample_of_attributions_is_scored_row_by_row(chain):
     extract_attributions.main(
         ["--data", str(chain / "data.h5"), "--weights", str(chain / "weights.safetensors")]
-        + ["--output", str(chain / "seed0.attributions.h5"), "--explainers", "saliency", "rise"]
+        + ["--output", str(chain / "sampled.h5"), "--explainers", "saliency", "rise"]
         + ["--images", "9", "--masks", "20", "--seed", "1"]
     )
-    score(chain, heatmaps="seed0.attributions.h5")
+    score(chain, heatmaps="sampled.h5")
     table = pd.read_csv(chain / "scores.csv")
     score(chain)
-    with HeatmapFile(chain / "seed0.attributions.h5") as maps, DataFile(chain / "data.h5") as data:
+    with HeatmapFile(chain / "sampled.h5") as maps, DataFile(chain / "data.h5") as data:
         assert len(maps) == 9 and maps.sampled and (np.diff(maps.rows) > 0).all()
         assert maps.image_ids == [data.image_ids[row] for row in maps.rows]
         assert len(table) == 18 and table["image_id"].tolist() == 2 * maps.image_ids

@@ -6,6 +6,7 @@ import pytest
 from human_alignment.study.closing import closing_lines, duration, listed
 
 RUNS = ["near/seed0", "far/seed0"]
+PARTS = ["", ".saliency"]
 
 
 def summary(n=38, **causes):
@@ -20,7 +21,7 @@ def folder(tmp_path):
     found = {"grad_cam": summary(37, constant_heatmap=1, constant_human_map=2)}
     (scores / "near" / "seed0.json").write_text(json.dumps(found))
     sampled = {"saliency": summary(5) | {"n_images": 5}}
-    (scores / "near" / "seed0.attributions.json").write_text(json.dumps(sampled))
+    (scores / "near" / "seed0.saliency.json").write_text(json.dumps(sampled))
     (scores / "near" / "seed0.sweep.json").write_text('{"best": 0.3}')
     (scores.parent / "gallery.html").write_text("x" * 2_000_000)
     (scores.parent / "leaderboard.html").touch()
@@ -39,7 +40,8 @@ def folder(tmp_path):
 
 def test_what_was_written_where_how_long_and_what_was_skipped(folder):
     results, logs = folder / "results" / "toy", folder / "logs" / "toy"
-    assert closing_lines("toy", RUNS, "complete", time.time() - 100, folder) == [
+    lines = closing_lines("toy", RUNS, "complete", time.time() - 100, folder, parts=PARTS)
+    assert lines == [
         "Study toy: complete after 1 min 40 s",
         f"  written   5 files (2.0 MB) of 6 in {results}",
         "  job time  train_model 1 min 5 s, make_table1 0 s",
@@ -49,6 +51,14 @@ def test_what_was_written_where_how_long_and_what_was_skipped(folder):
         "  left out  3 x record is cut off, 1 x constant heatmap, 2 x constant human map",
         f"  to read   {results / 'leaderboard.html'}, {results / 'gallery.html'}",
     ]
+
+
+def test_an_explainer_that_the_study_no_longer_has_is_not_named(folder):
+    old = {"rise": summary(4) | {"n_images": 5}}
+    (folder / "results/toy/scores/near/seed0.rise.json").write_text(json.dumps(old))
+    for parts, named in ((PARTS, "grad_cam, saliency (5)"), ([""], "grad_cam")):
+        lines = closing_lines("toy", RUNS, "complete", 0, folder, parts=parts)
+        assert f"  scored    1 of 2 networks on 40 images: {named}" in lines
 
 
 def test_the_lines_say_that_nothing_was_left_out(folder):

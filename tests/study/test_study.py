@@ -108,13 +108,12 @@ def test_images_of_a_folder_are_digested_and_those_of_the_data_set_are_not(study
 
 
 def test_files_by_stage(study_of):
-    study = study_of(models=PAIR)
+    study = study_of(models=PAIR, attributions={"explainers": ["saliency", "rise"]})
     base = "results/demo/scores/convnext_tiny"
     assert study.score_files() == [
-        f"{base}/seed0.csv",
-        f"{base}_dcls/seed0.csv",
-        f"{base}/seed0.attributions.csv",
-        f"{base}_dcls/seed0.attributions.csv",
+        f"{base}{suffix}/seed0{part}.csv"
+        for part in ("", ".rise", ".saliency")
+        for suffix in ("", "_dcls")
     ]
     heatmaps = [file.replace("scores", "heatmaps") for file in study.score_files(".h5")]
     assert study.scored_heatmaps() == heatmaps
@@ -157,7 +156,38 @@ def test_the_order_of_explainers_means_nothing(study_of):
     names = ["threshold_grad_cam", "layer_cam", "grad_cam"]
     one, other = (study_of(extract={"explainers": order}) for order in (names, names[::-1]))
     assert one.explainers == other.explainers == sorted(names)
-    assert one.extraction_flags("", None) == other.extraction_flags("", None)
+    assert one.explainer_flags() == other.explainer_flags()
+    sampled = (
+        study_of(attributions={"explainers": o})
+        for o in (["saliency", "rise"], ["rise", "saliency"])
+    )
+    parts = [study.parts for study in sampled]
+    assert parts == 2 * [["", ".rise", ".saliency"]]
+
+
+@pytest.mark.parametrize("names", [["grad_cam"], ["layer_cam", "grad_cam", "threshold_grad_cam"]])
+def test_explainers_are_a_matter_of_scoring_and_not_of_extraction(study_of, names):
+    study = study_of(extract={"explainers": names})
+    assert study.extraction_flags(".full", None) == study_of().extraction_flags(".full", None)
+    assert shlex.split(study.explainer_flags()) == ["--explainers", *sorted(names)]
+    assert study.explainer_flags(".rise") == "--explainers rise"
+
+
+def test_each_explainer_of_a_sample_has_flags_of_its_own(study_of):
+    study = study_of(attributions={"masks": 30, "seed": 4})
+    sample = ["--geometry", "crop", "--images", "100"]
+    rise = shlex.split(study.attribution_flags("rise"))
+    assert rise == [
+        *("--batch-size", "50", "--explainers", "rise", *sample),
+        *("--masks", "30", "--seed", "4", "--target", "label"),
+    ]
+    saliency = shlex.split(study.attribution_flags("saliency"))
+    assert saliency == ["--explainers", "saliency", *sample, "--seed", "4", "--target", "label"]
+    other = study_of(
+        attributions={"masks": 31, "seed": 4, "explainers": ["rise", "saliency"]},
+        extract={"batch_size": 9},
+    )
+    assert other.attribution_flags("saliency") == study.attribution_flags("saliency")
 
 
 def test_figure1_shows_the_papers_explainer_or_the_first_there_is(study_of):
@@ -171,8 +201,16 @@ def test_flags_of_an_extraction(study_of):
         study_of(extract={"shards": 4, "compile": True}).extraction_flags(".full", "3")
     )
     assert found == [
-        *("--batch-size", "50", "--compile", "--explainers", "grad_cam", "threshold_grad_cam"),
-        *("--geometry", "full", "--layers", "before_norm", "behind_norm"),
+        *(
+            "--batch-size",
+            "50",
+            "--compile",
+            "--geometry",
+            "full",
+            "--layers",
+            "before_norm",
+            "behind_norm",
+        ),
         *("--precision", "float32", "--shard", "3/4", "--target", "label"),
     ]
 

@@ -4,12 +4,15 @@ One study is run once; the tests after it look at dry runs on its results. Each 
 copy of the repository as it found it.
 """
 
+import json
 import re
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from human_alignment.heatmaps.explainers import EXPLAINERS
+from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.study.closing import PARTIAL
 from workflow_copy import Workflow
 
@@ -140,21 +143,51 @@ def test_a_record_in_the_packages_file_of_networks_runs_nothing(workflow):
     assert planned == {}
 
 
+RUN_A_NETWORK = {"train_model", "evaluate_top1", "extract_heatmaps", "extract_attributions"}
+
+
 @pytest.mark.parametrize(
     "explainers", [["grad_cam"], ["grad_cam", "threshold_grad_cam", "layer_cam"]]
 )
-def test_other_explainers_run_heatmaps_and_what_follows_and_train_nothing(
-    workflow, study, explainers
-):
+def test_an_explainer_added_or_removed_is_a_matter_of_scores(workflow, study, explainers):
     extract = study["extract"] | {"explainers": explainers}
     planned = planned_with(workflow, study, extract=extract)
-    assert planned["extract_heatmaps"] == 4
-    assert not {"train_model", "evaluate_top1", "extract_attributions"} & planned.keys()
+    for rule in CORRELATED.keys() - {"sweep_threshold"}:  # which reads one explainer
+        assert planned[rule] == 2
+    assert not (RUN_A_NETWORK | {"sweep_threshold", "score_references"}) & planned.keys()
 
 
 def test_the_order_of_explainers_runs_nothing(workflow, study):
     extract = study["extract"] | {"explainers": ["threshold_grad_cam", "grad_cam"]}
     assert planned_with(workflow, study, extract=extract) == {}
+
+
+def test_an_explainer_of_a_sample_is_added_and_removed_alone(workflow, study):
+    one = study["attributions"]
+    added = planned_with(workflow, study, attributions=one | {"explainers": ["rise", "saliency"]})
+    assert (added["extract_attributions"], added["score_alignment"]) == (2, 2)
+    assert not (RUN_A_NETWORK - {"extract_attributions"} | {"score_controls"}) & added.keys()
+    none = planned_with(workflow, study, attributions=one | {"explainers": []})
+    assert none["collect_scores"] == 1
+    assert not (RUN_A_NETWORK | CORRELATED.keys()) & none.keys()
+
+
+def test_masks_are_of_rise_and_make_no_saliency_again(workflow, study):
+    attributions = study["attributions"] | {"masks": 9}
+    assert planned_with(workflow, study, attributions=attributions) == {"describe_study": 1}
+
+
+def test_heatmaps_hold_every_explainer_and_pages_show_those_that_are_scored(workflow):
+    results = workflow.work / "results" / "demo"
+    with HeatmapFile(results / "heatmaps" / "convnext_tiny" / "seed0.h5") as heatmaps:
+        assert heatmaps.explainers == sorted(EXPLAINERS)
+    summary = pd.read_csv(results / "scores" / "summary.csv")
+    assert set(summary["explainer"]) == {"grad_cam", "threshold_grad_cam", "saliency"}
+    runs = json.loads((results / "study.json").read_text())["runs"]
+    assert {run["explainers"] for run in runs} == {"grad_cam, threshold_grad_cam", "saliency"}
+    for page in ("gallery.html", "study.html", "leaderboard.html"):
+        shown = (results / page).read_text().split("Config, with defaults")[0]
+        assert "eigen_cam" not in shown
 
 
 def test_another_threshold_scores_the_stored_heatmaps_again(workflow, study):

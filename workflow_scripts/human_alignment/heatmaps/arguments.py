@@ -37,19 +37,18 @@ def extraction_parser(description: str) -> argparse.ArgumentParser:
 
 
 def add_explainers(
-    parser: argparse.ArgumentParser, known: Iterable[str], default: list[str] | None = None
+    parser: argparse.ArgumentParser, known: Iterable[str], default: Iterable[str] | None = None
 ) -> None:
     """Add the flag `--explainers`; without a default the user must give it.
 
     known: names of all explainers, for the help text. The parser does not check the names: the
     code that takes them does.
     """
+    names = f"any of: {' '.join(known)}"
+    if default is not None:
+        names += f"; default: {'all' if default is known else ' '.join(default)}"
     parser.add_argument(
-        "--explainers",
-        nargs="+",
-        default=default,
-        required=default is None,
-        help=f"any of: {' '.join(known)}",
+        "--explainers", nargs="+", default=default, required=default is None, help=names
     )
 
 

@@ -29,7 +29,7 @@ A chunk, a shard and the whole are one kind of file: rows `first` to `first + n`
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -252,15 +252,28 @@ class HeatmapFile:
                 f"{' '.join(sorted({*self.layers, layer}))}"
             )
 
+    def chosen(self, names: Iterable[str] | None = None) -> list[str]:
+        """These explainers, each once, in alphabetical order; all of the file without names.
+
+        Raises UserError, which says what the file has, when it lacks one of them.
+        """
+        found = sorted(set(names or self.explainers))
+        for name in found:
+            self._check_explainer(name)
+        return found
+
+    def _check_explainer(self, name: str) -> None:
+        if name not in self.explainers:
+            raise UserError(
+                f"{self.path} has no {name!r} maps; it has {', '.join(self.explainers)}"
+            )
+
     def maps(self, explainer: str, start: int, stop: int, layer: Layer = BEFORE_NORM) -> np.ndarray:
         """Raw maps of one explainer and layer, float32 (stop - start, h, w).
 
         Raises UserError when the file has none of that explainer or layer.
         """
         self.check_layer(layer)
-        if explainer not in self.explainers:
-            raise UserError(
-                f"{self.path} has no {explainer!r} maps; it has {', '.join(self.explainers)}"
-            )
+        self._check_explainer(explainer)
         with self._damage_told():
             return self._file[dataset(explainer, layer if self.norm else BEFORE_NORM)][start:stop]

@@ -157,36 +157,32 @@ def shown_rho(scores: Scores, row: int) -> float | str:
     return round(float(scores.rho[row]), 4) if scores.status[row] == OK else str(scores.status[row])
 
 
-def read_rho(part: Part, explainers: list[str], image_ids: list[str]) -> dict[str, list]:
-    """By explainer, of each image: rho to four digits, or a status word where it is undefined.
+def read_rho(part: Part, image_ids: list[str]) -> dict[str, list]:
+    """By scored explainer, of each image: rho to four digits, or a status word where undefined.
 
-    Raises UserError when the scores lack an explainer or were made from other heatmaps.
+    Raises UserError when the scores were made from other heatmaps.
     """
     scores = read_scores(part.scores)
     check_scores_of(part.heatmaps, scores.source)
     place = {image_id: row for row, image_id in enumerate(scores.image_ids.tolist())}
     found = {}
-    for explainer in explainers:
-        if explainer not in scores.scores:
-            raise UserError(f"{part.scores} has no {explainer} scores; score the heatmaps again")
-        own = scores.scores[explainer]
-        rows = [place.get(image_id) for image_id in image_ids]
+    rows = [place.get(image_id) for image_id in image_ids]
+    for explainer, own in scores.scores.items():
         found[explainer] = [NOT_SAMPLED if row is None else shown_rho(own, row) for row in rows]
     return found
 
 
 def packed_run(
-    parts: list[Part], explainers: list[str], rows: list[int], ids: list[str], protocol: Protocol
+    parts: list[Part], explainers: list[str], rows: list[int], rho: list[dict], protocol: Protocol
 ) -> dict:
-    """One run as the page holds it. rows, ids: of the images shown."""
+    """One run as the page holds it. rows: of the images shown.  rho: `read_rho` of each part."""
     model, run = parts[0].run
-    maps, rho = {}, {}
-    for part in parts:
-        names = [name for name in part.heatmaps.explainers if name in explainers]
-        for name in names:
+    maps, shown = {}, {}
+    for part, own in zip(parts, rho, strict=True):
+        for name in [name for name in own if name in explainers]:
             maps[name] = packed_maps(part.maps(name, rows, protocol.layer), name, protocol)
-        rho |= read_rho(part, names, ids)
-    return {"model": model, "run": run, "maps": maps, "rho": rho}
+            shown[name] = own[name]
+    return {"model": model, "run": run, "maps": maps, "rho": shown}
 
 
 def packed_references(
@@ -225,9 +221,9 @@ def packed_images(data: DataFile, index: list[int]) -> list[dict]:
     ]
 
 
-def common_explainers(runs: list[list[Part]]) -> list[str]:
-    """Explainers that every run has."""
-    names = [{name for part in parts for name in part.heatmaps.explainers} for parts in runs]
+def common_explainers(rho: list[list[dict]]) -> list[str]:
+    """Explainers that every run has scores of. rho: of each run `read_rho` of its parts."""
+    names = [{name for part in parts for name in part} for parts in rho]
     return explainer_order(set.intersection(*names))
 
 
@@ -248,12 +244,13 @@ def page_contents(
     for part in parts:
         check_belong_together(data, part.heatmaps, protocol)
     runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
-    explainers = common_explainers(runs)
     rows = sample.index
     human = np.concatenate([data.human_maps(row, row + 1) for row in rows])
     names = class_names(data.num_classes, data.class_names)
     images = packed_images(data, rows)
     ids = [image["id"] for image in images]
+    rho = [[read_rho(part, ids) for part in parts] for parts in runs]
+    explainers = common_explainers(rho)
     colours = np.asarray(mpl.colormaps[COLOUR_MAP](np.arange(256), bytes=True))[:, :3]
     return {
         "study": study,
@@ -270,7 +267,10 @@ def page_contents(
         "images": images,
         "human": {"shape": human.shape[1:], "levels": _text64(quantise(human).tobytes())},
         "runs": [
-            *(packed_run(parts, explainers, rows, ids, protocol) for parts in runs),
+            *(
+                packed_run(parts, explainers, rows, own, protocol)
+                for parts, own in zip(runs, rho, strict=True)
+            ),
             *(packed_references(data, references, rows, outside) if references else []),
         ],
     }

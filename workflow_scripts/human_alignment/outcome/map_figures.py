@@ -18,7 +18,7 @@ from ..scores.postprocess import postprocess
 from ..scores.protocol import Protocol
 from ..scores.score_file import read_scores
 from ..scores.scoring import check_same_images
-from ..scores.summary import EXPLAINER_NAMES, explainer_name
+from ..scores.summary import explainer_name
 from .overlays import Row, draw_grid, heatmap_overlay
 from .style import LEGEND, PAGE_WIDTH
 
@@ -113,10 +113,11 @@ def methods_figure(
     data: DataFile,
     heatmaps: tuple[Path | None, Path | None],
     index: list[int],
+    explainers: list[str],
     protocol: Protocol,
     notes: list[str],
 ) -> Figure:
-    """Figure 5 or 6: images, and a network's Grad-CAM and Threshold-Grad-CAM maps of them.
+    """Figure 5 or 6: images, and a network's maps of them by each explainer.
 
     heatmaps: of the network without and with DCLS.  index: positions of the images in the data.
     """
@@ -124,7 +125,7 @@ def methods_figure(
     rows = [Row("image", images)]
     for path, kind in zip(heatmaps, LEGEND, strict=True):
         if path:
-            rows += _method_rows(path, kind, data, images, index, protocol)
+            rows += _method_rows(path, kind, data, images, index, explainers, protocol)
         else:
             rows.append(Row(f"No maps of this network {kind}."))
     width = min(PAGE_WIDTH, max(PAGE_WIDTH / 2, COLUMN * len(index)))
@@ -137,15 +138,17 @@ def _method_rows(
     data: DataFile,
     images: list[np.ndarray],
     index: list[int],
+    explainers: list[str],
     protocol: Protocol,
 ) -> list[Row]:
-    """A row per method; the first is labelled with the classes that its maps explain."""
+    """A row per explainer; the first is labelled with the classes that its maps explain."""
     classes, rows = class_names(data.num_classes, data.class_names), []
     with HeatmapFile(path) as heatmaps:
         check_same_images(data, heatmaps)
         explained = heatmaps.labels if heatmaps.target == "label" else heatmaps.predicted
         labels = [shortened(class_name(classes, explained[i])) for i in index]
-        for explainer, name in EXPLAINER_NAMES.items():
+        for explainer in explainers:
+            name = explainer_name(explainer)
             if explainer not in heatmaps.explainers:
                 rows.append(Row(f"There are no {name} maps {kind}."))
                 continue

@@ -24,16 +24,18 @@ def study_record(
     data: Path,
     heatmaps: list[Path],
     training: Path | None = None,
+    explainers: list[str] | None = None,
 ) -> dict:
     """All of it as plain values, to be written as JSON. config: with its defaults.
 
-    training: the data set's training file, if it has one.
+    training: the data set's training file, if it has one.  explainers: those that the study
+    scores; None stands for all that the heatmap files have.
     """
     return {
         "config": config,
         "protocol": protocol.as_dict(),
         "data": described_data(data, training),
-        "runs": [described_run(path) for path in heatmaps],
+        "runs": [described_run(path, explainers) for path in heatmaps],
         "software": software(),
     }
 
@@ -65,14 +67,15 @@ def described_data(path: Path, training: Path | None = None) -> dict:
         }
 
 
-def described_run(path: Path) -> dict:
-    """One run, from its heatmap file `<network>/<run>.h5`."""
+def described_run(path: Path, explainers: list[str] | None = None) -> dict:
+    """One run, from its heatmap file `<network>/<run>.h5`. explainers: as for `study_record`."""
     with HeatmapFile(path) as heatmaps:
+        scored = heatmaps.explainers if explainers is None else explainers
         return {
             "network": Run.of(path).model,
             "run": path.stem,
             "parameters": heatmaps.parameters,
-            "explainers": ", ".join(heatmaps.explainers),
+            "explainers": ", ".join(name for name in heatmaps.explainers if name in scored),
             "geometry": heatmaps.geometry,
             "extracted with": heatmaps.versions,
             "weights digest": heatmaps.weights_digest,

@@ -60,12 +60,13 @@ def check_references(data: DataFile, references: References, path: str) -> None:
 def score_controls(
     data: DataFile,
     heatmaps: HeatmapFile,
+    explainers: list[str],
     references: References,
     protocol: Protocol,
     cutoffs: list[float],
     seed: int,
 ) -> Controls:
-    """Controls of every explainer of a heatmap file, in one pass.
+    """Controls of these explainers of a heatmap file, in one pass.
 
     references: of the same data file.  cutoffs: in cycles per image.  seed: of the pairs of images.
     A heatmap is sorted once for both KINDS. Memory does not grow with the images.
@@ -75,14 +76,13 @@ def score_controls(
     check_belong_together(data, heatmaps, protocol)
     size, rows = data.image_size, heatmaps.rows
     groups = references.groups[rows]
-    names = sorted(heatmaps.explainers)
-    smoothed = smoothed_explainers(heatmaps.explainers)
+    smoothed = smoothed_explainers(explainers)
     many = len(np.unique(groups)) > 1
     partners = rows[other_image(groups, seed)] if many else rows
     pairs = _Centres(references.ratio[rows], size)
-    parts: dict[tuple, list] = {(name, kind): [] for name in names for kind in KINDS}
+    parts: dict[tuple, list] = {(name, kind): [] for name in explainers for kind in KINDS}
     parts |= {(name, cutoff): [] for name in smoothed for cutoff in cutoffs}
-    shares: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    shares: dict[str, list[np.ndarray]] = {name: [] for name in explainers}
     with progress(None, len(heatmaps), "controls", "image") as bar:
         for start in range(0, len(heatmaps), _BATCH):
             stop = min(start + _BATCH, len(heatmaps))
@@ -91,7 +91,7 @@ def score_controls(
                 for some in (rows, partners)
             )
             met = [pairs.of(start, stop), other]
-            for name in names:
+            for name in explainers:
                 raw = heatmaps.maps(name, start, stop, protocol.layer)
                 shares[name].append(spectrum(raw))
                 found = correlate_several(met, postprocess(protocol, name, raw, size))
@@ -102,11 +102,11 @@ def score_controls(
                     parts[name, cutoff].append(correlate(own, smooth))
             bar.update(stop - start)
     whole = {key: _joined(found) for key, found in parts.items()}
-    for name in names:
+    for name in explainers:
         whole[name, CENTRE] = _without(whole[name, CENTRE], ~pairs.known)
         whole[name, OTHER_IMAGE] = _without(whole[name, OTHER_IMAGE], np.full(len(rows), not many))
     return Controls(
-        {name: {kind: whole[name, kind] for kind in KINDS} for name in names},
+        {name: {kind: whole[name, kind] for kind in KINDS} for name in explainers},
         {name: {cutoff: whole[name, cutoff] for cutoff in cutoffs} for name in smoothed},
         {name: _mean_share(np.concatenate(found), groups) for name, found in shares.items()},
     )

@@ -15,7 +15,11 @@ _BATCH = 32  # images held at once
 
 
 def measure_images(
-    data: DataFile, heatmaps: HeatmapFile, measures: list[str], protocol: Protocol
+    data: DataFile,
+    heatmaps: HeatmapFile,
+    explainers: list[str],
+    measures: list[str],
+    protocol: Protocol,
 ) -> pd.DataFrame:
     """A row per explainer and record: image_id, label, explainer, status, each measure, image.
 
@@ -24,8 +28,7 @@ def measure_images(
     or were extracted under another protocol.
     """
     check_belong_together(data, heatmaps, protocol)
-    size, explainers = data.image_size, sorted(heatmaps.explainers)
-    groups = data.groups[heatmaps.rows]
+    groups, size = data.groups[heatmaps.rows], data.image_size
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in explainers}
     with progress(None, len(heatmaps), "measures", "image") as bar:
         for start in range(0, len(heatmaps), _BATCH):

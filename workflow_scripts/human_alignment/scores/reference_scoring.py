@@ -104,7 +104,7 @@ def score_references(
 
 
 def score_other_image(
-    data: DataFile, heatmaps: HeatmapFile, protocol: Protocol, seed: int
+    data: DataFile, heatmaps: HeatmapFile, explainers: list[str], protocol: Protocol, seed: int
 ) -> dict[str, Scores]:
     """Scores of a network's maps against the human maps of other images, by explainer.
 
@@ -114,7 +114,7 @@ def score_other_image(
     """
     check_belong_together(data, heatmaps, protocol)
     groups, size = data.groups[heatmaps.rows], data.image_size
-    scores = {name: _empty(len(data), NO_MAP) for name in sorted(heatmaps.explainers)}
+    scores = {name: _empty(len(data), NO_MAP) for name in explainers}
     if len(np.unique(groups)) < 2:
         return {name: _empty(len(data), NO_OTHER_IMAGE) for name in scores}
     partners = heatmaps.rows[other_image(groups, seed)]

@@ -11,6 +11,11 @@ from .protocol import Protocol
 from .score_file import Scores, Source
 from .spearman import correlate, rank
 
+EXPLAINERS_FLAG = {  # of scripts that read a heatmap file: `add_argument("--explainers", **...)`
+    "nargs": "+",
+    "metavar": "NAME",
+    "help": "whose maps are read; default: all in the heatmap file",
+}
 _BATCH = 8  # images whose maps are held at once: few enough for the cache
 
 
@@ -100,17 +105,21 @@ def score_under(
 
 
 def score_geometries(
-    data: DataFile, files: list[HeatmapFile], protocols: dict[str, Protocol]
+    data: DataFile,
+    files: list[HeatmapFile],
+    protocols: dict[str, Protocol],
+    explainers: list[str] | None = None,
 ) -> dict[str, dict[str, Scores]]:
     """Scores by explainer and by the protocol's name, each protocol on the maps of its geometry.
 
-    files: heatmaps of one network and its explainers, of another geometry each. Raises UserError
-    on files of several networks and when a protocol's geometry is in none of them.
+    files: heatmaps of one network, of another geometry each.  explainers: of all that the files
+    have, these; None stands for all. Raises UserError on files of several networks, on files of
+    which one lacks an explainer, and when a protocol's geometry is in none of them.
     """
     first = files[0]
-    names = sorted(first.explainers)
+    names = first.chosen(explainers)
     for other in files[1:]:
-        if (first.weights_digest, names) != (other.weights_digest, sorted(other.explainers)):
+        if (first.weights_digest, names) != (other.weights_digest, other.chosen(explainers)):
             raise UserError(
                 f"{first.path} and {other.path} are not of one network and its explainers; "
                 "extract both again from the same weights"

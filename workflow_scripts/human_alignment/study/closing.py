@@ -22,15 +22,17 @@ def closing_lines(
     started: float,
     folder: Path | str = ".",
     stale: Collection[str] = (),
+    parts: Collection[str] = ("",),
 ) -> list[str]:
     """Lines to print when a run ends.
 
     runs: `<model>/<run>` of every network the study should have.  state: how the run ended.
     started: seconds since the epoch.  folder: holds `results/` and `logs/`.  stale: those of the
-    runs whose scores on disk do not count, because the config says something else now.
+    runs whose scores on disk do not count, because the config says something else now.  parts:
+    what follows a run in the names of its score files; the first is that of all images.
     """
     results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
-    scores = {run: {} if run in stale else _counts(results / "scores" / run) for run in runs}
+    scores = {run: {} if run in stale else _counts(results / "scores" / run, parts) for run in runs}
     missing = [run for run, found in scores.items() if not found]
     lines = [f"Study {study}: {state} after {duration(time.time() - started)}"]
     about = {
@@ -61,20 +63,21 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _counts(run: Path) -> dict[str, dict]:
+def _counts(run: Path, parts: Collection[str]) -> dict[str, dict]:
     """On how many images each explainer of a run is scored, and how many records have each status.
 
     Nothing unless the scores of all images are there.
     """
-    found = {}
-    main = run.with_name(f"{run.name}.source.json")
-    for source in [main, *sorted(run.parent.glob(f"{run.name}.*.source.json"))]:
-        held = json_file(source)
-        if source == main and not held:
-            return {}
-        for explainer, status in held.get("status", {}).items():
-            found[explainer] = {"n_images": held["n_images"], "status": status}
-    return found
+    found = [json_file(run.with_name(f"{run.name}{part}.source.json")) for part in parts]
+    return (
+        {
+            explainer: {"n_images": one["n_images"], "status": status}
+            for one in found
+            for explainer, status in one.get("status", {}).items()
+        }
+        if found[0]
+        else {}
+    )
 
 
 def _written(results: Path, started: float) -> str:

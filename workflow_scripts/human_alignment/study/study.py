@@ -20,6 +20,7 @@ from .closing import listed
 from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
+MASKING = "rise"  # the explainer of a sample that masks images
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
 # Snakemake takes {name} in the path of an input for a wildcard, and <name> for a path variable.
 _MEANT_OTHERWISE = frozenset("{}<>")
@@ -173,8 +174,16 @@ class Study:
 
     @property
     def explainers(self) -> list[str]:
-        """Explainers of the last feature map, in alphabetical order."""
+        """Explainers of the last feature map that are scored, in alphabetical order.
+
+        The heatmap files hold all explainers, whichever are scored.
+        """
         return self.config["extract"]["explainers"]
+
+    @property
+    def attributions(self) -> list[str]:
+        """Explainers of a sample of the images, in alphabetical order."""
+        return self.config["attributions"]["explainers"]
 
     @property
     def is_swept(self) -> bool:
@@ -367,31 +376,42 @@ class Study:
         return list(LAYERS) if both else [BEFORE_NORM]
 
     def extraction_flags(self, geometry: str, shard: str | None) -> str:
-        """Flags of a job that extracts heatmaps.
+        """Flags of a job that extracts heatmaps, of all explainers.
 
         geometry: `.crop` or `.full`, empty for the protocol's own.  shard: its number, or None.
         """
         settings = dict(self.config["extract"])
         shards = settings.pop("shards")
+        del settings["explainers"]
         settings["geometry"] = geometry.removeprefix(".") or self.protocol.geometry
         settings["target"] = self.protocol.target
         settings["layers"] = self.layers
         return flags(settings | {"shard": f"{shard or 0}/{shards}"})
 
-    @property
-    def attribution_flags(self) -> str:
-        """Flags of a job that explains a sample of the images by saliency or RISE."""
-        settings = dict(self.config["attributions"])
+    def attribution_flags(self, explainer: str) -> str:
+        """Flags of a job that explains a sample of the images by one of `attributions`."""
+        sample = self.config["attributions"]
+        settings = {"explainers": [explainer], "images": sample["images"], "seed": sample["seed"]}
         settings |= {"geometry": self.protocol.geometry, "target": self.protocol.target}
-        return flags(settings | {"batch_size": self.config["extract"]["batch_size"]})
+        if explainer == MASKING:
+            batch_size = self.config["extract"]["batch_size"]
+            settings |= {"masks": sample["masks"], "batch_size": batch_size}
+        return flags(settings)
 
     @property
     def parts(self) -> list[str]:
-        """What follows a run in the names of its score files: nothing, and a sample's name."""
-        return ["", ".attributions"] if self.config["attributions"]["explainers"] else [""]
+        """What follows a run in the names of its score files.
+
+        Nothing where all images are explained, and `.<explainer>` of each of `attributions`.
+        """
+        return ["", *(f".{name}" for name in self.attributions)]
+
+    def explainer_flags(self, part: str = "") -> str:
+        """Flag that names the explainers which a job scores. part: one of `parts`."""
+        return flags({"explainers": [part.removeprefix(".")] if part else self.explainers})
 
     def score_files(self, ending: str = ".parquet") -> list[str]:
-        """Score files of all runs: those of all images, then those of the sampled explainers."""
+        """Score files of all runs: those of all images, then those of each sampled explainer."""
         return [file for part in self.parts for file in self.files("scores", part + ending)]
 
     def scored_heatmaps(self) -> list[str]:
