@@ -60,35 +60,31 @@ def draws(
         yield rng.integers(0, count, (rows, count), dtype=np.int32)
 
 
-def _ends(values: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
-    """The intervals of the means of rows of values (k, n), from bootstrap means (k, r); (k, 2).
+def _ends(deviation: np.ndarray, count: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
+    """The ends of the intervals of k means, (k, 2), as deviations from these means.
 
-    values: NaN where a row lacks one; each row has two or more, which differ.
+    deviation: of the values from their mean, (k, n), 0 where a row lacks a value.  count: how many
+    values rows have, two or more which differ, (k, 1).  means: of the resamples, as deviations too,
+    (k, r). All are in units of the largest deviation of their row.
 
     Plain percentiles miss skewed means too often: the bias and acceleration of Efron (1987,
     "Better bootstrap confidence intervals") mend that. And they are too narrow for few values, by
     sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
     the bootstrap") puts right by moving the quantiles outwards.
     """
-    known = ~np.isnan(values)
-    count = known.sum(axis=1, keepdims=True)
-    centre = np.where(known, values, 0).sum(axis=1, keepdims=True) / count
-    deviation = np.where(known, values - centre, 0)
-    top = np.abs(deviation).max(axis=1, keepdims=True)
-    # A resample may be a permutation of the values; its mean is then the centre, to rounding.
-    gap = means - centre
-    tied = np.abs(gap) <= _ROUNDING * top
-    below = ((gap < 0) & ~tied).mean(axis=1, keepdims=True)
+    # A resample may be a permutation of the values; its mean then does not deviate, to rounding.
+    tied = np.abs(means) <= _ROUNDING
+    below = ((means < 0) & ~tied).mean(axis=1, keepdims=True)
     bias = special.ndtri(below + tied.mean(axis=1, keepdims=True) / 2)
-    deviation /= top  # else the cubes of nearly equal values are lost
     squares = deviation * deviation
-    spread = squares.sum(axis=1, keepdims=True) / count
-    skew = (squares * deviation).sum(axis=1, keepdims=True) / count / spread**1.5
+    spread = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
+    squares *= deviation
+    skew = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count / spread**1.5
     acceleration = skew / (6 * np.sqrt(count))
     width = special.stdtrit(count - 1, (1 + level) / 2) * np.sqrt(count / (count - 1))
     ends = bias + width * np.array([-1, 1])
     place = special.ndtr(bias + ends / (1 - acceleration * ends)) * (means.shape[1] - 1)
-    first = np.clip(place.astype(int), 0, max(0, means.shape[1] - 2))
+    first = place.astype(int)
     ordered = np.sort(means, axis=1)
     left, right = (
         np.take_along_axis(ordered, np.minimum(one, means.shape[1] - 1), axis=1)
@@ -110,9 +106,13 @@ def bootstrap_interval(
         return -np.inf, np.inf
     if values.min() == values.max():
         return float(values[0]), float(values[0])
+    centre = values.mean()
+    top = np.abs(values - centre).max()
+    deviation = (values - centre) / top
     drawn = draws(len(values), resamples, seed)
-    means = np.concatenate([values.take(index).mean(axis=1) for index in drawn])
-    low, high = _ends(values[None], means[None], level)[0].tolist()
+    means = np.concatenate([deviation.take(index).mean(axis=1) for index in drawn])
+    count = np.full((1, 1), len(values))
+    low, high = (centre + top * _ends(deviation[None], count, means[None], level)[0]).tolist()
     return low, high
 
 
@@ -123,10 +123,10 @@ def bootstrap_intervals(
 
     Rows share their resamples, which are counted once: how often each holds each value. One product
     of matrices then gives the means of all rows. The interval of a complete row is that of
-    `bootstrap_interval`, to rounding; so is that of the values of a row with fewer than _MANY. Of a
-    row with more, resamples are drawn from all n places and their means are over what is there:
-    then rows that lack different values share resamples too. Ends are NaN for fewer than two
-    values. `ValueError` on infinite values.
+    `bootstrap_interval`: to rounding, and from _MANY values on to a millionth of its width. So is
+    that of the values of a row with fewer than _MANY. Of a row with more, resamples are drawn from
+    all n places, and their means are over what is there: then rows that lack different values share
+    resamples too. Ends are NaN for fewer than two values. `ValueError` on infinite values.
     """
     values = np.asarray(values, np.float64)
     if np.isinf(values).any():
@@ -153,22 +153,32 @@ def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.
     varied = np.flatnonzero(low < high)
     if not len(varied):
         return found
-    known = ~np.isnan(values[varied])
-    filled = np.where(known, values[varied], 0)
+    values = values[varied]
+    known = ~np.isnan(values)
+    sizes = known.sum(axis=1, keepdims=True)
+    centre = np.where(known, values, 0).sum(axis=1, keepdims=True) / sizes
+    deviation = np.where(known, values - centre, 0)
+    top = np.abs(deviation).max(axis=1, keepdims=True)
+    # Of many values float32 will do: its error is a millionth of the standard error of the mean.
+    kind = np.float32 if count >= _MANY else np.float64
+    deviation = (deviation / top).astype(kind)
     gaps = ~known.all(axis=0)  # places that some row lacks
-    missing = (~known[:, gaps]).astype(np.float64)
+    missing = (~known[:, gaps]).astype(kind)
     parts = []
     for times in _times(count, resamples, seed):
-        parts.append(times @ filled.T / (count - times[:, gaps] @ missing.T))
-    found[varied] = _ends(values[varied], np.concatenate(parts).T, level)
+        times = times.astype(kind)
+        parts.append(times @ deviation.T / (count - times[:, gaps] @ missing.T))
+    means = np.concatenate(parts).T.astype(np.float64)
+    found[varied] = centre + top * _ends(deviation, sizes, means, level)
     return found
 
 
 def _times(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each of `resamples` draws holds each of `count` places, float64 (chunk, count)."""
-    held = _held(count, resamples, seed) if resamples * count <= _HELD else None
-    for index in draws(count, resamples, seed, _PRODUCT) if held is None else held:
-        yield (_counted(index) if held is None else index).astype(np.float64)
+    """How often each of `resamples` draws holds each of `count` places, int (chunk, count)."""
+    if resamples * count <= _HELD:
+        yield from _held(count, resamples, seed)
+    else:
+        yield from map(_counted, draws(count, resamples, seed, _PRODUCT))
 
 
 @functools.lru_cache(maxsize=1)

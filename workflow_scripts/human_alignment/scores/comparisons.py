@@ -105,12 +105,14 @@ def _compared(
 ) -> Iterator[Row]:
     """Rows of `compare`, pair by pair."""
     held: dict[str, Values] = {}
+    paired_up = {name for pair in of_study if None not in pair for name in pair}
 
     def values_of(network: str) -> Values:
         if network not in held:
             own = rho.compared(network).items()
             held[network] = {(KINDS[0], explainer): values for explainer, values in own}
-            held[network] |= controlled.compared(network) if controlled else {}
+            if controlled and network in paired_up:
+                held[network] |= controlled.compared(network)
         return held[network]
 
     done: set[str] = set()
@@ -121,7 +123,7 @@ def _compared(
             if name not in done:
                 done.add(name)
                 yield from _explainers_compared(name, values_of(name))
-        if pair.plain and pair.dcls:
+        if None not in pair:
             yield from _networks_compared(pair, values_of(pair.dcls), values_of(pair.plain))
 
 

@@ -1,48 +1,56 @@
 """The summary of one run's scores: mean, score, interval and counts of each explainer."""
 
-import dataclasses
+from collections import Counter
 
 import numpy as np
 
 from .bootstrap import Row, add_intervals
-from .postprocess import counted, image_rho
+from .postprocess import entering, image_rho
 from .protocol import Protocol
 from .score_file import Scores, ScoreSource
 
 ENDS = ("low", "high")
 
 
+def score_row(rho: np.ndarray, protocol: Protocol, ceiling: float | None) -> Row:
+    """n, mean_rho and score of images, and the values whose mean the score is.
+
+    rho: of the images as it enters the mean, (m,), NaN where it does not.  ceiling: of the data
+    set. `human_ceiling` is the number that divided, null if none did. Mean and score are null when
+    no image has a defined correlation. `add_intervals` adds `low` and `high`, the ends of the 95 %
+    interval of `score` over images.
+    """
+    values = rho[~np.isnan(rho)]
+    mean = float(np.mean(values)) if len(values) else None
+    found = {
+        "n": len(values),
+        "mean_rho": mean,
+        "score": None if mean is None else protocol.scaled(mean, ceiling),
+        "low": None,
+        "high": None,
+        "human_ceiling": protocol.divisor(ceiling),
+    }
+    return found, {ENDS: protocol.scaled(rho, ceiling)}
+
+
 def summary_row(scores: Scores, protocol: Protocol, ceiling: float | None) -> Row:
-    """Mean, score and counts of one explainer, and the values whose mean the score is.
+    """The `score_row` of one explainer, with counts of images and records and the protocol.
 
     Records of one image are averaged first: `n` and `n_images` count images. `mean_rho_of_records`
     counts each record, as the authors' code does; where no image repeats it is `mean_rho`.
-    ceiling: of the data set. `human_ceiling` is the number that divided, null if none did.
-    Means and score are null when no image has a defined correlation. `add_intervals` adds `low` and
-    `high`, the ends of the 95 % interval of `score` over images.
     """
     rho = image_rho(protocol, scores)
-    values = rho[~np.isnan(rho)]
-    names, counts = np.unique(scores.status, return_counts=True)
-    found = {
-        "n": len(values),
+    found, values = score_row(rho, protocol, ceiling)
+    records = entering(protocol, scores.rho, scores.status)
+    records = records[~np.isnan(records)]
+    more = {
         "n_images": len(rho),
         "records": len(scores.rho),
-        "mean_rho": None,
-        "mean_rho_of_records": None,
-        "score": None,
-        "low": None,
-        "high": None,
-        "status": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "human_ceiling": protocol.divisor(ceiling),
+        "mean_rho_of_records": float(np.mean(records)) if len(records) else None,
+        "status": dict(sorted(Counter(scores.status.tolist()).items())),
         "protocol": protocol.as_dict(),
     }
-    if len(values):
-        mean = float(np.mean(values))
-        found |= {"mean_rho": mean, "score": protocol.scaled(mean, ceiling)}
-        each = dataclasses.replace(scores, groups=None)
-        found["mean_rho_of_records"] = float(np.mean(counted(protocol, each)))
-    return found, {ENDS: protocol.scaled(rho, ceiling)}
+    return found | more, values
 
 
 def summary_rows(source: ScoreSource, scores: dict[str, Scores]) -> dict[str, Row]:

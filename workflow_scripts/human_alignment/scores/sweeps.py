@@ -7,7 +7,7 @@ import numpy as np
 from .bootstrap import Row
 from .postprocess import image_rho
 from .protocol import Protocol
-from .run_summary import ENDS, summary_row
+from .run_summary import ENDS, score_row
 from .score_file import Scores
 
 COLUMNS = ("threshold", "n", "mean_rho", "score", "low", "high", "human_ceiling")
@@ -22,8 +22,8 @@ def sweep_rows(
     ceiling: of the data set. `human_ceiling` is the number that divided, None if none did.
     """
     for threshold, found in scores.items():
-        summary, values = summary_row(found, protocol, ceiling)
-        yield {"threshold": threshold, **{name: summary[name] for name in COLUMNS[1:]}}, values
+        row, values = score_row(image_rho(protocol, found), protocol, ceiling)
+        yield {"threshold": threshold} | row, values
 
 
 def cross_validate(
