@@ -19,6 +19,7 @@ _ROUNDING = 1e-12  # of the largest deviation from the mean
 _MANY = 1000  # values from which on a resample surely holds some of those that are there
 _PRODUCT = 2**21  # numbers of a factor of a product of matrices: 16 MB
 _HELD = 2**27  # counts that are kept between products: 256 MB
+_SMALL = 2**20  # counts of which many are kept: 2 MB
 _BLOCK = 2**24  # values whose intervals are computed at once: 128 MB
 
 Row = tuple[dict, dict[tuple[str, str], np.ndarray]]  # what `add_intervals` takes
@@ -175,16 +176,22 @@ def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.
 
 def _times(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """How often each of `resamples` draws holds each of `count` places, int (chunk, count)."""
-    if resamples * count <= _HELD:
-        yield from _held(count, resamples, seed)
+    numbers = count, resamples, seed
+    if resamples * count <= _SMALL:
+        yield from _small(*numbers)
+    elif resamples * count <= _HELD:
+        yield from _large(*numbers)
     else:
-        yield from map(_counted, draws(count, resamples, seed, _PRODUCT))
+        yield from map(_counted, draws(*numbers, _PRODUCT))
 
 
-@functools.lru_cache(maxsize=1)
 def _held(count: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """What `_times` gives, in few bytes: blocks of rows follow each other with the same count."""
+    """What `_times` gives, in few bytes."""
     return [_counted(index).astype(np.uint16) for index in draws(count, resamples, seed, _PRODUCT)]
+
+
+_small = functools.lru_cache(maxsize=64)(_held)  # strata have many sizes
+_large = functools.lru_cache(maxsize=1)(_held)  # blocks of rows follow each other with one size
 
 
 def _counted(index: np.ndarray) -> np.ndarray:
