@@ -8,7 +8,7 @@ import torch
 from DCLS.construct.modules import Dcls2d
 from human_alignment.data.data_file import DataFile
 from human_alignment.networks import large_kernels, zoo
-from human_alignment.networks.dcls import DclsConvolution, dcls_layers
+from human_alignment.networks.dcls import DclsConvolution
 from human_alignment.training import trainer as training
 from human_alignment.training.batches import FileBatches
 from human_alignment.training.recipe import Recipe
