@@ -6,12 +6,12 @@ Three tables in one file; `seconds` is the median over rounds of this process's 
 other programs on the machine do not add to; on one thread it is the time alone on a core.
 
 step   one training step (forward, backward, AdamW) of convnext_tiny with depthwise kernels 7x7,
-       17x17 (the DCLS network baked: same shapes, ordinary weights), with DCLS, and with DCLS whose
-       kernels the dcls package builds. In turn, round by round; `ratio` is to 7x7, the median of
-       the rounds' ratios.
+       17x17 (the DCLS network baked: same shapes, ordinary weights), with DCLS, with DCLS that
+       torch differentiates, and with DCLS whose kernels the dcls package builds. In turn, round by
+       round; `ratio` is to 7x7, the median of the rounds' ratios.
 part   where a DCLS step goes: kernel construction (ours, the package's) and the depthwise
-       convolutions, forward and backward, each alone on the shapes of the network; `ratio` is the
-       share of the DCLS step.
+       convolutions (ours, torch's), forward and backward, each alone on the shapes of the network;
+       `ratio` is to the DCLS step.
 loop   a step of `training.Trainer`, and of a bare loop of timm's parts (`bare_loop`), from the same
        JPEG files through the same augmentation; `ratio` is our images per second over the bare
        loop's, the median of the rounds' ratios.
@@ -22,11 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from DCLS.construct.modules import Dcls2d
 from PIL import Image
 from timm.data import Mixup, create_dataset, create_loader
 from timm.loss import SoftTargetCrossEntropy
@@ -41,6 +43,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo
 from human_alignment.networks.dcls import bake, dcls_layers, kernel
+from human_alignment.networks.large_kernels import convolution
 from human_alignment.training.folder_batches import FolderBatches
 from human_alignment.training.recipe import Recipe
 from human_alignment.training.trainer import Trainer
@@ -60,8 +63,16 @@ def networks() -> dict[str, nn.Module]:
         "7x7": build("convnext_tiny"),
         "17x17": bake(build("convnext_tiny_dcls")),
         "dcls": build("convnext_tiny_dcls"),
+        "dcls, torch's gradients": with_torchs_gradients(build("convnext_tiny_dcls")),
         "dcls, package's kernels": with_package_kernels(build("convnext_tiny_dcls")),
     }
+
+
+def with_torchs_gradients(model: nn.Module) -> nn.Module:
+    """Let each DCLS layer convolve by `conv2d`; in place, returns the model."""
+    for layer in dcls_layers(model).values():
+        layer.forward = partial(Dcls2d.forward, layer)
+    return model
 
 
 def training_step(model: nn.Module, batch: int) -> Job:
@@ -90,15 +101,18 @@ def parts(batch: int) -> dict[str, Job]:
         maps = torch.randn(batch, channels, side, side).to(memory_format=torch.channels_last)
         dense = kernel(layer).detach()
         cases.append((maps.requires_grad_(), dense.requires_grad_(), layer.groups))
+
+    def convolve(convolution: Callable) -> None:
+        for maps, dense, groups in cases:
+            convolution(maps, dense, None, (1, 1), (8, 8), groups=groups).sum().backward()
+
     return {
         "kernels": lambda: [kernel(m).sum().backward() for m in layers.values()],
         "kernels, package's": lambda: [
             m.DCK(m.weight, m.P, m.SIG).sum().backward() for m in package.values()
         ],
-        "convolutions": lambda: [
-            nn.functional.conv2d(maps, dense, padding=8, groups=groups).sum().backward()
-            for maps, dense, groups in cases
-        ],
+        "convolutions": lambda: convolve(convolution),
+        "convolutions, torch's": lambda: convolve(nn.functional.conv2d),
     }
 
 

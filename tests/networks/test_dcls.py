@@ -117,11 +117,12 @@ def test_gradients_equal_those_of_the_installed_package(version, groups):
         torch.testing.assert_close(gradients[1][name], expected, atol=1e-5 * scale, rtol=1e-4)
 
 
-def test_the_networks_layers_build_their_kernels_so():
+def test_the_networks_layers_are_ours_and_have_the_packages_names():
     net = small_net()
     dcls.replace_convolutions(net, Dcls(kernel_size=9, kernel_count=5, version="v1"))
     names = set(net.state_dict())
     for found in dcls.dcls_layers(net).values():
+        assert isinstance(found, dcls.DclsConvolution)
         assert isinstance(found.DCK, dcls.KernelConstruction)
     assert not any("DCK" in name for name in names)
 

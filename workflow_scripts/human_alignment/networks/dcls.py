@@ -18,6 +18,7 @@ from DCLS.construct.modules import Dcls2d
 from torch import nn
 
 from ..common.cli import UserError
+from .large_kernels import convolution
 from .records import Dcls
 
 # Which convolutions DCLS replaces: the rules found in the authors' code (paper, section 4.2).
@@ -75,20 +76,17 @@ def replace_convolutions(model: nn.Module, settings: Dcls) -> None:
             "convolution (undilated, with padding of half the kernel)"
         )
     for name, conv in found.items():
-        with _without_kernel_notices():
-            layer = Dcls2d(
-                conv.in_channels,
-                conv.out_channels,
-                settings.kernel_count,
-                stride=conv.stride,
-                padding=settings.kernel_size // 2,
-                dilated_kernel_size=settings.kernel_size,
-                groups=conv.groups,
-                bias=conv.bias is not None,
-                version=settings.version,
-                use_implicit_gemm=False,
-            )
-        layer.DCK = KernelConstruction(settings.version, settings.kernel_size)
+        layer = DclsConvolution(
+            conv.in_channels,
+            conv.out_channels,
+            settings.kernel_count,
+            stride=conv.stride,
+            padding=settings.kernel_size // 2,
+            dilated_kernel_size=settings.kernel_size,
+            groups=conv.groups,
+            bias=conv.bias is not None,
+            version=settings.version,
+        )
         replace_module(model, name, layer)
     share_positions(model)
 
@@ -164,6 +162,23 @@ def initialise(model: nn.Module) -> None:
         layer.weight.normal_(0.0, 0.02)
         if layer.bias is not None:
             layer.bias.zero_()
+
+
+class DclsConvolution(Dcls2d):
+    """The package's layer, with our kernel construction and our convolution.
+
+    Names of its parameters, values and gradients equal the package's.
+    """
+
+    def __init__(self, *arguments, **settings):
+        with _without_kernel_notices():
+            super().__init__(*arguments, use_implicit_gemm=False, **settings)
+        self.DCK = KernelConstruction(self.version, self.dilated_kernel_size[0])
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """The convolution of maps (batch, channels, height, width) with the kernel."""
+        dense = self.DCK(self.weight, self.P, self.SIG)
+        return convolution(maps, dense, self.bias, self.stride, self.padding, self.groups)
 
 
 class KernelConstruction(nn.Module):
