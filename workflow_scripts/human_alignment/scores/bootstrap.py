@@ -19,6 +19,7 @@ _FEW = 16  # values below which a resample may well be a permutation of them
 _MANY = 1000  # values from which on a resample surely holds some of those that are there
 _PRODUCT = 2**21  # numbers of a factor of a product of matrices: 16 MB
 _HELD = 2**27  # counts that are kept between products: 256 MB
+_ROUNDING = 1e-13  # share of the largest value within which two means are equal
 _BLOCK = 2**24  # values whose intervals are computed at once: 128 MB
 
 Row = tuple[dict, dict[tuple[str, str], np.ndarray]]  # what `add_intervals` takes
@@ -69,7 +70,9 @@ def _tails(values: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
     the bootstrap") puts right by moving the quantiles outwards.
     """
     count, centre = len(values), values.mean()
-    bias = special.ndtri(np.mean(means < centre) + np.mean(means == centre) / 2)
+    above = means - centre
+    equal = np.abs(above) <= _ROUNDING * np.abs(values).max()  # else rounding decides their side
+    bias = special.ndtri(np.mean((above < 0) & ~equal) + np.mean(equal) / 2)
     deviation = values - centre
     deviation /= np.abs(deviation).max()  # else the cubes of nearly equal values are lost
     squares = deviation * deviation
