@@ -92,7 +92,7 @@ def test_intervals_with_gaps_hold_the_mean_as_often_as_they_say():
                 for seed, part in enumerate(np.split(values, 20))
             ]
         )
-        held = (ends[:, 0] <= 2) & (2 <= ends[:, 1])  # 2 is the mean of the distribution
+        held = (ends[:, 0] <= 2) & (ends[:, 1] >= 2)  # 2 is the mean of the distribution
         assert 0.93 <= held.mean() <= 0.97
 
 

@@ -151,6 +151,16 @@ def test_the_csv_of_a_parquet_file_is_that_which_scoring_writes(parquet, path, t
     assert not (tmp_path / "none.csv").exists()
 
 
+def test_a_file_written_again_in_the_other_format_holds_the_same(path, parquet, tmp_path):
+    for made, again in ((path, parquet), (parquet, path)):
+        found, other = read_scores(made), tmp_path / "again" / again.name
+        write_scores(
+            other, found.source, found.image_ids, found.labels, found.scores, found.predicted
+        )
+        for ending in (".source.json", again.suffix):
+            assert other.with_suffix(ending).read_bytes() == again.with_suffix(ending).read_bytes()
+
+
 @pytest.mark.parametrize("name", ["seed0.txt", "seed0", "seed0.CSV"])
 def test_another_ending_is_refused(tmp_path, name):
     message = f"{name}: a score file ends in .parquet or .csv"

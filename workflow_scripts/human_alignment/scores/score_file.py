@@ -123,7 +123,8 @@ def write_scores(
     """
     _, write = _format(path)
     first = next(iter(scores.values()))
-    held = {"n_images": len(np.unique(first.groups)), "status": {}}
+    held = {"groups": None, "predicted": None, "status": {}}
+    held["n_images"] = len(np.unique(first.groups))
     for name, found in scores.items():
         kinds, counts = np.unique(found.status, return_counts=True)
         held["status"][name] = dict(zip(kinds.tolist(), counts.tolist(), strict=True))
