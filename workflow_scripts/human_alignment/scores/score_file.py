@@ -28,6 +28,7 @@ from .protocol import Protocol
 from .score_rows import Rows, read_csv, read_parquet, write_csv, write_parquet
 
 UNKNOWN = -1  # the prediction where none is known
+_LONGEST = 1000  # characters of what a message says of a file: cells of others can be long
 DIGEST = "content_digest"  # the key of `X.source.json` that holds the digest of both files
 _FORMATS = {".parquet": (read_parquet, write_parquet), ".csv": (read_csv, write_csv)}
 
@@ -244,6 +245,7 @@ def _digest(source: ScoreSource, path: Path | str) -> str:
 
 
 def _refuse(path: Path, problem: str) -> None:
+    problem = problem if len(problem) <= _LONGEST else f"{problem[:_LONGEST]} ..."
     raise UserError(f"{path}: {problem}; score the heatmaps again with score_alignment.py")
 
 
