@@ -207,6 +207,6 @@ def make(
             write_heatmaps(heatmaps, data, model, preset, name)
         score_alignment.main(
             ["--data", str(study.data), "--heatmaps", str(heatmaps), "--protocol", preset]
-            + ["--output", str(scores), "--summary", str(scores.with_suffix(".json"))]
+            + ["--output", str(scores)]
         )
     return study

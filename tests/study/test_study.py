@@ -111,10 +111,10 @@ def test_files_by_stage(study_of):
     study = study_of(models=PAIR)
     base = "results/demo/scores/convnext_tiny"
     assert study.score_files() == [
-        f"{base}/seed0.csv",
-        f"{base}_dcls/seed0.csv",
-        f"{base}/seed0.attributions.csv",
-        f"{base}_dcls/seed0.attributions.csv",
+        f"{base}/seed0.parquet",
+        f"{base}_dcls/seed0.parquet",
+        f"{base}/seed0.attributions.parquet",
+        f"{base}_dcls/seed0.attributions.parquet",
     ]
     heatmaps = [file.replace("scores", "heatmaps") for file in study.score_files(".h5")]
     assert study.scored_heatmaps() == heatmaps
@@ -247,9 +247,9 @@ def test_the_model_of_figure_1_is_shown_with_its_twin(own_study):
     )
     study.config["figures"]["overlay_model"] = "my_resnet"
     base = "results/paper/scores"
-    assert study.figure1_files("scores", ".csv") == [
-        f"{base}/my_resnet/published.csv",
-        f"{base}/resnet50/published.csv",
+    assert study.figure1_files("scores", ".parquet") == [
+        f"{base}/my_resnet/published.parquet",
+        f"{base}/resnet50/published.parquet",
     ]
 
 
