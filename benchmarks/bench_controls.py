@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         more = "--references", folder / "r.h5", "--output", folder / "controls.h5"
         of_scores, of_controls = [], []
         for _ in range(arguments.repeats):
-            of_scores.append(seconds(score_alignment, *both, "--output", folder / "scores.csv"))
+            of_scores.append(seconds(score_alignment, *both, "--output", folder / "scores.parquet"))
             of_controls.append(seconds(score_controls, *both, *more))
     alone, controls = map(statistics.median, (of_scores, of_controls))
     row = {

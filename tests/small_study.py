@@ -13,9 +13,10 @@ from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.scores.pairs import full_name
-from human_alignment.scores.protocol import PRESETS
+from human_alignment.scores.protocol import PRESETS, Protocol
 from human_alignment.scores.score_file import Scores, ScoreSource, write_scores
 from human_alignment.scores.spearman import CONSTANT_HUMAN_MAP, OK
+from human_alignment.scores.variant_file import VariantSource, write_variants
 
 SIDE = 32  # pixels of an image
 CONSTANT_HUMAN, CONSTANT_MAP, NONFINITE = 4, 5, 6  # images of which a score is undefined
@@ -120,28 +121,60 @@ def write_heatmaps(path: Path, data: DataFile, model: str, preset: str, name: st
     writer.finish()
 
 
-def write_score_file(path: Path, ids: list[str], rho: dict[str, list[float]], **source) -> None:
-    """A score file by hand: rho by explainer; NaN stands for a constant human map."""
-    made_from = {
+def made_from(path: Path, explainers: Sequence[str], count: int) -> dict:
+    """What the scores of `count` records are said to be made from: the fields of a `Source`."""
+    return {
         "model": path.parent.name,
         "dcls": path.parent.name.endswith("_dcls"),
         "parameters": 7,
         "weights_digest": "w" * 64,
         "data_digest": "d" * 64,
-        "explainers": list(rho),
-        "images": len(ids),
-        "data_images": len(ids),
+        "explainers": list(explainers),
+        "images": count,
+        "data_images": count,
         "sampled": False,
         "human_ceiling": None,
-        "protocol": PRESETS["released"],
-        **source,
     }
-    scores = {
-        name: Scores(np.array(values), np.where(np.isnan(values), CONSTANT_HUMAN_MAP, OK))
-        for name, values in rho.items()
-    }
+
+
+def scores_of(rho: Sequence[float], groups: np.ndarray | None = None) -> Scores:
+    """Scores by hand: NaN stands for a constant human map.
+
+    groups: which image each record shows; None stands for an image of its own each.
+    """
+    rho = np.asarray(rho, np.float64)
+    return Scores(rho, np.where(np.isnan(rho), CONSTANT_HUMAN_MAP, OK), groups)
+
+
+def write_score_file(
+    path: Path,
+    ids: list[str],
+    rho: dict[str, Sequence[float]],
+    predicted: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    **source,
+) -> None:
+    """A score file by hand, of rho by explainer. source: fields of a `ScoreSource`."""
+    about = made_from(path, rho, len(ids)) | {"protocol": PRESETS["released"], **source}
+    scores = {name: scores_of(values, groups) for name, values in rho.items()}
     labels = np.zeros(len(ids), np.int32)
-    write_scores(path, ScoreSource(**made_from), ids, labels, scores)
+    write_scores(path, ScoreSource(**about), ids, labels, scores, predicted)
+
+
+def write_variant_file(
+    path: Path,
+    protocols: dict[str, Protocol],
+    rho: dict[str, dict[str, Sequence[float]]],
+    **source,
+) -> None:
+    """A file of scores under several protocols by hand, of rho by explainer and protocol."""
+    scores = {
+        explainer: {name: scores_of(values) for name, values in own.items()}
+        for explainer, own in rho.items()
+    }
+    count = len(next(iter(next(iter(rho.values())).values())))
+    about = made_from(path, rho, count) | {"protocols": protocols, **source}
+    write_variants(path, VariantSource(**about), scores)
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
@@ -154,16 +187,17 @@ def make(
     count: int = 40,
     preset: str = "released",
     names: Sequence[str] = MODELS,
+    ending: str = ".parquet",
     **about,
 ) -> SmallStudy:
     """Write a study of three networks into a folder.
 
-    names: of the networks.  about: further arguments of `write_data`.
+    names: of the networks.  ending: of the score files.  about: further arguments of `write_data`.
     """
     study = SmallStudy(
         data=folder / "data.h5",
         heatmaps=[folder / "heatmaps" / name / "seed0.h5" for name in names],
-        scores=[folder / "scores" / name / "seed0.csv" for name in names],
+        scores=[folder / "scores" / name / f"seed0{ending}" for name in names],
         protocol=preset,
     )
     write_data(study.data, count, **about)
@@ -173,6 +207,6 @@ def make(
             write_heatmaps(heatmaps, data, model, preset, name)
         score_alignment.main(
             ["--data", str(study.data), "--heatmaps", str(heatmaps), "--protocol", preset]
-            + ["--output", str(scores), "--summary", str(scores.with_suffix(".json"))]
+            + ["--output", str(scores)]
         )
     return study

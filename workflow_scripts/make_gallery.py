@@ -1,7 +1,7 @@
 """Write the gallery: one HTML page to browse images, human maps, heatmaps and their scores.
 
-A run's name is in the path of its scores, `<folder>/<model>/<run>.csv`; explainers that were run on
-a sample of the images have files of their own, `<run>.saliency.csv`.
+A run's name is in the path of its scores, `<folder>/<model>/<run>.parquet`; explainers that were
+run on a sample of the images have files of their own, `<run>.saliency.parquet`.
 """
 
 import argparse

@@ -91,7 +91,7 @@ def gallery(small, tmp_path_factory):
 @pytest.fixture(scope="module")
 def rho(small):
     """Threshold-Grad-CAM scores: a row per image, a column per network."""
-    tables = [pd.read_csv(path) for path in small.scores]
+    tables = [pd.read_parquet(path) for path in small.scores]
     rows = [table[table["explainer"] == "threshold_grad_cam"] for table in tables]
     columns = [table.set_index("image_id")["rho"] for table in rows]
     return pd.concat(columns, axis=1, keys=small_study.MODELS)
@@ -162,7 +162,7 @@ def test_networks_and_explainers_are_switched(gallery, open_page, small):
     page.get_by_label("show far as A").click()
     expect(caption(page, "a")).to_contain_text("far")
     page.get_by_label("Explainer").select_option(label="Grad-CAM")
-    table = pd.read_csv(small.scores[1])
+    table = pd.read_parquet(small.scores[1])
     expect(caption(page, "a")).to_contain_text(shown(table["rho"].iloc[0]))
     assert np.abs(canvas(page, "a").astype(int) - before).mean() > 1
     page.get_by_label("over image").uncheck()

@@ -1,7 +1,5 @@
 """Figures of comparisons and protocols: what is drawn, and what is said where nothing can be."""
 
-import json
-
 import collect_sensitivity
 import collect_sweeps
 import numpy as np
@@ -10,9 +8,13 @@ import plot_comparisons
 import plot_sensitivity
 import plot_threshold_sweep
 import pytest
+import small_study
 from human_alignment.outcome.comparison_figures import paired_differences
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
 from human_alignment.outcome.style import save
+from human_alignment.scores.bootstrap import bootstrap_interval
+from human_alignment.scores.protocol import PAPER, RELEASED
+from human_alignment.scores.protocol_variants import ALL, BASE, sweep_protocols
 from human_alignment.scores.sensitivity import COLUMNS
 
 
@@ -76,23 +78,21 @@ def figures(monkeypatch):
 def write_run(folder, model, offset, n=600, ceiling=None):
     folder = folder / model
     folder.mkdir()
-    sweep = pd.DataFrame({"threshold": [0, 0.3, 0.6], "score": [0.3, 0.5, 0.6]})
-    sweep["score"] += offset
-    sweep = sweep.assign(n=n, mean_rho=sweep["score"], low=sweep["score"] - 0.02,
-                         high=sweep["score"] + 0.02, human_ceiling=ceiling)  # fmt: skip
-    sweep.to_csv(folder / "seed0.sweep.csv", index=False)
-    choice = {"best": 0.6, "chosen": [0.6] * 5, "n": n, "score": 0.59, "low": 0.5, "high": 0.6}
-    (folder / "seed0.sweep.json").write_text(json.dumps(choice if offset else None))
+    protocols = sweep_protocols(RELEASED, [0, 0.3, 0.6])
+    rho = np.full(600, np.nan)
+    rho[:n] = np.linspace(-0.05, 0.05, n) if n > 1 else 0
+    by_name = dict(zip(protocols, (rho + one + offset for one in (0.2, 0.3, 0.4)), strict=True))
+    path, given = folder / "seed0.sweep.h5", {"threshold_grad_cam": by_name}
+    small_study.write_variant_file(path, protocols, given, human_ceiling=ceiling)
 
 
 @pytest.mark.parametrize("ceiling", [0.65753, None])
 def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path, figures, ceiling):
-    write_run(tmp_path, "resnet50", 0.0, ceiling=ceiling)
+    write_run(tmp_path, "resnet50", 0.0, n=1, ceiling=ceiling)
     write_run(tmp_path, "resnet50_dcls", 0.1, n=40, ceiling=ceiling)
-    runs = [str(tmp_path / model / "seed0.sweep") for model in ("resnet50", "resnet50_dcls")]
+    runs = [str(tmp_path / model / "seed0.sweep.h5") for model in ("resnet50", "resnet50_dcls")]
     collect_sweeps.main(
-        ["--sweeps", *(f"{one}.csv" for one in runs), "--choices", *(f"{one}.json" for one in runs)]
-        + ["--threshold", "0.3", "--curves", str(tmp_path / "c.csv")]
+        [*runs, "--threshold", "0.3", "--curves", str(tmp_path / "c.csv")]
         + ["--output", str(tmp_path / "t.csv"), "--markdown", str(tmp_path / "t.md")]
     )
     plot_threshold_sweep.main(
@@ -102,12 +102,17 @@ def test_sweep_scripts_gather_draw_and_mark_few_images(tmp_path, figures, ceilin
     assert (tmp_path / "a.png").stat().st_size > 1000
     assert ("human ceiling 0.65753" in texts(figures[0])) == (ceiling is not None)
     assert "mean Spearman ρ" in texts(figures[0])
-    table = pd.read_csv(tmp_path / "t.csv").set_index("dcls")
-    assert table.loc[1, "best"] == 0.6 and table.loc[1, "usual_score"] == pytest.approx(0.6)
+    table, divisor = pd.read_csv(tmp_path / "t.csv").set_index("dcls"), ceiling or 1
+    assert table.loc[1, "best"] == 0.6 and table.loc[1, "usual_score"] == pytest.approx(
+        0.4 / divisor
+    )
     assert np.isnan(table.loc[0, "best"])
     lines = (tmp_path / "t.md").read_text().splitlines()
     (with_dcls,) = [line for line in lines if line.startswith("| resnet50_dcls")]
-    assert "0.590† [0.500, 0.600]" in with_dcls and "0.600" in with_dcls
+    shown = "{score:.3f}† [{low:.3f}, {high:.3f}]".format(**table.loc[1])
+    assert shown in with_dcls and f"{0.4 / divisor:.3f}" in with_dcls
+    assert table.loc[1, "low"] < table.loc[1, "score"] < table.loc[1, "high"]
+    assert table.loc[1, "score"] == pytest.approx(0.5 / divisor)
     (plain,) = [line for line in lines if line.startswith("| resnet50 ")]
     assert "undefined" in plain
     assert "†: from fewer than 100 images." in "\n".join(lines)
@@ -124,16 +129,15 @@ def test_sweep_without_any_score_says_so():
 
 @pytest.mark.parametrize("ceiling", [0.65753, None])
 def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path, figures, ceiling):
-    paths = []
-    for model, gap in (("resnet50", 0.1), ("resnet50_dcls", -0.2)):
-        (tmp_path / model).mkdir()
-        moved = [gap, gap - 0.01, gap + 0.01, ceiling]
-        rows = [
-            ["resize", "first", "grad_cam", 600, 0.5, 0.4, 0.6, *moved],
-            ["all fields", "paper", "grad_cam", 90, 0.4, 0.3, 0.5, *moved],
-        ]
-        paths.append(tmp_path / model / "seed0.sensitivity.csv")
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(paths[-1], index=False)
+    protocols = {BASE: RELEASED, "resize": RELEASED.changed(resize="first"), ALL: PAPER}
+    rho, paths = np.linspace(-0.05, 0.05, 600), []
+    some = np.where(np.arange(600) < 90, 0.4 + np.linspace(-0.05, 0.05, 600), np.nan)
+    for model, before in (("resnet50", 0.3), ("resnet50_dcls", 0.5)):
+        given = {BASE: rho + before, "resize": rho + 0.45 - before / 10, ALL: some}
+        paths.append(tmp_path / model / "seed0.sensitivity.h5")
+        small_study.write_variant_file(
+            paths[-1], protocols, {"grad_cam": given}, human_ceiling=ceiling
+        )
     collect_sensitivity.main(
         [*map(str, paths), "--output", str(tmp_path / "t.csv")]
         + ["--markdown", str(tmp_path / "t.md"), "--paper-protocol", str(tmp_path / "p.csv")]
@@ -143,13 +147,16 @@ def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path, figure
     assert ("human ceiling 0.65753" in texts(figures[0])) == (ceiling is not None)
     assert "change of the score" in texts(figures[0])
     table = pd.read_csv(tmp_path / "t.csv")
-    with_dcls = table[table["dcls"] == 1]  # 0.7 - 0.4 before, 0.5 - 0.5 after
+    with_dcls = table[table["dcls"] == 1]  # 0.5 - 0.3 before; 0.4 - 0.42 and equal after
     assert with_dcls["sign_changes"].tolist() == [True] * 2
     paper = pd.read_csv(tmp_path / "p.csv")
     columns = ["model", "dcls", "run", "network", "explainer", "score", "low", "high", "n"]
     assert list(paper) == columns
-    assert paper["dcls"].tolist() == [0, 1] and paper["low"].tolist() == [0.3, 0.3]
-    assert "0.400†" in (tmp_path / "t.md").read_text()
+    assert paper["dcls"].tolist() == [0, 1] and paper["n"].tolist() == [90, 90]
+    ends = bootstrap_interval(some[:90])
+    for row in paper.to_dict("records"):
+        assert (row["low"], row["high"]) == pytest.approx(ends, abs=1e-12)
+    assert f"{some[:90].mean():.3f}†" in (tmp_path / "t.md").read_text()
 
 
 def test_equal_protocols_are_said():

@@ -16,6 +16,7 @@ from human_alignment.outcome import gallery
 from human_alignment.outcome.gallery import Sample, floors, quantise, reduced
 from human_alignment.scores.reference_file import read_references
 from human_alignment.scores.reference_maps import reference_maps
+from human_alignment.scores.score_file import read_scores, write_scores
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_the_page_holds_the_scores_of_the_score_files(study, tmp_path):
     page = held(study.gallery(tmp_path / "g.html").read_text())
     assert [run["model"] for run in page["runs"]] == list(small_study.MODELS)
     for run, path in zip(page["runs"], study.scores, strict=True):
-        for explainer, rows in pd.read_csv(path).groupby("explainer"):
+        for explainer, rows in pd.read_parquet(path).groupby("explainer"):
             expected = rows["rho"].round(4).where(rows["status"] == "ok", rows["status"])
             assert run["rho"][explainer] == expected.tolist()
     odd = page["runs"][2]["rho"]["grad_cam"]
@@ -126,7 +127,7 @@ def test_an_explainer_of_a_sample_says_so_elsewhere(study, tmp_path):
     writer = HeatmapWriter(path, header, rows=(0, 2), chunk=2)
     writer.put(0, columns | {"nonfinite": np.zeros(2, bool)})
     writer.finish()
-    scores = path.with_suffix(".csv")
+    scores = path.with_suffix(".parquet")
     ids, sample = ["image-002", "image-030"], {"data_images": len(data), "sampled": True}
     small_study.write_score_file(
         scores, ids, {"saliency": [0.25, np.nan]}, data_digest=data.digest, **sample
@@ -162,8 +163,9 @@ def test_an_explainer_that_is_not_scored_is_not_shown(study, tmp_path):
 
 def test_scores_that_lack_an_image_are_refused(study, tmp_path):
     short = tmp_path / "near" / "seed0.csv"
-    shutil.copytree(study.scores[0].parent, short.parent)
-    lines = study.scores[0].read_text().splitlines(keepends=True)
+    found = read_scores(study.scores[0])
+    write_scores(short, found.source, found.image_ids, found.labels, found.scores)
+    lines = short.read_text().splitlines(keepends=True)
     short.write_text("".join(line for line in lines if "image-007" not in line))
     one = small_study.SmallStudy(study.data, study.heatmaps[:1], [short], "released")
     with pytest.raises(
@@ -174,7 +176,7 @@ def test_scores_that_lack_an_image_are_refused(study, tmp_path):
 
 
 def test_scores_of_another_network_are_refused(study, tmp_path):
-    path = tmp_path / "far" / "seed0.csv"
+    path = tmp_path / "far" / "seed0.parquet"
     shutil.copytree(study.scores[0].parent, path.parent)
     one = small_study.SmallStudy(study.data, study.heatmaps[1:2], [path], "released")
     with pytest.raises(UserError, match="other heatmaps: model was near and is far; score the"):

@@ -14,9 +14,9 @@ import score_references
 import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile, DataWriter
-from human_alignment.scores import references
+from human_alignment.scores import bootstrap, controlled, references
 from human_alignment.scores.control_tables import ceiling_of_skill
-from human_alignment.scores.controlled import read_controlled
+from human_alignment.scores.controlled import ControlledStudy
 from human_alignment.scores.human_ceilings import HumanCeilings
 from human_alignment.scores.image_means import image_means
 from human_alignment.scores.protocol import PAPER, RELEASED
@@ -53,7 +53,7 @@ class Files:
         score_references.main([*data, *outputs, *SETTINGS])
         with DataFile(self.data) as held:
             for run, scores, controls in zip(
-                self.runs, self.of(".csv"), self.of(".controls.h5"), strict=True
+                self.runs, self.of(".parquet"), self.of(".controls.h5"), strict=True
             ):
                 heatmaps = self.folder / "heatmaps" / f"{run}.h5"
                 kind = {"net": "far", "net_dcls": "near"}.get(run.split("/")[0], "odd")
@@ -67,7 +67,7 @@ class Files:
         collect_controls.main(
             [
                 "--scores",
-                *map(str, self.of(".csv")),
+                *map(str, self.of(".parquet")),
                 "--controls",
                 *map(str, self.of(".controls.h5")),
             ]
@@ -133,8 +133,8 @@ def test_the_tables_have_the_columns_and_rows_that_they_should(tables):
 
 def test_runs_are_averaged_first_then_records_then_images(files, tables):
     held = read_references(files.references[0])
-    study = read_controlled(files.of(".csv"), files.of(".controls.h5"), held)
-    rho = [read_scores(path).scores["grad_cam"].rho for path in files.of(".csv")[:2]]
+    study = ControlledStudy(files.of(".parquet"), files.of(".controls.h5"), held)
+    rho = [read_scores(path).scores["grad_cam"].rho for path in files.of(".parquet")[:2]]
     images = image_means(np.mean(rho, axis=0), held.groups)
     row = row_of(tables["skill"], network="net", explainer="grad_cam", reference="centre")
     assert (row["n"], row["ceiling"], row["ceiling_rho"]) == (13, "published", 0.8)
@@ -147,7 +147,7 @@ def test_runs_are_averaged_first_then_records_then_images(files, tables):
     )
     assert full["score"] == pytest.approx(images.mean() / 0.8, abs=1e-12)
     (one,) = [
-        r for r in study.rows if (r.names["network"], r.names["explainer"]) == ("net", "grad_cam")
+        r for r in study.rows() if (r.names["network"], r.names["explainer"]) == ("net", "grad_cam")
     ]
     np.testing.assert_array_equal(one.rho, images)
     row = row_of(tables["partial"], network="net", explainer="grad_cam")
@@ -199,7 +199,7 @@ def test_partial_correlations_are_those_of_residuals_of_ranks(files):
         human = resize_bilinear(data.human_maps(0, len(data)), side, side).reshape(len(data), -1)
         maps = resize_bilinear(heatmaps.maps("grad_cam", 0, len(data)), side, side)
         maps = maps.reshape(len(data), -1)
-    own = read_scores(files.of(".csv")[2]).scores["grad_cam"].rho
+    own = read_scores(files.of(".parquet")[2]).scores["grad_cam"].rho
     found = partial_correlation(
         own, controls.controls.scores["grad_cam"]["centre"].rho, held.scores["centre"].rho
     )
@@ -261,7 +261,7 @@ def test_differences_under_controls_join_the_comparisons(tmp_path, files):
     )  # fmt: skip
     summary.to_csv(tmp_path / "summary.csv", index=False)
     compare_models.main(
-        ["--scores", *map(str, files.of(".csv")), "--summary", str(tmp_path / "summary.csv")]
+        ["--scores", *map(str, files.of(".parquet")), "--summary", str(tmp_path / "summary.csv")]
         + ["--controls", *map(str, files.of(".controls.h5"))]
         + ["--references", str(files.references[0]), "--output", str(tmp_path / "c.csv")]
         + ["--correlations", str(tmp_path / "k.csv"), *SETTINGS]
@@ -274,8 +274,8 @@ def test_differences_under_controls_join_the_comparisons(tmp_path, files):
         "dcls - plain, up to 2 cycles",
     ]  # fmt: skip
     held = read_references(files.references[0])
-    study = read_controlled(files.of(".csv"), files.of(".controls.h5"), held)
-    by_name = {(one.names["network"], one.names["explainer"]): one for one in study.rows}
+    study = ControlledStudy(files.of(".parquet"), files.of(".controls.h5"), held)
+    by_name = {(one.names["network"], one.names["explainer"]): one for one in study.rows()}
     dcls, plain = by_name["net_dcls", "grad_cam"], by_name["net", "grad_cam"]
     for kind, gap in (
         (kinds[2], dcls.partial - plain.partial),
@@ -291,30 +291,66 @@ def test_differences_under_controls_join_the_comparisons(tmp_path, files):
 def test_controls_without_references_are_told(tmp_path, files):
     with pytest.raises(UserError, match="--controls need --references"):
         compare_models.main(
-            ["--scores", str(files.of(".csv")[0]), "--summary", "x", "--output", "x"]
+            ["--scores", str(files.of(".parquet")[0]), "--summary", "x", "--output", "x"]
             + ["--correlations", "x", "--controls", str(files.of(".controls.h5")[0])]
         )
 
 
 def read(files, scores=None, controls=None, references=None):
     held = read_references(references or files.references[0])
-    return read_controlled(scores or files.of(".csv"), controls or files.of(".controls.h5"), held)
+    scores, controls = scores or files.of(".parquet"), controls or files.of(".controls.h5")
+    return list(ControlledStudy(scores, controls, held).rows())
 
 
 def test_files_that_do_not_belong_together_are_told(tmp_path, files):
     with pytest.raises(UserError, match="alone/seed0.controls.h5 has controls of grad_cam, but no"):
-        read(files, scores=files.of(".csv")[:-1])
+        read(files, scores=files.of(".parquet")[:-1])
     other = made(tmp_path / "other", images=[*range(14)])
     with pytest.raises(UserError, match="controls.h5 was not made with these references"):
         read(files, references=other.references[0])
     with pytest.raises(UserError, match="were not made from the same: data_digest differs"):
-        read(files, scores=other.of(".csv"))
-    held = read_scores(files.of(".csv")[0])
-    path = tmp_path / "net" / "seed0.csv"
+        read(files, scores=other.of(".parquet"))
+    held = read_scores(files.of(".parquet")[0])
+    path = tmp_path / "net" / "seed0.parquet"
     source = held.source.model_copy(update={"weights_digest": "e" * 64})
     write_scores(path, source, held.image_ids, held.labels, held.scores)
     with pytest.raises(UserError, match="were not made from the same: weights_digest differs"):
         read(files, scores=[path], controls=files.of(".controls.h5")[:1])
+
+
+def test_networks_one_after_the_other_give_what_all_at_once_give(files, tables, monkeypatch):
+    monkeypatch.setattr(bootstrap, "_BLOCK", 1)
+    for name, again in files.collect().items():
+        pd.testing.assert_frame_equal(again, tables[name], rtol=0, atol=1e-12)
+
+
+def test_only_the_files_of_a_network_are_read_for_it(files, monkeypatch):
+    read = []
+    known = controlled.read_controls
+    monkeypatch.setattr(controlled, "read_controls", lambda path: read.append(path) or known(path))
+    held = read_references(files.references[0])
+    study = ControlledStudy(files.of(".parquet"), files.of(".controls.h5"), held)
+    assert study.networks == [*NETWORKS] and not read
+    names = [one.names["explainer"] for one in study.of("net")]
+    assert names == ["grad_cam", "threshold_grad_cam"]
+    assert read == files.of(".controls.h5")[:2]
+    assert study.of("unknown") == [] and study.compared("unknown") == {}
+
+
+def test_scores_as_csv_give_the_same_tables(files, tables, tmp_path):
+    rho, table, summary = map(str, files.references)
+    paths = []
+    for path in files.of(".parquet"):
+        found = read_scores(path)
+        paths.append(tmp_path / path.parent.name / f"{path.stem}.csv")
+        write_scores(paths[-1], found.source, found.image_ids, found.labels, found.scores)
+    collect_controls.main(
+        ["--scores", *map(str, paths), "--controls", *map(str, files.of(".controls.h5"))]
+        + ["--rho", rho, "--references", table, "--summary", summary]
+        + ["--output", str(tmp_path), *SETTINGS]
+    )
+    for name, made in tables.items():
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / f"{name}.csv"), made)
 
 
 def test_a_study_without_controls_has_empty_tables(files, tmp_path):

@@ -3,15 +3,14 @@
 import json
 
 import collect_scores
+import collect_sensitivity
+import collect_sweeps
 import pandas as pd
 import prepare_digits
 import protocol_sensitivity
 import pytest
 import score_alignment
 import small_study
-import summarise_scores
-import summarise_sensitivity
-import summarise_sweep
 import sweep_threshold
 from human_alignment.data.data_file import DataFile
 
@@ -23,30 +22,31 @@ STATISTICS = ["--statistics", '{"resamples": 200}']
 def scored(folder, data, heatmaps):
     """All tables of one run under `released`, by the kind of file."""
     folder.mkdir()
-    run = folder / "near" / "seed0.csv"
+    run = folder / "near" / "seed0.parquet"
     made_from = ["--data", str(data), "--heatmaps", str(heatmaps)]
-    names = {end: str(run.with_suffix(end)) for end in (".json", ".sweep.h5", ".sweep.csv")}
-    names |= {end: str(run.with_suffix(end)) for end in (".sweep.json", ".s.h5", ".s.csv")}
-    score_alignment.main([*made_from, "--output", str(run)])
-    summarise_scores.main([str(run), *STATISTICS, "--output", names[".json"]])
-    summary = str(folder / "summary.csv")
-    collect_scores.main(["--summaries", names[".json"], "--top1", "--output", summary])
+    files = {end: str(run.with_suffix(end)) for end in (".json", ".sweep.h5", ".s.h5")}
+    tables = ("summary", "sweep", "choice", "sensitivity", "paper")
+    paths = {name: str(folder / f"{name}.csv") for name in tables}
+    markdown = ["--markdown", str(folder / "table.md")]
+    own = ["--output", str(run), "--summary", files[".json"]]
+    score_alignment.main([*made_from, *STATISTICS, *own])
+    collect_scores.main(["--scores", str(run), "--top1", *STATISTICS, "--output", paths["summary"]])
     sweep_threshold.main(
-        [*made_from, "--thresholds", "[0, 0.3, 0.8]", "--output", names[".sweep.h5"]]
+        [*made_from, "--thresholds", "[0, 0.3, 0.8]", "--output", files[".sweep.h5"]]
     )
-    summarise_sweep.main(
-        [names[".sweep.h5"], *STATISTICS, "--output", names[".sweep.csv"]]
-        + ["--choice", names[".sweep.json"]]
+    collect_sweeps.main(
+        [files[".sweep.h5"], *STATISTICS, "--threshold", "0.3", *markdown]
+        + ["--curves", paths["sweep"], "--output", paths["choice"]]
     )
-    protocol_sensitivity.main([*made_from, "--output", names[".s.h5"]])
-    summarise_sensitivity.main([names[".s.h5"], *STATISTICS, "--output", names[".s.csv"]])
+    protocol_sensitivity.main([*made_from, "--output", files[".s.h5"]])
+    collect_sensitivity.main(
+        [files[".s.h5"], *STATISTICS, "--output", paths["sensitivity"], *markdown]
+        + ["--paper-protocol", paths["paper"]]
+    )
     return {
         "source": json.loads(run.with_suffix(".source.json").read_text()),
         "json": json.loads(run.with_suffix(".json").read_text()),
-        "summary": pd.read_csv(summary),
-        "sweep": pd.read_csv(names[".sweep.csv"]),
-        "choice": json.loads(run.with_suffix(".sweep.json").read_text()),
-        "sensitivity": pd.read_csv(names[".s.csv"]),
+        **{name: pd.read_csv(path) for name, path in paths.items()},
     }
 
 
@@ -80,15 +80,19 @@ def test_with_a_ceiling_every_score_is_exactly_that_quotient(both):
     assert known["source"] == {**plain["source"], **own}
     for explainer, found in known["json"].items():
         assert found["human_ceiling"] == CEILING
+        assert found["score"] == plain["json"][explainer]["score"] / CEILING
         for name in ENDS:
-            assert found[name] == plain["json"][explainer][name] / CEILING
+            assert found[name] == pytest.approx(plain["json"][explainer][name] / CEILING, abs=1e-12)
     for table in ("summary", "sweep"):
-        assert (known[table][ENDS] == plain[table][ENDS] / CEILING).all(axis=None)
+        assert (known[table]["score"] == plain[table]["score"] / CEILING).all()
+        ends = plain[table][ENDS].to_numpy() / CEILING
+        assert known[table][ENDS].to_numpy() == pytest.approx(ends, abs=1e-12)
         assert (known[table]["mean_rho"] == plain[table]["mean_rho"]).all()
         assert (known[table]["human_ceiling"] == CEILING).all()
-    assert known["choice"]["chosen"] == plain["choice"]["chosen"]
-    for name in ENDS:
-        assert known["choice"][name] == plain["choice"][name] / CEILING
+    assert (known["choice"]["chosen"] == plain["choice"]["chosen"]).all()
+    assert (known["choice"]["score"] == plain["choice"]["score"] / CEILING).all()
+    ends = plain["choice"][ENDS].to_numpy() / CEILING
+    assert known["choice"][ENDS].to_numpy() == pytest.approx(ends, abs=1e-12)
 
 
 def test_the_sensitivity_shows_the_ceiling_only_where_one_divides(both):

@@ -2,6 +2,7 @@
 
 import json
 
+import collect_sensitivity
 import evaluate_measures
 import numpy as np
 import pandas as pd
@@ -9,7 +10,6 @@ import protocol_sensitivity
 import pytest
 import score_alignment
 import small_study
-import summarise_sensitivity
 import sweep_threshold
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile
@@ -104,11 +104,11 @@ def test_measures_and_sweep_take_the_same_layer(folder):
 
 def sensitivity(folder, heatmaps, protocol="released"):
     """The sensitivity's rows by field and explainer."""
-    more = ["--protocol", protocol]
-    protocol_sensitivity.main([*flags(folder, heatmaps, "sensitivity.h5"), *more])
+    more, held = ["--protocol", protocol], "toy/seed0.sensitivity.h5"
+    protocol_sensitivity.main([*flags(folder, heatmaps, held), *more])
     table = folder / "sensitivity.csv"
-    source = str(folder / "sensitivity.h5")
-    summarise_sensitivity.main([source, *STATISTICS, "--output", str(table)])
+    outputs = ["--markdown", str(folder / "s.md"), "--paper-protocol", str(folder / "p.csv")]
+    collect_sensitivity.main([str(folder / held), *STATISTICS, "--output", str(table), *outputs])
     return pd.read_csv(table).set_index(["field", "explainer"])
 
 

@@ -1,9 +1,8 @@
 """Which networks belong together: by the study's word, and by their names where it says nothing."""
 
-import json
-
 import pandas as pd
 import pytest
+import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.scores.pairs import (
     Pair,
@@ -13,7 +12,6 @@ from human_alignment.scores.pairs import (
     pairs,
     twins_argument,
 )
-from human_alignment.scores.protocol import RELEASED
 from human_alignment.scores.summary import collect
 
 TWINS = {"my_net": "resnet50", "gauss": "resnet50", "lonely": "lonely"}
@@ -72,17 +70,12 @@ def test_twins_are_a_json_object_of_names():
 
 
 def test_the_study_and_the_weights_must_agree_on_dcls(tmp_path):
-    path = tmp_path / "my_net" / "seed0.json"
-    path.parent.mkdir()
-    found = {"dcls": True, "parameters": 7, "n": 1, "n_images": 1, "records": 1}
-    found |= {"mean_rho": 0.5, "mean_rho_of_records": 0.5, "score": 0.5}
-    found |= {"low": None, "high": None, "status": {"ok": 1}, "human_ceiling": None}
-    found |= {"data_digest": "d", "protocol": RELEASED.as_dict()}
-    path.write_text(json.dumps({"grad_cam": found}))
+    path = tmp_path / "my_net" / "seed0.parquet"
+    small_study.write_score_file(path, ["a"], {"grad_cam": [0.5]}, dcls=True)
     row = collect([path], [], TWINS).iloc[0]
     assert (row.model, row.dcls, row.network) == ("resnet50", 1, "my_net")
     with pytest.raises(UserError, match="by its weights the network my_net has DCLS"):
         collect([path], [], {})
-    path.write_text(json.dumps({"grad_cam": found | {"dcls": False}}))
+    small_study.write_score_file(path, ["a"], {"grad_cam": [0.5]}, dcls=False)
     with pytest.raises(UserError, match="by its weights the network my_net has no DCLS"):
         collect([path], [], TWINS)

@@ -1,19 +1,18 @@
 """Images that stand in several records: every interval and comparison is over images."""
 
-import json
-
+import collect_sweeps
 import evaluate_measures
 import numpy as np
 import pandas as pd
 import pytest
 import small_study
-import summarise_sweep
 import sweep_threshold
 from human_alignment.data.data_file import DataFile, images_line
-from human_alignment.scores import comparisons
 from human_alignment.scores.bootstrap import bootstrap_interval
-from human_alignment.scores.measure_means import gather_measures, mean_measures
+from human_alignment.scores.comparisons import StudyRho, compare
+from human_alignment.scores.measure_means import measures_table, read_measures
 from human_alignment.scores.score_file import read_scores
+from human_alignment.scores.spearman import CAUSES
 from human_alignment.scores.summary import collect
 
 RECORDS = 40
@@ -23,6 +22,15 @@ SHOWN = np.arange(RECORDS) % 25  # images 0 to 14 stand in two records, 15 to 24
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     return small_study.make(tmp_path_factory.mktemp("repeats"), RECORDS, repeats=SHOWN)
+
+
+COUNTED = [f"n_{cause}" for cause in CAUSES]
+
+
+def summarised(path, explainer):
+    """The row of the summary of one run's explainer."""
+    table = collect([path], [])
+    return table[table["explainer"] == explainer].iloc[0]
 
 
 def by_hand(rho):
@@ -44,23 +52,26 @@ def test_the_data_file_and_the_scores_know_the_images(study):
 
 @pytest.mark.parametrize("place", [0, 2])  # of `odd` some maps are undefined
 def test_the_mean_and_its_interval_are_over_images(study, place):
-    summary = json.loads(study.scores[place].with_suffix(".json").read_text())["grad_cam"]
+    summary = summarised(study.scores[place], "grad_cam")
     rho = read_scores(study.scores[place]).scores["grad_cam"].rho
     values = by_hand(rho)
-    assert (summary["n"], summary["n_images"], summary["records"]) == (len(values), 25, 40)
+    assert (summary["n"], summary["n_images"], summary["n_records"]) == (len(values), 25, 40)
     assert summary["mean_rho"] == pytest.approx(values.mean(), abs=1e-15)
     assert summary["mean_rho_of_records"] == pytest.approx(np.nanmean(rho), abs=1e-15)
     ends = bootstrap_interval(values)
-    assert (summary["low"], summary["high"]) == pytest.approx(
-        np.array(ends) / (summary["human_ceiling"] or 1)
-    )
-    assert sum(summary["status"].values()) == 40
+    assert (summary["low"], summary["high"]) == pytest.approx(ends, abs=1e-12)
+    assert summary["human_ceiling"] is None
+    causes = summary[[name for name in summary.index if name in COUNTED]]
+    assert causes.sum() == 40 - np.isfinite(rho).sum()
 
 
 def test_networks_are_compared_over_images(study, tmp_path):
-    rho = comparisons.read_rho(study.scores)
-    assert len(rho) == 3 * 2 * 25
-    found = comparisons.compare_explainers(rho, ["near"], resamples=100).iloc[0]
+    rho = StudyRho(study.scores)
+    for name in small_study.MODELS:
+        own = rho.compared(name)
+        assert [one.images.tolist() for one in own.values()] == [list(range(25))] * 2
+    table = compare(rho, collect(study.scores, [], resamples=100), resamples=100)
+    found = table[table["network"] == "near"].iloc[0]
     a, b = (
         read_scores(study.scores[0]).scores[name].rho for name in ("threshold_grad_cam", "grad_cam")
     )
@@ -70,25 +81,26 @@ def test_networks_are_compared_over_images(study, tmp_path):
 
 def test_further_measures_sweep_and_sensitivity_are_over_images(study, tmp_path):
     both = ["--data", str(study.data), "--heatmaps", str(study.heatmaps[0])]
-    path = tmp_path / "near" / "seed0.measures.csv"
+    path = tmp_path / "near" / "seed0.measures.parquet"
     path.parent.mkdir()
     evaluate_measures.main([*both, "--measures", "pearson", "--output", str(path)])
-    table = gather_measures([path])
-    row = mean_measures(table, 100, 0).iloc[0]
+    table = read_measures(path)
+    row = measures_table([path], resamples=100, seed=0).iloc[0]
     own = table[table["explainer"] == row["explainer"]]["pearson"].to_numpy()
     assert row["n"] == len(by_hand(own))
     assert row["mean"] == pytest.approx(by_hand(own).mean(), abs=1e-15)
     swept = tmp_path / "near" / "seed0.sweep.h5"
     sweep_threshold.main([*both, "--thresholds", "[0.3, 0.6]", "--output", str(swept)])
-    outputs = ["--output", str(tmp_path / "s.csv"), "--choice", str(tmp_path / "s.json")]
-    summarise_sweep.main([str(swept), *outputs])
-    summary = json.loads(study.scores[0].with_suffix(".json").read_text())["threshold_grad_cam"]
+    outputs = ["--curves", str(tmp_path / "s.csv"), "--output", str(tmp_path / "t.csv")]
+    outputs += ["--markdown", str(tmp_path / "t.md"), "--threshold", "0.3"]
+    collect_sweeps.main([str(swept), *outputs])
+    summary = summarised(study.scores[0], "threshold_grad_cam")
     row = pd.read_csv(tmp_path / "s.csv").iloc[0]
     for name in ("n", "mean_rho", "low", "high"):
         assert row[name] == pytest.approx(summary[name], abs=1e-12)
-    assert json.loads((tmp_path / "s.json").read_text())["n"] == summary["n"]
+    assert pd.read_csv(tmp_path / "t.csv").iloc[0]["n"] == summary["n"]
 
 
 def test_the_table_of_summaries_counts_records_beside_images(study):
-    table = collect([path.with_suffix(".json") for path in study.scores], [])
+    table = collect(study.scores, [], resamples=100)
     assert set(table["n_images"]) == {25} and set(table["n_records"]) == {40}

@@ -3,6 +3,8 @@
 import json
 
 import collect_scores
+import collect_sensitivity
+import collect_sweeps
 import extract_attributions
 import extract_heatmaps
 import numpy as np
@@ -10,9 +12,6 @@ import pandas as pd
 import protocol_sensitivity
 import pytest
 import score_alignment
-import summarise_scores
-import summarise_sensitivity
-import summarise_sweep
 import sweep_threshold
 import torch
 from human_alignment.common.cli import UserError
@@ -21,6 +20,8 @@ from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.networks import zoo
 from human_alignment.networks.weights import save_weights
+from human_alignment.scores.score_file import read_scores, write_scores
+from human_alignment.scores.spearman import CAUSES
 from scipy.stats import spearmanr
 
 STATISTICS = ["--statistics", '{"resamples": 200}']
@@ -118,10 +119,24 @@ def test_summary_agrees_with_the_rows(chain):
         assert found["protocol"]["divide_by_ceiling"] and found["human_ceiling"] == CEILING
 
 
-def test_the_summary_is_the_same_from_the_score_file_alone(chain, tmp_path):
-    again = tmp_path / "summary.json"
-    summarise_scores.main([str(chain / "scores.csv"), *STATISTICS, "--output", str(again)])
-    assert again.read_bytes() == (chain / "summary.json").read_bytes()
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_summary_is_the_same_from_the_score_file_alone(chain, tmp_path, ending):
+    path = tmp_path / "net_dcls" / f"seed0.{ending}"
+    score(chain, "--output", str(path))
+    out = ["--output", str(tmp_path / "summary.csv")]
+    collect_scores.main(["--scores", str(path), "--top1", *STATISTICS, *out])
+    table = pd.read_csv(tmp_path / "summary.csv").set_index("explainer")
+    summary = json.loads((chain / "summary.json").read_text())
+    for name, found in summary.items():
+        row = table.loc[name]
+        assert row["n_records"] == found["records"] and row["dcls"] == found["dcls"]
+        for column in ("n", "n_images", "mean_rho", "mean_rho_of_records", "score"):
+            assert row[column] == found[column]
+        for column in ("parameters", "human_ceiling"):
+            assert row[column] == found[column]
+        assert (row["low"], row["high"]) == pytest.approx((found["low"], found["high"]), abs=1e-12)
+        for cause in CAUSES:
+            assert row[f"n_{cause}"] == found["status"].get(cause, 0)
 
 
 def test_the_order_of_explainers_means_nothing(chain):
@@ -170,32 +185,40 @@ def test_a_sample_of_attributions_is_scored_row_by_row(chain):
 
 
 def test_sweep_and_scores_agree_at_the_same_threshold(chain):
-    scores, out, choice = chain / "sweep.h5", chain / "sweep.csv", chain / "sweep.json"
+    scores = chain / "net_dcls" / "seed0.sweep.h5"
+    out, choice = chain / "sweep.csv", chain / "choice.csv"
     sweep_threshold.main(
         ["--data", str(chain / "data.h5"), "--heatmaps", str(chain / "heatmaps.h5")]
         + ["--thresholds", "[0.6, 0.3, 0]", "--protocol", "released"]
         + ["--output", str(scores)]
     )
-    summarise_sweep.main([str(scores), *STATISTICS, "--output", str(out), "--choice", str(choice)])
+    collect_sweeps.main(
+        [str(scores), *STATISTICS, "--threshold", "0.3", "--curves", str(out)]
+        + ["--output", str(choice), "--markdown", str(chain / "choice.md")]
+    )
     table = pd.read_csv(out).set_index("threshold")
     assert table.index.tolist() == [0, 0.3, 0.6]
     score(chain)
     summary = json.loads((chain / "summary.json").read_text())["threshold_grad_cam"]
     for column in ("n", "mean_rho", "score", "low", "high", "human_ceiling"):
         assert table.loc[0.3, column] == pytest.approx(summary[column])
-    found = json.loads(choice.read_text())
-    assert found["best"] == table["score"].idxmax() and len(found["chosen"]) == 5
+    found = pd.read_csv(choice).iloc[0]
+    assert found["best"] == table["score"].idxmax() and len(found["chosen"].split()) == 5
     assert found["score"] <= table["score"].max() + 1e-12
+    assert found["usual_score"] == table.loc[0.3, "score"]
 
 
 def test_sensitivity_ends_at_the_papers_protocol(chain):
     extract(chain, "full.h5", "--geometry", "full")
-    scores, out = chain / "sensitivity.h5", chain / "sensitivity.csv"
+    scores, out = chain / "net_dcls" / "seed0.sensitivity.h5", chain / "sensitivity.csv"
     protocol_sensitivity.main(
         ["--data", str(chain / "data.h5"), "--output", str(scores)]
         + ["--heatmaps", str(chain / "heatmaps.h5"), str(chain / "full.h5")]
     )
-    summarise_sensitivity.main([str(scores), *STATISTICS, "--output", str(out)])
+    collect_sensitivity.main(
+        [str(scores), *STATISTICS, "--output", str(out), "--markdown", str(chain / "s.md")]
+        + ["--paper-protocol", str(chain / "paper.csv")]
+    )
     table = pd.read_csv(out).set_index(["field", "explainer"])
     score(chain, "--protocol", "paper", heatmaps="full.h5")
     paper = json.loads((chain / "summary.json").read_text())
@@ -255,16 +278,16 @@ def test_bad_arguments_are_said(chain, flags, message):
 
 
 def test_collect_scores_has_a_row_per_run_and_explainer(chain, tmp_path):
-    summary = json.loads((chain / "summary.json").read_text())
+    made = read_scores(chain / "scores.csv")
     for name, dcls in (("toy_dcls", True), ("my_net", True), ("toy", False)):
-        (tmp_path / "scores" / name).mkdir(parents=True)
         (tmp_path / "weights" / name).mkdir(parents=True)
-        found = {explainer: one | {"dcls": dcls} for explainer, one in summary.items()}
-        (tmp_path / "scores" / name / "seed0.json").write_text(json.dumps(found))
+        source = made.source.model_copy(update={"dcls": dcls})
+        path = tmp_path / "scores" / name / "seed0.parquet"
+        write_scores(path, source, made.image_ids, made.labels, made.scores)
     top1 = tmp_path / "weights" / "toy_dcls" / "seed0.top1.json"
     top1.write_text('{"top1": 80.5, "top5": 95.0, "n": 70, "parameters": 7}')
     collect_scores.main(
-        ["--summaries", *(str(p) for p in sorted(tmp_path.rglob("seed0.json")))]
+        ["--scores", *(str(p) for p in sorted(tmp_path.rglob("seed0.parquet"))), *STATISTICS]
         + ["--twins", '{"toy_dcls": "toy", "my_net": "toy"}']
         + ["--top1", str(top1), "--output", str(tmp_path / "summary.csv")]
     )

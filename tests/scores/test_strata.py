@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from human_alignment.data.classes import IMAGENET_CLASSES, SUPERCLASSES, class_names, superclasses
-from human_alignment.scores.bootstrap import bootstrap_interval, bootstrap_intervals
+from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.strata import (
     UNPLACED,
+    Ranked,
     against_others,
     holm_of_known,
     majority,
@@ -14,20 +15,6 @@ from human_alignment.scores.strata import (
     terciles,
 )
 from scipy import stats
-
-
-@pytest.mark.parametrize("count", [1, 2, 5, 15, 16, 60, 3000])
-def test_intervals_of_rows_are_those_of_single_rows(count):
-    values = np.random.default_rng(count).normal(size=(3, count))
-    values[2] = 0.25  # equal values have no width
-    found = bootstrap_intervals(values, resamples=300, seed=1)
-    known = [bootstrap_interval(row, resamples=300, seed=1) for row in values]
-    np.testing.assert_allclose(found, known, rtol=0, atol=1e-14)
-
-
-def test_intervals_of_values_that_are_not_finite_are_refused():
-    with pytest.raises(ValueError, match="finite"):
-        bootstrap_intervals(np.array([[0.0, np.nan]]))
 
 
 def test_superclasses_end_where_the_names_say():
@@ -100,7 +87,7 @@ def test_means_and_intervals_against_brute_force(drawn):
 def test_differences_and_p_values_are_scipys(drawn, ties):
     values, of_image = drawn
     values = np.round(values[0], 1) if ties else values[0]
-    difference, p_value = against_others(values, of_image, 5)
+    difference, p_value = against_others(Ranked.of(values), of_image, 5)
     known = (of_image != UNPLACED) & ~np.isnan(values)
     for stratum in range(4):
         own = values[known & (of_image == stratum)]
@@ -112,12 +99,12 @@ def test_differences_and_p_values_are_scipys(drawn, ties):
 
 
 def test_a_stratum_with_all_images_has_no_others():
-    difference, p_value = against_others(np.array([0.1, 0.2]), np.zeros(2, int), 3)
+    difference, p_value = against_others(Ranked.of([0.1, 0.2]), np.zeros(2, int), 3)
     assert np.isnan(difference).all() and np.isnan(p_value).all()
-    difference, p_value = against_others(np.array([0.5, 0.5, 0.5]), np.array([0, 0, 1]), 2)
+    difference, p_value = against_others(Ranked.of([0.5, 0.5, 0.5]), np.array([0, 0, 1]), 2)
     assert difference.tolist() == [0, 0] and p_value.tolist() == [1, 1]
     for nothing in (np.full(2, np.nan), np.zeros(0)):
-        found = against_others(nothing, np.zeros(len(nothing), int), 2)
+        found = against_others(Ranked.of(nothing), np.zeros(len(nothing), int), 2)
         assert np.isnan(found).all()
 
 

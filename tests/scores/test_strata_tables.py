@@ -1,6 +1,7 @@
 """Tables of scores by stratum, made by the script from files of a small study with seeds."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,10 @@ import stratify_scores
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
-from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.scores import bootstrap
 from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.image_means import image_means
-from human_alignment.scores.protocol import PRESETS
+from human_alignment.scores.score_file import read_scores, write_scores
 from human_alignment.scores.statistics import compare_paired, holm
 from human_alignment.scores.strata_tables import COLUMNS, GAINS
 from scipy import stats
@@ -37,40 +38,17 @@ def write_data(path, labels, classes=CLASSES, repeated=0, **about):
 
 
 def write_run(folder, run, data, rho, predicted, **source):
-    """The heatmap and score files of a run, as `<folder>/heatmaps/<run>.h5` and scores/...csv."""
-    count, protocol = len(data), PRESETS["released"]
-    explainers = list(rho)
-    header = {
-        "model": run.split("/")[0],
-        "dcls": run.split("/")[0].endswith("_dcls"),
-        "parameters": 7,
-        "weights_digest": "w" * 64,
-        "data_digest": data.digest,
-        "geometry": protocol.geometry,
-        "target": protocol.target,
-        "explainers": explainers,
-        "versions": "torch 0",
-        "images": count,
-    }
-    writer = HeatmapWriter(folder / "heatmaps" / f"{run}.h5", header, rows=(0, count), chunk=count)
-    maps = np.ones((count, 7, 7), np.float32)
-    columns = dict.fromkeys(explainers, maps) | {"label": data.labels, "target": data.labels}
-    columns |= {"image_id": np.char.encode(data.image_ids, "utf-8")}
-    columns |= {"predicted": np.asarray(predicted, np.int32)}
-    columns |= {"target_rank": np.zeros(count, np.int32), "target_logit": np.zeros(count, "f4")}
-    writer.put(0, columns | {"nonfinite": np.zeros(count, bool)})
-    writer.finish()
-    scores = folder / "scores" / f"{run}.csv"
-    held = {"data_digest": data.digest} | source
-    small_study.write_score_file(scores, data.image_ids, rho, **held)
+    """The score file of a run, as `<folder>/scores/<run>.parquet`."""
+    held = {"data_digest": data.digest, "groups": data.groups, "predicted": predicted} | source
+    path = folder / "scores" / f"{run}.parquet"
+    small_study.write_score_file(path, data.image_ids, rho, **held)
 
 
-def stratify(folder, runs=RUNS, *more):
+def stratify(folder, runs=RUNS, *more, ending=".parquet"):
     """Run the script on a folder's files; both tables."""
     stratify_scores.main(
         ["--data", str(folder / "data.h5")]
-        + ["--heatmaps", *(str(folder / "heatmaps" / f"{run}.h5") for run in runs)]
-        + ["--scores", *(str(folder / "scores" / f"{run}.csv") for run in runs)]
+        + ["--scores", *(str(folder / "scores" / f"{run}{ending}") for run in runs)]
         + [*STATISTICS, "--output", str(folder / "strata.csv")]
         + ["--gains", str(folder / "gains.csv"), *more]
     )
@@ -205,6 +183,34 @@ def test_twins_of_other_names_are_compared(small):
     assert set(gains["network"]) == {"alone"} and set(gains["model"]) == {"net / alone"}
 
 
+def test_scores_as_csv_give_the_same_strata(small, tables, tmp_path):
+    """Images and predictions are then in the source."""
+    for run in RUNS:
+        found = read_scores(small[0] / "scores" / f"{run}.parquet")
+        records = found.image_ids, found.labels, found.scores, found.predicted
+        write_scores(tmp_path / "scores" / f"{run}.csv", found.source, *records)
+    shutil.copy(small[0] / "data.h5", tmp_path)
+    for made, again in zip(tables, stratify(tmp_path, ending=".csv"), strict=True):
+        pd.testing.assert_frame_equal(made, again)
+
+
+def test_a_run_without_predictions_leaves_those_of_the_others(small, tables, tmp_path):
+    shutil.copytree(small[0], tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "scores" / "alone" / "seed0.parquet"
+    found = read_scores(path)
+    write_scores(path, found.source, found.image_ids, found.labels, found.scores)
+    strata, _ = stratify(tmp_path)
+    before = tables[0]
+    left = (before["network"] != "alone") | (before["stratification"] != "prediction")
+    pd.testing.assert_frame_equal(strata, before[left].reset_index(drop=True))
+
+
+def test_all_networks_at_once_give_what_blocks_of_rows_give(small, tables, monkeypatch):
+    monkeypatch.setattr(bootstrap, "_BLOCK", 1)
+    for made, again in zip(tables, stratify(small[0]), strict=True):
+        pd.testing.assert_frame_equal(made, again, rtol=0, atol=1e-12)
+
+
 def one_run(folder, labels, rho, predicted=None, **about):
     write_data(folder / "data.h5", labels, **about)
     with DataFile(folder / "data.h5") as data:
@@ -261,22 +267,20 @@ def test_imagenets_classes_have_superclasses(tmp_path):
 
 
 def test_files_that_do_not_belong_together_are_refused(small, tmp_path):
-    folder = small[0]
-    scores = [str(folder / "scores" / f"{run}.csv") for run in RUNS[:2]]
-    maps = [str(folder / "heatmaps" / f"{run}.h5") for run in RUNS[:2]]
-    common = ["--data", str(folder / "data.h5"), "--output", str(tmp_path / "strata.csv")]
-    with pytest.raises(UserError, match="1 heatmap files and 2 score files"):
-        stratify_scores.main([*common, "--heatmaps", maps[0], "--scores", *scores])
-    with pytest.raises(UserError, match="net/seed1 and net/seed0.*same order"):
-        stratify_scores.main([*common, "--heatmaps", *maps[::-1], "--scores", *scores])
+    scores = str(small[0] / "scores" / "net" / "seed0.parquet")
     write_data(tmp_path / "data.h5", [0, 1])
     with DataFile(tmp_path / "data.h5") as data:
         write_run(tmp_path, "net/seed0", data, {"rise": [0.1, 0.2]}, [0, 1], sampled=True)
         write_run(tmp_path, "net/seed1", data, {"rise": [0.1, 0.2]}, [0, 1])
         more = {"human_ceiling": 0.7}
         write_run(tmp_path, "alone/seed0", data, {"rise": [0.1, 0.2]}, [0, 1], **more)
-    with pytest.raises(UserError, match="seed0.csv has scores of a sample"):
+    with pytest.raises(UserError, match="seed0.parquet has scores of other images than .*data.h5"):
+        stratify_scores.main(
+            ["--data", str(tmp_path / "data.h5"), "--scores", scores]
+            + ["--output", str(tmp_path / "strata.csv")]
+        )
+    with pytest.raises(UserError, match="seed0.parquet has scores of a sample"):
         stratify(tmp_path, ["net/seed0"])
-    with pytest.raises(UserError, match="alone/seed0.csv was scored under another protocol"):
+    with pytest.raises(UserError, match="alone/seed0.parquet was scored under another protocol"):
         stratify(tmp_path, ["net/seed1", "alone/seed0"])
     assert not (tmp_path / "strata.csv").exists()

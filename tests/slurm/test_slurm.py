@@ -27,7 +27,8 @@ KILLED = f"rule_extract_heatmaps_wildcards_{PLAIN}_seed0__0"
 # Files that show a script at work: a training that has saved its state, an extraction's log.
 SAVED = "results/demo/weights/{}/.seed0.*.checkpoint"
 BEGUN = f"logs/demo/extract_heatmaps/{PLAIN}.seed0.shard0.log"
-COMPARED = ("*.safetensors", "heatmaps/**/*.h5", "scores/**/*.csv", "scores/**/*.json", "table1.*")
+COMPARED = ("*.safetensors", "heatmaps/**/*.h5", "scores/**/*.parquet", "scores/**/*.csv")
+COMPARED += ("scores/**/*.json", "table1.*")
 
 
 class Run:

@@ -100,7 +100,7 @@ def scored(configs, schema, tmp_path, monkeypatch):
         digest = write_weights(weights, study.network(run.model).as_dict(), **notes)
         source = {"weights_digest": digest, "explainers": study.explainers}
         source |= {"protocol": study.protocol.as_dict()}
-        texts = {"heatmaps/.h5": "", "scores/.csv": "", "scores/.json": "{}"}
+        texts = {"heatmaps/.h5": "", "scores/.parquet": ""}
         for name, text in {**texts, "scores/.source.json": json.dumps(source)}.items():
             path = tmp_path / run.file("demo", *name.split("/"))
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def scored(configs, schema, tmp_path, monkeypatch):
 def runs_in_tables(config):
     study = Study(config | {"partial": True})
     files = study.score_files()
-    heatmaps = [file.replace("scores", "heatmaps")[:-3] + "h5" for file in files]
+    heatmaps = [file.replace("scores", "heatmaps").replace(".parquet", ".h5") for file in files]
     assert study.scored_heatmaps() == heatmaps
     return [file.split("/")[3] for file in files], study.note
 

@@ -111,7 +111,7 @@ def test_files_by_stage(study_of):
     study = study_of(models=PAIR, attributions={"explainers": ["saliency", "rise"]})
     base = "results/demo/scores/convnext_tiny"
     assert study.score_files() == [
-        f"{base}{suffix}/seed0{part}.csv"
+        f"{base}{suffix}/seed0{part}.parquet"
         for part in ("", ".rise", ".saliency")
         for suffix in ("", "_dcls")
     ]
@@ -285,9 +285,9 @@ def test_the_model_of_figure_1_is_shown_with_its_twin(own_study):
     )
     study.config["figures"]["overlay_model"] = "my_resnet"
     base = "results/paper/scores"
-    assert study.figure1_files("scores", ".csv") == [
-        f"{base}/my_resnet/published.csv",
-        f"{base}/resnet50/published.csv",
+    assert study.figure1_files("scores", ".parquet") == [
+        f"{base}/my_resnet/published.parquet",
+        f"{base}/resnet50/published.parquet",
     ]
 
 

@@ -80,7 +80,7 @@ def test_a_network_whose_training_fails(finished, slim):
     assert f"no current scores of {DCLS}/seed0; see logs/demo" in done.stderr
     assert "--config partial=true" in done.stderr
     # The scores of the training before are still there, and stand in no table.
-    assert (finished.work / f"results/demo/scores/{DCLS}/seed0.csv").is_file()
+    assert (finished.work / f"results/demo/scores/{DCLS}/seed0.parquet").is_file()
     table, claims = complete(finished, {**changed, "partial": True})
     assert table["model"].tolist() == [PLAIN]
     assert "undecided" in claims
@@ -102,7 +102,7 @@ def test_a_network_whose_checkpoint_no_longer_comes(finished, slim):
     assert done.returncode == 0 and networks == [PLAIN, DCLS], done.stderr
     done, _ = table1("http://127.0.0.1:9/gone.pth", "--keep-going")
     assert done.returncode != 0
-    assert (results / f"scores/{PLAIN}/published.json").is_file()
+    assert (results / f"scores/{PLAIN}/published.parquet").is_file()
     assert "scored    1 of 2 networks" in done.stderr
     assert f"no current scores of {PLAIN}/published; see logs/demo" in done.stderr
     done, networks = table1("http://127.0.0.1:9/gone.pth", "--config", "partial=true")

@@ -14,7 +14,7 @@ from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.networks import zoo
 from human_alignment.networks.weights import save_weights
 from human_alignment.outcome.style import empty_figure, save
-from human_alignment.scores.score_rows import write_rows
+from human_alignment.scores.score_rows import Rows, write_parquet, write_rows
 from human_alignment.training.checkpoint import TrainingState
 from human_alignment.training.curve import Curve
 from misbehaving_server import MisbehavingServer, Reply
@@ -80,6 +80,12 @@ def copied(path):
         fetch(str(source), path)
 
 
+def scores(path):
+    rho = np.random.default_rng(0).random(2000)
+    names, numbers = np.full(2000, "a"), np.arange(2000)
+    write_parquet(path, Rows(names, numbers, names, rho, np.full(2000, "ok"), numbers, numbers))
+
+
 WRITERS = {
     "a.safetensors": weights,
     "b.safetensors": state,
@@ -87,6 +93,7 @@ WRITERS = {
     "data.h5": data_file,
     "heatmaps.h5": heatmaps,
     "joined.h5": joined_heatmaps,
+    "scores.parquet": scores,
     "scores.csv": lambda path: write_rows(path, ["rho"], NOISE[0]),
     "table.csv": table,
     "summary.json": lambda path: write_json(path, list(NOISE[0, :, 0]) * 9),

@@ -138,13 +138,13 @@ def test_killed_jobs_are_tried_again(workflow, tmp_path):
         killing(other, "extract_heatmaps.py", chunks.is_dir),
         killing(other, "score_alignment.py", (results / f"heatmaps/{MODEL}/seed0.h5").exists),
     ]
-    done = other.snakemake(f"results/demo/scores/{MODEL}/seed0.json", "--retries", "1")
+    done = other.snakemake(f"results/demo/scores/{MODEL}/seed0.parquet", "--retries", "1")
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
     assert [killer for killer in killers if killer.is_alive()] == []
     assert text.count("Trying to restart job") == 3
     assert hidden(other) == []
-    made = ["weights/{}/seed0.safetensors", "heatmaps/{}/seed0.h5", "scores/{}/seed0.csv"]
+    made = ["weights/{}/seed0.safetensors", "heatmaps/{}/seed0.h5", "scores/{}/seed0.parquet"]
     for name in [path.format(MODEL) for path in made]:
         assert same(results / name, workflow.work / "results/demo" / name), name
 

@@ -18,14 +18,14 @@ from workflow_copy import Workflow
 
 CORRELATED = {"score_alignment": 2, "evaluate_measures": 1}
 CORRELATED |= {"sweep_threshold": 1, "protocol_sensitivity": 1, "score_controls": 1}
-SUMMARISED = {"summarise_scores": 2, "summarise_sweep": 1, "summarise_sensitivity": 1}
+COLLECTED = {"collect_scores", "collect_sweeps", "collect_sensitivity", "collect_measures"}
+COLLECTED |= {"collect_controls", "compare_models", "stratify_scores"}  # who draw resamples
 CHAIN = {  # jobs of one network
     "train_model": 1,
     "evaluate_top1": 1,
     "extract_heatmaps": 2,
     "extract_attributions": 1,
     **CORRELATED,
-    **SUMMARISED,
 }
 OUTCOME = ["collect_scores", "compare_models", "make_table1", "make_leaderboard", "make_gallery"]
 OUTCOME += ["plot_figure2", "plot_figure3", "plot_figure4"]
@@ -57,10 +57,28 @@ def test_the_study_ends_in_table_and_figures(workflow):
     assert list(table["dcls"]) == [0, 1]
     assert list(table["n_images"]) == [40, 40]
     assert table["top1"].between(0, 100).all()
-    scores = pd.read_csv(results / "scores" / "convnext_tiny" / "seed0.csv")
-    assert list(scores) == ["image_id", "label", "explainer", "rho", "status"]
+    scores = pd.read_parquet(results / "scores" / "convnext_tiny" / "seed0.parquet")
+    columns = ["image_id", "label", "explainer", "rho", "status"]
+    assert list(scores) == [*columns, "image", "predicted"]
     assert len(scores) == 80
     assert (scores["rho"].isna() == (scores["status"] != "ok")).all()
+    right = (scores["predicted"] == scores["label"])[:40].mean()
+    top1 = json.loads((results / "weights/convnext_tiny/seed0.top1.json").read_text())["top1"]
+    assert 100 * right == pytest.approx(top1, abs=0.01)
+
+
+def test_scores_are_exported_as_csv_when_asked_for(workflow):
+    path = "results/demo/scores/convnext_tiny/seed0{}"
+    done = workflow.snakemake(path.format(".csv"))
+    assert done.returncode == 0, done.stderr
+    exported = pd.read_csv(workflow.work / path.format(".csv"))
+    scores = pd.read_parquet(workflow.work / path.format(".parquet"))
+    assert list(exported) == ["image_id", "label", "explainer", "rho", "status"]
+    for name in ("image_id", "explainer", "status"):
+        assert exported[name].tolist() == scores[name].tolist()
+    np.testing.assert_array_equal(exported["rho"], scores["rho"])
+    assert workflow.planned() == {}
+    (workflow.work / path.format(".csv")).unlink()
 
 
 def test_every_job_left_a_log_and_a_timing(workflow):
@@ -218,7 +236,7 @@ def test_without_the_other_layer_heatmaps_are_extracted_again_and_nothing_traine
 def test_other_statistics_correlate_nothing_again(workflow, study):
     planned = planned_with(workflow, study, statistics={"resamples": 300})
     figure_and_pages = {"make_gallery", "plot_figure1"}  # these read scores of single images
-    assert set(SUMMARISED) < set(planned)
+    assert set(planned) > COLLECTED
     assert not (CORRELATED.keys() | {"score_references"} | figure_and_pages) & planned.keys()
 
 
@@ -281,7 +299,7 @@ def test_comments_docstrings_and_formatting_run_nothing(workflow):
     [
         (
             "scores/bootstrap.py",
-            twice({"score_alignment": 2, "score_controls": 1, **SUMMARISED})
+            twice({"score_alignment": 2, "score_controls": 1})
             | {**OUTCOME, **REFERENCES, "plot_figure1": 1},
         ),
         ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | OVERLAYS),

@@ -78,7 +78,8 @@ class Sample:
 class Part:
     """Heatmaps of one run and their scores; explainers run on a sample are a part of their own.
 
-    The run's name is in the path of its scores: `<model>/<run>.csv`, `<model>/<run>.<part>.csv`.
+    The run's name is in the path of its scores: `<model>/<run>.parquet`, or
+    `<model>/<run>.<part>.parquet`.
     """
 
     heatmaps: HeatmapFile

@@ -15,7 +15,7 @@ from ..common.arguments import json_object
 from ..common.records import Record, checked
 
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
-_ROUNDING = 1e-12  # of the largest deviation from the mean
+_ROUNDING = 1e-13  # share of the largest value within which two means are equal
 _MANY = 1000  # values from which on a resample surely holds some of those that are there
 _PRODUCT = 2**21  # numbers of a factor of a product of matrices: 16 MB
 _HELD = 2**27  # counts that are kept between products: 256 MB
@@ -61,20 +61,27 @@ def draws(
         yield rng.integers(0, count, (rows, count), dtype=np.int32)
 
 
-def _ends(deviation: np.ndarray, count: np.ndarray, means: np.ndarray, level: float) -> np.ndarray:
+def _ends(
+    deviation: np.ndarray,
+    count: np.ndarray,
+    means: np.ndarray,
+    rounding: np.ndarray,
+    level: float,
+) -> np.ndarray:
     """The ends of the intervals of k means, (k, 2), as deviations from these means.
 
     deviation: of the values from their mean, (k, n), 0 where a row lacks a value.  count: how many
     values rows have, two or more which differ, (k, 1).  means: of the resamples, as deviations too,
-    (k, r). All are in units of the largest deviation of their row.
+    (k, r).  rounding: below which a mean's deviation is none, (k, 1). All are in units of the
+    largest deviation of their row.
 
     Plain percentiles miss skewed means too often: the bias and acceleration of Efron (1987,
     "Better bootstrap confidence intervals") mend that. And they are too narrow for few values, by
     sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
     the bootstrap") puts right by moving the quantiles outwards.
     """
-    # A resample may be a permutation of the values; its mean then does not deviate, to rounding.
-    tied = np.abs(means) <= _ROUNDING
+    # A resample may be a permutation of the values: its mean does not deviate, to rounding.
+    tied = np.abs(means) <= rounding
     below = ((means < 0) & ~tied).mean(axis=1, keepdims=True)
     bias = special.ndtri(below + tied.mean(axis=1, keepdims=True) / 2)
     squares = deviation * deviation
@@ -112,8 +119,8 @@ def bootstrap_interval(
     deviation = (values - centre) / top
     drawn = draws(len(values), resamples, seed)
     means = np.concatenate([deviation.take(index).mean(axis=1) for index in drawn])
-    count = np.full((1, 1), len(values))
-    low, high = (centre + top * _ends(deviation[None], count, means[None], level)[0]).tolist()
+    about = np.full((1, 1), len(values)), means[None], _ROUNDING * np.abs(values[None]).max() / top
+    low, high = (centre + top * _ends(deviation[None], *about, level)[0]).tolist()
     return low, high
 
 
@@ -170,7 +177,8 @@ def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.
         times = times.astype(kind)
         parts.append(times @ deviation.T / (count - times[:, gaps] @ missing.T))
     means = np.concatenate(parts).T.astype(np.float64)
-    found[varied] = centre + top * _ends(deviation, sizes, means, level)
+    rounding = _ROUNDING * np.maximum(-low, high)[varied, None] / top
+    found[varied] = centre + top * _ends(deviation, sizes, means, rounding, level)
     return found
 
 

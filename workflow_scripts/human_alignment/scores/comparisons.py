@@ -86,8 +86,8 @@ def compare(
     fields of a `PairedComparison`, and `p_holm`, which corrects the Wilcoxon signed-rank test for
     the comparisons of a kind and explainer. Memory does not grow with the networks.
     """
-    order = explainer_order(summary["explainer"])
     found = list(add_intervals(_compared(rho, controlled, pairs(summary)), **settings))
+    order = explainer_order(row["explainer"] for row in found)
     kinds = list(KINDS) + [kind for kind in _kinds(found) if kind not in KINDS]
     # By kind and explainer; within these the pairs stand as in the study.
     found.sort(key=lambda row: (kinds.index(row["comparison"]), order.index(row["explainer"])))

@@ -51,6 +51,25 @@ def read_table(path: Path, text: Sequence[str] = (), numbers: Sequence[str] = ()
     return table
 
 
+def gather(
+    paths: list[Path],
+    twins: Mapping[str, str] | None = None,
+    text: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Rows of every run's CSV file, each with KEYS in front, in the paper's order of networks.
+
+    twins: as `pairs.TWINS_FLAG` says.  text, numbers: as for `read_table`, and its UserError.
+    """
+    tables = []
+    for path in paths:
+        table = read_table(path, text, numbers)
+        for place, (name, value) in enumerate(network_of(path, twins).items()):
+            table.insert(place, name, value)
+        tables.append(table)
+    return in_order(pd.concat(tables)).reset_index(drop=True)
+
+
 def threshold_tables(
     paths: list[Path],
     usual: float,

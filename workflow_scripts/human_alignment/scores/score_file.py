@@ -28,6 +28,7 @@ from .protocol import Protocol
 from .score_rows import Rows, read_csv, read_parquet, write_csv, write_parquet
 
 UNKNOWN = -1  # the prediction where none is known
+_LONGEST = 1000  # characters of what a message says of a file: cells of others can be long
 DIGEST = "content_digest"  # the key of `X.source.json` that holds the digest of both files
 _FORMATS = {".parquet": (read_parquet, write_parquet), ".csv": (read_csv, write_csv)}
 
@@ -76,7 +77,7 @@ class ScoreSource(Source):
     """What a score file was made from, and under which protocol.
 
     groups, predicted: of a CSV file, which image each record shows and the class that the network
-    predicts, a number for each record; null where every record is of an image of its own, and where
+    predicts, a number for each record; null where record k of the file shows image k, and where
     predictions are not known.  n_images: how many images the records show.  status: by explainer,
     how many records have each status.
     """
@@ -123,13 +124,14 @@ def write_scores(
     """
     _, write = _format(path)
     first = next(iter(scores.values()))
-    repeats = len(np.unique(first.groups)) < len(first.groups)
-    held = {"n_images": len(np.unique(first.groups)), "status": {}}
+    held = {"groups": None, "predicted": None, "status": {}}
+    held["n_images"] = len(np.unique(first.groups))
     for name, found in scores.items():
         kinds, counts = np.unique(found.status, return_counts=True)
         held["status"][name] = dict(zip(kinds.tolist(), counts.tolist(), strict=True))
     if write is write_csv:
-        held["groups"] = first.groups.tolist() if repeats else None
+        own = np.array_equal(first.groups, np.arange(len(first.groups)))
+        held["groups"] = None if own else first.groups.tolist()
         held["predicted"] = None if predicted is None else np.asarray(predicted).tolist()
     source = source.model_copy(update=held)
     source_path(path).unlink(missing_ok=True)
@@ -181,6 +183,9 @@ def read_scores(path: Path | str) -> ScoreFile:
     path = Path(path)
     read, _ = _format(path)
     source, digest = _read_source(path)
+    whole = _digest(source, path) == digest
+    if not whole and read is read_parquet:  # damaged bytes are nothing for a binary reader
+        _refuse_changed(path)
     try:
         rows = read(path)
     except UserError as error:
@@ -200,8 +205,8 @@ def read_scores(path: Path | str) -> ScoreFile:
     predicted = predicted[first] if predicted is not None else _listed(path, source, "predicted")
     if predicted is not None and (predicted == UNKNOWN).any():
         predicted = None
-    if _digest(source, path) != digest:
-        _refuse(path, f"it is not the file that {source_path(path).name} was written for")
+    if not whole:
+        _refuse_changed(path)
     return ScoreFile(
         path,
         source,
@@ -240,7 +245,12 @@ def _digest(source: ScoreSource, path: Path | str) -> str:
 
 
 def _refuse(path: Path, problem: str) -> None:
+    problem = problem if len(problem) <= _LONGEST else f"{problem[:_LONGEST]} ..."
     raise UserError(f"{path}: {problem}; score the heatmaps again with score_alignment.py")
+
+
+def _refuse_changed(path: Path) -> None:
+    _refuse(path, f"it is not the file that {source_path(path).name} was written for")
 
 
 def _read_source(path: Path) -> tuple[ScoreSource, object]:
