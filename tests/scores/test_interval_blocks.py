@@ -13,6 +13,13 @@ def singly(rows):
     return [bootstrap_interval(row[~np.isnan(row)], **SETTINGS) for row in rows]
 
 
+def assert_equal(found, known, count):
+    """Equal to rounding; of 1,000 values or more, which enter as float32, to 1e-5 of the width."""
+    found, known = np.asarray(found), np.asarray(known)
+    allowed = 1e-12 + (1e-5 * np.ptp(known, axis=-1, keepdims=True) if count >= 1000 else 0)
+    assert (np.abs(found - known) <= allowed).all()
+
+
 def with_gaps(rows, count, share, seed=0):
     """Rows of values of which a share is missing, other ones in each row."""
     random = np.random.default_rng(seed)
@@ -25,8 +32,7 @@ def with_gaps(rows, count, share, seed=0):
 def test_intervals_of_rows_are_those_of_single_rows(count):
     values = np.random.default_rng(count).normal(size=(3, count))
     values[2] = 0.25  # equal values have no width
-    found = bootstrap_intervals(values, **SETTINGS)
-    np.testing.assert_allclose(found, singly(values), rtol=0, atol=1e-12)
+    assert_equal(bootstrap_intervals(values, **SETTINGS), singly(values), count)
 
 
 def test_intervals_of_values_with_ties_do_not_hang_on_rounding():
@@ -59,14 +65,14 @@ def test_many_values_with_gaps_have_nearly_the_interval_that_they_have_alone():
         assert np.abs(ends - alone).max() < 0.05 * np.ptp(alone)
         assert (ends != alone).all()  # drawn from other places
     known = [bootstrap_interval(row, **settings) for row in complete]
-    np.testing.assert_allclose(found[4:], known, rtol=0, atol=1e-12)
+    assert_equal(found[4:], known, 4000)
 
 
 def test_rows_do_not_depend_on_the_rows_beside_them():
     values = np.concatenate([with_gaps(3, 1500, 0.1), with_gaps(3, 1500, 0.6), np.ones((1, 1500))])
     found = bootstrap_intervals(values, **SETTINGS)
     each = [bootstrap_intervals(row[None], **SETTINGS)[0] for row in values]
-    np.testing.assert_allclose(found, each, rtol=0, atol=1e-12)
+    assert_equal(found, each, 1500)
 
 
 @pytest.mark.parametrize("row", [[0.5], [np.nan, 0.5], [np.nan] * 20, []])
@@ -121,7 +127,11 @@ def test_blocks_of_rows_give_what_all_rows_at_once_give(monkeypatch):
         again = list(add_intervals(rows_of_a_table(), **SETTINGS))
         assert [list(row) for row in again] == [list(row) for row in found]
         for one, other in zip(found, again, strict=True):
-            assert list(one.values()) == pytest.approx(list(other.values()), abs=1e-12)
+            ends = [name for name in one if name != "place" and one[name] is not None]
+            assert [one[name] is None for name in one] == [other[name] is None for name in one]
+            for low, high in zip(ends[::2], ends[1::2], strict=True):
+                pair = [[table[low], table[high]] for table in (other, one)]
+                assert_equal(*pair, count=2000 if one["place"] % 2 else 30)
 
 
 def test_rows_are_taken_one_block_after_the_other(monkeypatch):
