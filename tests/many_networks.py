@@ -115,9 +115,9 @@ def tables_of(count: int, classes: int = 1000) -> dict[str, pd.DataFrame]:
     smooth["cutoff"] = smooth["cutoff"].astype(float)
     return {
         "scores/summary.csv": summary,
-        "scores/comparisons.csv": _moved(
-            pd.concat([pairs, methods]), "difference", 0.03, 1
-        ).assign(**columns),
+        "scores/comparisons.csv": _moved(pd.concat([pairs, methods]), "difference", 0.03, 1).assign(
+            **columns
+        ),
         "scores/correlations.csv": correlate_with_score(summary),
         "scores/sweeps.csv": curve.assign(human_ceiling=CEILING),
         "tables/references.csv": references(),

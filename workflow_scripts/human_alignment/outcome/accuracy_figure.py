@@ -14,7 +14,7 @@ from ..scores.pairs import PAPER_ORDER, Pair, pairs, place
 from ..scores.summary import explainer_name, human_ceiling, papers_explainers, scores_of
 from .families import family
 from .labels import place_labels
-from .preference import Preference, front_of
+from .preference import OTHER_DOTS, Preference, front_of
 from .reference_bands import Bands
 from .style import (
     COLOURS,
@@ -75,7 +75,7 @@ def accuracy_against_score(
     has_front = any(len(panel.front) > 1 for panel in panels.values())
     notes = [
         "Vertical lines: 95 % intervals over images." + (FRONT if has_front else ""),
-        "The leaderboard names the other dots." if some_lack_a_name else "",
+        OTHER_DOTS if some_lack_a_name else "",
         _not_drawn([name for name in scores if name not in known], set(label) - drawn),
         bands.note(dict.fromkeys(known, up)),
         note,

@@ -14,6 +14,7 @@ from ..scores.summary import papers_explainers, read_summary, scores_of
 
 MOST_LABELS = 24  # names in a panel, and rows of a figure that leaves some out
 MOST_ROWS = 32  # up to so many rows none is left out
+OTHER_DOTS = "The leaderboard names the other dots."
 
 
 def ranking_explainer(summary: pd.DataFrame) -> str:
@@ -90,7 +91,13 @@ class Preference:
         """
         if len(of_study) <= MOST_ROWS:
             return list(of_study), ""
-        return self.first(of_study), f"{MOST_LABELS} of {len(of_study)} are shown; all are in {page}."
+        sentence = (
+            f"{MOST_LABELS} of {len(of_study):,} networks or pairs are shown; all are in {page}."
+        )
+        return self.first(of_study), sentence
+
+
+ANYONE = Preference()  # no network before another but the paper's
 
 
 def add_label_flag(parser: argparse.ArgumentParser) -> None:
