@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from ..scores.pairs import Pair, pairs
 from ..scores.summary import explainer_name, explainer_order
 from .preference import ANYONE, Preference
-from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, empty_figure, new_figure
+from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, empty_figure, new_figure, room_for
 
 METHOD = "threshold_grad_cam"  # the explainer shown, where the study has it
 TITLES = {  # of the panels of strata, in their order
@@ -55,7 +55,8 @@ def scores_by_stratum(
     ]
     heights = [max(1.2, _STEP * (len(MARKS) + 1) * len(rows)), 0.15 * max(5, len(classes))]
     heights = heights[: 1 + (len(classes) > 0)]
-    figure = new_figure(sum(heights) + 1.4 + 0.5 * len(heights), remarks, PAGE_WIDTH)
+    width = PAGE_WIDTH + room_for(pair.label for pair in rows)
+    figure = new_figure(sum(heights) + 1.4 + 0.5 * len(heights), remarks, width)
     grid = figure.add_gridspec(len(heights), len(strata), height_ratios=heights)
     panels = [figure.add_subplot(grid[0, place]) for place in range(len(strata))]
     for axes, (kind, part) in zip(panels, strata.items(), strict=True):

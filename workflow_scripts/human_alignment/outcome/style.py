@@ -17,6 +17,7 @@ from ..common.files import written_whole
 WIDTH = 3.4  # inches: one column of a two-column page
 PAGE_WIDTH = 7.0  # inches: both columns
 USUAL = 24  # letters of a network's name for which figures have room
+_TITLE = 20  # letters in a line of the title of a small panel
 _LETTER = 0.06  # inches; width of a letter of a name
 COLOURS = ("#0072B2", "#E69F00")  # without, with DCLS: two of Okabe and Ito's colours
 LEGEND = ("without DCLS", "with DCLS")
@@ -66,13 +67,13 @@ def room_for(names: Iterable[str]) -> float:
 
 
 def broken(name: str) -> str:
-    """A name as the title of a small panel: a new line where a line would be longer than USUAL.
+    """A name as the title of a small panel: a new line where one would be longer than _TITLE.
 
     A line ends after a letter that is no part of a word, such as `_`, `.` or a space.
     """
     lines = [""]
-    for part in re.findall(r"[^\W_]*(?:[\W_]+|$)", name):
-        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > USUAL:
+    for part in re.findall(r"[^\W_]*[\W_]+|[^\W_]+$", name):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > _TITLE:
             lines.append("")
         lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
