@@ -153,7 +153,7 @@ rule plot_strata:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, input: 500 + 5 * int(input.size_mb),
         runtime=10,
     params:
         script=script("plot_strata.py"),

@@ -161,7 +161,7 @@ rule show_table:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, input: 500 + 5 * int(input.size_mb),
         runtime=10,
     params:
         script=script("show_table.py"),

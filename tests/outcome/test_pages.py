@@ -3,13 +3,20 @@ import re
 from urllib.parse import unquote
 
 import describe_study
+import numpy as np
 import pandas as pd
 import pytest
 import show_table
 import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.outcome.markup import Block
-from human_alignment.outcome.page_tables import Cell, Table, leading_number, rounded, tables_page
+from human_alignment.outcome.page_tables import (
+    Cell,
+    Table,
+    leading_number,
+    rounded,
+    tables_page,
+)
 from human_alignment.outcome.pages import (
     GALLERY_PAGE,
     STUDY_PAGE,
@@ -95,7 +102,7 @@ def test_cells_keep_their_full_value_for_sorting():
     frame = pd.DataFrame({"name": ["a<b", None], "p": [1e-24, float("nan")]})
     html = tables_page("values", [Table.of_frame(frame)], [], "v.csv", "")
     assert '<th scope="row">a&lt;b</th>' in html and '<th scope="row"></th>' in html
-    assert '<td class="number" data-value="1e-24">1.0e-24</td>' in html
+    assert '<td data-value="1e-24">1.0e-24</td>' in html
     assert html.count('data-value=""></td>') == 1
 
 
@@ -117,7 +124,10 @@ def test_a_long_table_by_stratum_leaves_its_classes_to_the_csv_file(tmp_path):
     paths = ["--table", str(tmp_path / "t.csv"), "--output", str(tmp_path / "t.html")]
     show_table.main([*paths, "--title", "T", "--note", "A note."])
     text = (tmp_path / "t.html").read_text()
-    assert "The 2,000 rows of single classes are in the CSV file" in text and "A note." in text
+    assert (
+        "The 2,000 rows of single classes are in t.csv, not on this page." in text
+        and "A note." in text
+    )
     assert text.count('<th scope="row">') == 1 and "<td>right</td>" in text
     held = re.search(r'href="data:text/csv;charset=utf-8,([^"]+)"', text)
     assert unquote(held[1]) == (tmp_path / "t.csv").read_text()
@@ -125,6 +135,23 @@ def test_a_long_table_by_stratum_leaves_its_classes_to_the_csv_file(tmp_path):
     show_table.main([*paths, "--title", "T"])
     text = (tmp_path / "t.html").read_text()
     assert text.count('<th scope="row">') == 2000 and "single classes" not in text
+
+
+@pytest.mark.parametrize("columns", [2, 20])
+def test_a_page_shows_the_first_rows_of_a_table_that_is_too_long(tmp_path, columns):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60_000, columns)))
+    frame.insert(0, "network", "vit_relpos_medium_patch16_rpn_224.sw_in1k")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    show_table.main(
+        ["--table", str(tmp_path / "t.csv"), "--title", "T", "--output", str(tmp_path / "t.html")]
+    )
+    assert (tmp_path / "t.html").stat().st_size < 4_000_000
+    text = (tmp_path / "t.html").read_text()
+    most = text.count('<th scope="row">')
+    assert len(text.encode()) > 3_000_000 and most < 60_000
+    assert f"The first {most:,} of 60,000 rows are shown; t.csv has all of them." in text
+    assert "it is the file t.csv of the study, too large for this page." in text
+    assert "download=" not in text
 
 
 def test_an_empty_table_is_refused(tmp_path):
