@@ -55,13 +55,14 @@ rule make_table1:
         script=script("make_table1.py"),
         code=code("make_table1.py", TABLES_PAGE, paper_numbers("table1")),
         paper=paper_numbers("table1"),
+        label=flags({"label": config["figures"]["label"]}),
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --paper {params.paper:q} "
         "--paper-protocol {input.paper_protocol:q} --references {input.references:q} "
         "--ceilings {input.ceilings:q} --output {output.csv:q} "
         "--markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} "
-        "--caption-note={params.note:q} 2> {log:q}"
+        "{params.label} --caption-note={params.note:q} 2> {log:q}"
 
 
 rule make_leaderboard:
