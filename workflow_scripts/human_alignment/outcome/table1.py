@@ -128,7 +128,7 @@ def blocks(table: pd.DataFrame, references: pd.DataFrame | None = None) -> list[
     and the protocol `paper`, if any.
 
     references: of `reference_scores.read_references`. The block of the paper's numbers has the
-    networks that it names.
+    networks that the paper has, and their twins.
     """
     compared = "paper_top1" in table
     digits = 4 if compared else 3  # the paper prints four
@@ -187,9 +187,8 @@ def _under_paper(table: pd.DataFrame, digits: int) -> Block:
 def _comparison(table: pd.DataFrame) -> Block:
     names = [explainer_name(explainer) for explainer in EXPLAINER_NAMES]
     header = ["Paper", "Top-1 (%)", *(cell for name in names for cell in (name, "verdict"))]
-    known = (
-        table[["paper_top1", *(f"paper_{name}" for name in EXPLAINER_NAMES)]].notna().any(axis=1)
-    )
+    theirs = [f"paper_{name}" for name in ("top1", *EXPLAINER_NAMES)]
+    known = table["model"].isin(table["model"][table[theirs].notna().any(axis=1)])
     rows = []
     for row in table[known].to_dict("records"):
         cells = [row["network"], _paper_cell(row, "top1", 2)]
