@@ -178,7 +178,7 @@ rule describe_study:
     input:
         data=study.data_file(),
         training=study.training_file,
-        heatmaps=study.scored_heatmaps(),
+        sources=study.score_files(".source.json"),
     output:
         page=shown(
             f"results/{STUDY}/study.html",
@@ -206,6 +206,6 @@ rule describe_study:
         protocol=as_json(study.protocol.as_dict()),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
-        "--data {input.data:q} --training {input.training:q} --heatmaps {input.heatmaps:q} "
+        "--data {input.data:q} --training {input.training:q} --sources {input.sources:q} "
         "--output {output.page:q} "
         "--record {output.record:q} 2> {log:q}"

@@ -391,7 +391,7 @@ def test_hostile_names_are_text_in_the_page_of_the_study(hostile, tmp_path, open
     config = {"study": HOSTILE[0], "note": HOSTILE[2], "models": dict.fromkeys(HOSTILE, HOSTILE)}
     describe_study.main(
         ["--config", json.dumps(config), "--data", str(hostile.data), "--protocol", "released"]
-        + ["--heatmaps", *map(str, hostile.heatmaps), "--output", str(tmp_path / "s.html")]
+        + ["--sources", *map(str, hostile.sources), "--output", str(tmp_path / "s.html")]
         + ["--record", str(tmp_path / "s.json")]
     )
     page = open_page(tmp_path / "s.html")

@@ -167,7 +167,7 @@ def test_what_a_study_is_made_of(tmp_path):
     study = small_study.make(tmp_path, count=8)
     describe_study.main(
         ["--config", '{"study": "small", "threads": 1}', "--data", str(study.data)]
-        + ["--heatmaps", *map(str, study.heatmaps), "--output", str(tmp_path / "s.html")]
+        + ["--sources", *map(str, study.sources), "--output", str(tmp_path / "s.html")]
         + ["--protocol", small_study.protocol_json("paper"), "--record", str(tmp_path / "s.json")]
     )
     record = json.loads((tmp_path / "s.json").read_text())
@@ -176,8 +176,46 @@ def test_what_a_study_is_made_of(tmp_path):
     assert record["data"]["images"] == 8 and record["data"]["left out"] == {}
     assert record["data"]["human ceiling"] is None
     assert [run["network"] for run in record["runs"]] == ["near", "far", "odd"]
-    assert record["runs"][0]["weights digest"] == "w" * 64
+    assert record["runs"][0] == {
+        "network": "near",
+        "run": "seed0",
+        "parameters": 7,
+        "explainers": "grad_cam, threshold_grad_cam",
+        "geometry": "crop",
+        "extracted with": "torch 0",
+        "weights digest": "w" * 64,
+    }
     assert record["software"]["numpy"] and record["software"]["Python"].startswith("3.")
     text = (tmp_path / "s.html").read_text()
     for expected in ("below_threshold", "threads: 1", "w" * 64, "numpy", "made up"):
         assert expected in text
+
+
+def test_the_page_of_a_study_of_many_networks_is_small_and_searched(tmp_path):
+    study = small_study.make(tmp_path, count=8)
+    sources = []
+    for number in range(300):
+        folder = tmp_path / "many" / f"net{number}"
+        folder.mkdir(parents=True)
+        sources.append(folder / "seed0.source.json")
+        sources[-1].write_text(study.sources[0].read_text())
+    models = {path.parent.name: {"source": "published"} for path in sources}
+    describe_study.main(
+        ["--config", json.dumps({"study": "many", "models": models}), "--data", str(study.data)]
+        + ["--sources", *map(str, sources), "--output", str(tmp_path / "s.html")]
+        + ["--protocol", "released", "--record", str(tmp_path / "s.json")]
+    )
+    text = (tmp_path / "s.html").read_text()
+    assert len(text) < 500_000 and "net299" in text
+    assert text.count('type="search"') == 2  # of networks, and of packages
+
+
+def test_a_damaged_source_is_told(tmp_path):
+    study = small_study.make(tmp_path, count=8)
+    study.sources[1].write_text('{"parameters": 7}')
+    with pytest.raises(UserError, match="far/seed0.source.json"):
+        describe_study.main(
+            ["--config", '{"study": "small"}', "--data", str(study.data), "--protocol", "released"]
+            + ["--sources", *map(str, study.sources), "--output", str(tmp_path / "s.html")]
+            + ["--record", str(tmp_path / "s.json")]
+        )
