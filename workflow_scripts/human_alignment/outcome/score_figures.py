@@ -247,7 +247,7 @@ def size_against_score(
     named = [pair.plain for pair in Preference(label, known).first(every)]
     notes = [_other_dots(named, every), bands.note({METHOD: limits}), note]
     wide = len(every) > len(PAPER_ORDER)
-    figure = new_figure(3.7 if wide else 2.9, notes, PAGE_WIDTH if wide else WIDTH)
+    figure = new_figure(4.6 if wide else 2.9, notes, PAGE_WIDTH if wide else WIDTH)
     axes = figure.subplots()
     size, score = known["parameters"].to_numpy() / 1e6, known["score"].to_numpy()
     axes.errorbar(size, score, yerr=_bars(known), fmt="o", ms=4, elinewidth=0.8, color=COLOURS[0])
