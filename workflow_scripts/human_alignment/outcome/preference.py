@@ -56,6 +56,8 @@ class Preference:
     @classmethod
     def of(cls, summary: pd.DataFrame, label: Collection[str] = ()) -> "Preference":
         """By the scores of `ranking_explainer`. summary: scores/summary.csv."""
+        if summary.empty:
+            return cls(label)
         return cls(label, scores_of(summary, ranking_explainer(summary)))
 
     @cached_property
