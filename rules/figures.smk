@@ -1,5 +1,7 @@
 # Figures of scores, and of what the networks learned.
 
+LABEL = flags({"label": config["figures"]["label"]})  # networks that a figure names first
+
 
 rule plot_figure2:
     input:
@@ -21,10 +23,11 @@ rule plot_figure2:
     params:
         script=script("plot_figure2.py"),
         code=code("plot_figure2.py"),
+        label=LABEL,
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --references {input.references:q} "
-        "--note={params.note:q} --output {output:q} 2> {log:q}"
+        "{params.label} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 use rule plot_figure2 as plot_figure3 with:
@@ -37,6 +40,7 @@ use rule plot_figure2 as plot_figure3 with:
     params:
         script=script("plot_figure3.py"),
         code=code("plot_figure3.py"),
+        label=LABEL,
 
 
 use rule plot_figure2 as plot_figure4 with:
@@ -49,12 +53,14 @@ use rule plot_figure2 as plot_figure4 with:
     params:
         script=script("plot_figure4.py"),
         code=code("plot_figure4.py"),
+        label=LABEL,
 
 
 rule plot_threshold_sweep:
     input:
         curves=rules.collect_sweeps.output.curves,
         best=rules.collect_sweeps.output.table,
+        summary=rules.collect_scores.output,
     output:
         figure("threshold_sweep", "Threshold sweep"),
     log:
@@ -71,12 +77,13 @@ rule plot_threshold_sweep:
     params:
         script=script("plot_threshold_sweep.py"),
         code=code("plot_threshold_sweep.py"),
+        label=LABEL,
         threshold=study.protocol.threshold,
         note=NOTE,
     shell:
         "python {params.script:q} --curves {input.curves:q} --best {input.best:q} "
-        "--threshold {params.threshold:q} --note={params.note:q} "
-        "--output {output:q} 2> {log:q}"
+        "--summary {input.summary:q} {params.label} --threshold {params.threshold:q} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_sensitivity:
@@ -106,7 +113,8 @@ rule plot_sensitivity:
 
 rule plot_comparisons:
     input:
-        rules.compare_models.output.pairs,
+        comparisons=rules.compare_models.output.pairs,
+        summary=rules.collect_scores.output,
     output:
         figure("comparisons", "Differences on the same images"),
     log:
@@ -123,15 +131,17 @@ rule plot_comparisons:
     params:
         script=script("plot_comparisons.py"),
         code=code("plot_comparisons.py"),
+        label=LABEL,
         note=NOTE,
     shell:
-        "python {params.script:q} --comparisons {input:q} "
-        "--note={params.note:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} --comparisons {input.comparisons:q} "
+        "--summary {input.summary:q} {params.label} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_strata:
     input:
-        rules.stratify_scores.output.strata,
+        strata=rules.stratify_scores.output.strata,
+        summary=rules.collect_scores.output,
     output:
         figure("strata", "Scores by stratum"),
     log:
@@ -143,21 +153,23 @@ rule plot_strata:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, input: 500 + 5 * int(input.size_mb),
         runtime=10,
     params:
         script=script("plot_strata.py"),
         code=code("plot_strata.py"),
+        label=LABEL,
         note=NOTE,
     shell:
-        "python {params.script:q} --strata {input:q} --note={params.note:q} "
-        "--output {output:q} 2> {log:q}"
+        "python {params.script:q} --strata {input.strata:q} --summary {input.summary:q} "
+        "{params.label} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_smoothness:
     input:
         smoothness=f"results/{STUDY}/tables/smoothness.csv",
         spectra=f"results/{STUDY}/tables/spectra.csv",
+        summary=rules.collect_scores.output,
     output:
         figure("smoothness", "Scores of smoothed heatmaps"),
     log:
@@ -174,10 +186,11 @@ rule plot_smoothness:
     params:
         script=script("plot_smoothness.py"),
         code=code("plot_smoothness.py"),
+        label=LABEL,
         note=NOTE,
     shell:
         "python {params.script:q} --smoothness {input.smoothness:q} --spectra {input.spectra:q} "
-        "--note={params.note:q} --output {output:q} 2> {log:q}"
+        "--summary {input.summary:q} {params.label} --note={params.note:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_accuracy:
@@ -201,11 +214,11 @@ rule plot_accuracy:
     params:
         script=script("plot_accuracy.py"),
         code=code("plot_accuracy.py"),
-        settings=flags({"label": config["figures"]["label"]}),
+        label=LABEL,
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --correlations {input.correlations:q} "
-        "--references {input.references:q} {params.settings} "
+        "--references {input.references:q} {params.label} "
         "--note={params.note:q} --output {output:q} 2> {log:q}"
 
 
@@ -228,9 +241,11 @@ rule plot_positions:
     params:
         script=script("plot_positions.py"),
         code=code("plot_positions.py"),
+        label=LABEL,
         note=NOTE,
     shell:
-        "python {params.script:q} {input:q} --note={params.note:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} {input:q} {params.label} --note={params.note:q} "
+        "--output {output:q} 2> {log:q}"
 
 
 rule plot_curves:
@@ -252,8 +267,9 @@ rule plot_curves:
     params:
         script=script("plot_curves.py"),
         code=code("plot_curves.py"),
+        label=LABEL,
         twins=as_json(study.twins),
         note=NOTE,
     shell:
-        "python {params.script:q} {input:q} --twins {params.twins:q} --note={params.note:q} "
-        "--output {output:q} 2> {log:q}"
+        "python {params.script:q} {input:q} --twins {params.twins:q} {params.label} "
+        "--note={params.note:q} --output {output:q} 2> {log:q}"

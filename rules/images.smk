@@ -126,8 +126,8 @@ rule plot_methods:
 rule make_gallery:
     input:
         data=study.data_file(),
-        heatmaps=study.scored_heatmaps(),
-        scores=study.score_files(),
+        heatmaps=study.gallery_files(study.scored_heatmaps()),
+        scores=study.gallery_files(study.score_files()),
         references=rules.score_references.output,
     output:
         shown(
@@ -151,13 +151,13 @@ rule make_gallery:
     params:
         script=script("make_gallery.py"),
         code=code("make_gallery.py", GALLERY_PAGE),
-        sample=flags(config["gallery"]),
+        settings=study.gallery_flags,
         study=config["study"],
         note=NOTE,
         protocol=as_json(study.protocol.as_dict()),
         maps=literal(study.reference_maps),
     shell:
         "python {params.script:q} --data {input.data:q} --heatmaps {input.heatmaps:q} "
-        "--scores {input.scores:q} --references {input.references:q} {params.maps} {params.sample} "
+        "--scores {input.scores:q} --references {input.references:q} {params.maps} {params.settings} "
         "--protocol {params.protocol:q} --study {params.study:q} --note={params.note:q} "
         "--output {output:q} 2> {log:q}"

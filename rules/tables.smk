@@ -55,13 +55,14 @@ rule make_table1:
         script=script("make_table1.py"),
         code=code("make_table1.py", TABLES_PAGE, paper_numbers("table1")),
         paper=paper_numbers("table1"),
+        label=flags({"label": config["figures"]["label"]}),
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --paper {params.paper:q} "
         "--paper-protocol {input.paper_protocol:q} --references {input.references:q} "
         "--ceilings {input.ceilings:q} --output {output.csv:q} "
         "--markdown {output.markdown:q} --latex {output.latex:q} --html {output.html:q} "
-        "--caption-note={params.note:q} 2> {log:q}"
+        "{params.label} --caption-note={params.note:q} 2> {log:q}"
 
 
 rule make_leaderboard:
@@ -161,7 +162,7 @@ rule show_table:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=lambda wildcards, input: 500 + 5 * int(input.size_mb),
         runtime=10,
     params:
         script=script("show_table.py"),
@@ -177,7 +178,7 @@ rule describe_study:
     input:
         data=study.data_file(),
         training=study.training_file,
-        heatmaps=study.scored_heatmaps(),
+        sources=study.score_files(".source.json"),
     output:
         page=shown(
             f"results/{STUDY}/study.html",
@@ -203,9 +204,8 @@ rule describe_study:
         code=code("describe_study.py", STUDY_PAGE),
         config=literal(masked(as_json(config))),
         protocol=as_json(study.protocol.as_dict()),
-        explainers=flags({"explainers": study.explainers + study.attributions}),
     shell:
         "python {params.script:q} --config {params.config:q} --protocol {params.protocol:q} "
-        "--data {input.data:q} --training {input.training:q} --heatmaps {input.heatmaps:q} "
-        "{params.explainers} --output {output.page:q} "
+        "--data {input.data:q} --training {input.training:q} --sources {input.sources:q} "
+        "--output {output.page:q} "
         "--record {output.record:q} 2> {log:q}"

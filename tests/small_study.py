@@ -32,6 +32,11 @@ class SmallStudy:
     scores: list[Path]
     protocol: str
 
+    @property
+    def sources(self) -> list[Path]:
+        """What the scores of each run were made from."""
+        return [scores.with_suffix(".source.json") for scores in self.scores]
+
     def gallery(self, output: Path, *more: str) -> Path:
         """Its gallery, written to `output`."""
         make_gallery.main(

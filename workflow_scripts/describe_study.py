@@ -22,20 +22,18 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--training", type=Path, nargs="?", help="training file, whose images are counted in it"
     )
-    parser.add_argument("--heatmaps", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument(
-        "--explainers",
+        "--sources",
         nargs="+",
-        metavar="NAME",
-        help="that the study scores; default: all in the heatmap files",
+        type=Path,
+        required=True,
+        help="what the scores of all runs were made from, <network>/<run>.source.json",
     )
     parser.add_argument("--output", required=True, help="page to write (.html)")
     parser.add_argument("--record", required=True, help="the same to write as .json")
     arguments = parser.parse_args(argv)
-    made_of = arguments.data, arguments.heatmaps, arguments.training
-    record = study_record(
-        arguments.config, arguments.protocol, *made_of, explainers=arguments.explainers
-    )
+    made_of = arguments.data, arguments.sources, arguments.training
+    record = study_record(arguments.config, arguments.protocol, *made_of)
     with written_whole(arguments.output) as partial:
         partial.write_text(study_page(record), encoding="utf-8")
     write_json(arguments.record, record)

@@ -43,6 +43,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--protocol", type=protocol_argument, required=True, help=PROTOCOL_HELP)
     parser.add_argument("--images", type=int, default=200, help="how many to show at most")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images")
+    parser.add_argument(
+        "--others", type=int, default=0, help="how many networks the study has beside these"
+    )
     parser.add_argument("--study", default="study", help="its name, for the title")
     parser.add_argument("--note", default="", help="a sentence under the title")
     parser.add_argument("--output", required=True, help="page to write (.html)")
@@ -66,7 +69,8 @@ def main(argv: list[str] | None = None) -> None:
         contents = page_contents(
             data, parts, sample, arguments.protocol, arguments.study, references, outside
         )
-    html = page(contents, sentences(sample, arguments.protocol, arguments.note))
+    about = sentences(sample, arguments.protocol, arguments.note, arguments.others)
+    html = page(contents, about)
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")
 

@@ -7,12 +7,14 @@ from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.outcome.markup import to_latex, to_markdown
 from human_alignment.outcome.page_tables import Table, tables_page
+from human_alignment.outcome.preference import add_label_flag
 from human_alignment.outcome.reference_scores import ceiling_words, read_references
 from human_alignment.outcome.table1 import (
     add_paper,
     add_paper_protocol,
     blocks,
     notes,
+    printed,
     read_paper,
     read_protocol_scores,
     table1,
@@ -57,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
         nargs="?",
         help="summary of the references (.json), for a note on human ceilings",
     )
+    add_label_flag(parser)
     arguments = parser.parse_args(argv)
 
     summary = read_summary(arguments.summary)
@@ -68,12 +71,14 @@ def main(argv: list[str] | None = None) -> None:
     references = read_references(arguments.references) if arguments.references else None
     parts, remarks = blocks(table, references), notes(summary, table, arguments.caption_note)
     remarks += [ceiling_words(arguments.ceilings)] if arguments.ceilings else []
+    on_paper, others = printed(table, summary, arguments.label)
+    latex = to_latex(blocks(on_paper, references), [*others, *remarks])
     csv = table.to_csv(index=False, float_format="%.6g")
     page = tables_page(TITLE, list(map(Table.of_block, parts)), remarks, arguments.output.name, csv)
     texts = {
         arguments.output: csv,
         arguments.markdown or arguments.output.with_suffix(".md"): to_markdown(parts, remarks),
-        arguments.latex or arguments.output.with_suffix(".tex"): to_latex(parts, remarks),
+        arguments.latex or arguments.output.with_suffix(".tex"): latex,
         arguments.html or arguments.output.with_suffix(".html"): page,
     }
     for path, text in texts.items():

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.outcome.accuracy_figure import accuracy_against_score
+from human_alignment.outcome.preference import add_label_flag
 from human_alignment.outcome.reference_scores import read_references
 from human_alignment.outcome.style import save
 from human_alignment.scores.run_tables import read_table
@@ -19,9 +20,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--references", type=Path, nargs="?", help="tables/references.csv, for bands"
     )
-    parser.add_argument(
-        "--label", nargs="*", default=[], help="networks whose names are written before others"
-    )
+    add_label_flag(parser)
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)

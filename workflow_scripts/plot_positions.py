@@ -7,24 +7,28 @@ from human_alignment.common.cli import run
 from human_alignment.common.paths import Run
 from human_alignment.networks.positions import read_positions
 from human_alignment.networks.weights import read_spec
+from human_alignment.outcome.preference import Preference, add_label_flag
 from human_alignment.outcome.style import save
 from human_alignment.outcome.training_figures import learned_positions
-from human_alignment.scores.pairs import place
+from human_alignment.scores.pairs import Pair, place
 
 
 def main(argv: list[str] | None = None) -> None:
     """Parse, read, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", nargs="*", type=Path, help="<network>/<run>.safetensors")
+    add_label_flag(parser)
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     parser.add_argument("--output", nargs="+", type=Path, required=True, help="figure: .png .pdf")
     arguments = parser.parse_args(argv)
-    networks = {}
+    files = {}
     for path in sorted(arguments.weights, key=lambda path: place(Run.of(path).model)):
         spec, _ = read_spec(path)
         if spec.dcls:
-            networks[Run.of(path).model] = spec.dcls.kernel_size, read_positions(path)
-    save(learned_positions(networks, arguments.note), arguments.output)
+            files[Pair(None, Run.of(path).model)] = spec.dcls.kernel_size, path
+    shown, others = Preference(arguments.label).rows(list(files), "the files of their weights")
+    networks = {pair.dcls: (files[pair][0], read_positions(files[pair][1])) for pair in shown}
+    save(learned_positions(networks, arguments.note, others), arguments.output)
 
 
 if __name__ == "__main__":

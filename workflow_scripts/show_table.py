@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
-from human_alignment.outcome.page_tables import Table, tables_page, without_long_part
+from human_alignment.outcome.page_tables import LARGEST_CSV, beginning, tables_page
 from human_alignment.scores.run_tables import read_table
 
 
@@ -17,11 +17,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--note", default="", help="a sentence below the table")
     parser.add_argument("--output", required=True, help="page to write (.html)")
     arguments = parser.parse_args(argv)
-    table, csv = read_table(arguments.table), arguments.table.read_text()
-    shown, left_out = without_long_part(table)
-    remarks = [left_out, arguments.note]
-    tables = [Table.of_frame(shown)]
-    html = tables_page(arguments.title, tables, remarks, arguments.table.name, csv)
+    table, csv = read_table(arguments.table), None
+    if arguments.table.stat().st_size <= LARGEST_CSV:
+        csv = arguments.table.read_text()
+    shown, left_out = beginning(table, arguments.table.name)
+    remarks = [*left_out, arguments.note]
+    html = tables_page(arguments.title, [shown], remarks, arguments.table.name, csv)
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")
 

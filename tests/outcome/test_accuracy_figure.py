@@ -11,13 +11,12 @@ import small_study
 from drawn_texts import check_texts, texts_of, words_of
 from human_alignment.outcome.accuracy_figure import (
     FAMILY_COLOURS,
-    MOST_LABELS,
     OTHER_FAMILIES,
     accuracy_against_score,
     chosen_labels,
-    front_of,
 )
 from human_alignment.outcome.families import family
+from human_alignment.outcome.preference import MOST_LABELS, front_of
 from human_alignment.outcome.style import COLOURS, STYLE, WIDTH
 from human_alignment.scores.comparisons import correlate_with_score
 from human_alignment.scores.pairs import PAPER_ORDER, pairs

@@ -31,7 +31,8 @@ def differences():
         ("dcls - plain", "resnet50", "grad_cam", -0.02, -0.06, 0.02, 0.4, 0.48),
     ]
     columns = ["comparison", "model", "explainer", "difference", "low", "high", "p_holm"]
-    return pd.DataFrame(rows, columns=[*columns, "superiority"])
+    table = pd.DataFrame(rows, columns=[*columns, "superiority"])
+    return table.assign(network=table["model"] + "_dcls")
 
 
 def test_significant_differences_are_filled_others_hollow(differences):

@@ -264,3 +264,10 @@ def test_references_of_another_data_file_are_refused(study, references, tmp_path
     other = small_study.make(tmp_path / "other", 12)
     with pytest.raises(UserError, match="score the references again"):
         other.gallery(tmp_path / "g.html", "--references", str(references / "r.h5"))
+
+
+def test_the_page_says_how_many_networks_it_leaves_out(study, tmp_path):
+    page = study.gallery(tmp_path / "g.html", "--others", "1284").read_text()
+    words = "1,284 other networks of the study are not on this page; leaderboard.html has the"
+    assert f"<p>{words} scores of all.</p>" in page
+    assert "other networks" not in study.gallery(tmp_path / "h.html").read_text()

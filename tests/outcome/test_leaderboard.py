@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from human_alignment.common.cli import UserError
-from human_alignment.outcome.leaderboard import leaderboard, page_table, ranking_explainer, remarks
+from human_alignment.outcome.leaderboard import leaderboard, page_table, remarks
+from human_alignment.outcome.preference import ranking_explainer
 from human_alignment.scores.pairs import PAPER_ORDER
 from human_alignment.scores.summary import papers_explainers
 from many_networks import CEILING, references, skill_of, summary_of

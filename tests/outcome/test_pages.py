@@ -3,13 +3,21 @@ import re
 from urllib.parse import unquote
 
 import describe_study
+import numpy as np
 import pandas as pd
 import pytest
+import score_alignment
 import show_table
 import small_study
 from human_alignment.common.cli import UserError
 from human_alignment.outcome.markup import Block
-from human_alignment.outcome.page_tables import Cell, Table, leading_number, rounded, tables_page
+from human_alignment.outcome.page_tables import (
+    Cell,
+    Table,
+    leading_number,
+    rounded,
+    tables_page,
+)
 from human_alignment.outcome.pages import (
     GALLERY_PAGE,
     STUDY_PAGE,
@@ -95,7 +103,7 @@ def test_cells_keep_their_full_value_for_sorting():
     frame = pd.DataFrame({"name": ["a<b", None], "p": [1e-24, float("nan")]})
     html = tables_page("values", [Table.of_frame(frame)], [], "v.csv", "")
     assert '<th scope="row">a&lt;b</th>' in html and '<th scope="row"></th>' in html
-    assert '<td class="number" data-value="1e-24">1.0e-24</td>' in html
+    assert '<td data-value="1e-24">1.0e-24</td>' in html
     assert html.count('data-value=""></td>') == 1
 
 
@@ -117,7 +125,10 @@ def test_a_long_table_by_stratum_leaves_its_classes_to_the_csv_file(tmp_path):
     paths = ["--table", str(tmp_path / "t.csv"), "--output", str(tmp_path / "t.html")]
     show_table.main([*paths, "--title", "T", "--note", "A note."])
     text = (tmp_path / "t.html").read_text()
-    assert "The 2,000 rows of single classes are in the CSV file" in text and "A note." in text
+    assert (
+        "The 2,000 rows of single classes are in t.csv, not on this page." in text
+        and "A note." in text
+    )
     assert text.count('<th scope="row">') == 1 and "<td>right</td>" in text
     held = re.search(r'href="data:text/csv;charset=utf-8,([^"]+)"', text)
     assert unquote(held[1]) == (tmp_path / "t.csv").read_text()
@@ -125,6 +136,23 @@ def test_a_long_table_by_stratum_leaves_its_classes_to_the_csv_file(tmp_path):
     show_table.main([*paths, "--title", "T"])
     text = (tmp_path / "t.html").read_text()
     assert text.count('<th scope="row">') == 2000 and "single classes" not in text
+
+
+@pytest.mark.parametrize("columns", [2, 20])
+def test_a_page_shows_the_first_rows_of_a_table_that_is_too_long(tmp_path, columns):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60_000, columns)))
+    frame.insert(0, "network", "vit_relpos_medium_patch16_rpn_224.sw_in1k")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    show_table.main(
+        ["--table", str(tmp_path / "t.csv"), "--title", "T", "--output", str(tmp_path / "t.html")]
+    )
+    assert (tmp_path / "t.html").stat().st_size < 4_000_000
+    text = (tmp_path / "t.html").read_text()
+    most = text.count('<th scope="row">')
+    assert len(text.encode()) > 3_000_000 and most < 60_000
+    assert f"The first {most:,} of 60,000 rows are shown; t.csv has all of them." in text
+    assert "it is the file t.csv of the study, too large for this page." in text
+    assert "download=" not in text
 
 
 def test_an_empty_table_is_refused(tmp_path):
@@ -138,21 +166,24 @@ def test_an_empty_table_is_refused(tmp_path):
 
 def test_the_studys_page_names_the_explainers_that_are_scored(tmp_path):
     study = small_study.make(tmp_path, count=8)
-    for more, named in ([], "grad_cam, threshold_grad_cam"), (["grad_cam", "rise"], "grad_cam"):
-        describe_study.main(
-            ["--config", '{"study": "small"}', "--data", str(study.data), "--protocol", "paper"]
-            + ["--heatmaps", *map(str, study.heatmaps), "--output", str(tmp_path / "s.html")]
-            + ["--record", str(tmp_path / "s.json"), *(["--explainers", *more] if more else [])]
-        )
-        record = json.loads((tmp_path / "s.json").read_text())
-        assert [run["explainers"] for run in record["runs"]] == [named] * 3
+    scored = ["--protocol", "released", "--explainers", "grad_cam"]
+    files = ["--data", str(study.data), "--heatmaps", str(study.heatmaps[0])]
+    score_alignment.main([*files, *scored, "--output", str(study.scores[0])])
+    describe_study.main(
+        ["--config", '{"study": "small"}', "--data", str(study.data), "--protocol", "released"]
+        + ["--sources", *map(str, study.sources), "--output", str(tmp_path / "s.html")]
+        + ["--record", str(tmp_path / "s.json")]
+    )
+    record = json.loads((tmp_path / "s.json").read_text())
+    both = "grad_cam, threshold_grad_cam"
+    assert [run["explainers"] for run in record["runs"]] == ["grad_cam", both, both]
 
 
 def test_what_a_study_is_made_of(tmp_path):
     study = small_study.make(tmp_path, count=8)
     describe_study.main(
         ["--config", '{"study": "small", "threads": 1}', "--data", str(study.data)]
-        + ["--heatmaps", *map(str, study.heatmaps), "--output", str(tmp_path / "s.html")]
+        + ["--sources", *map(str, study.sources), "--output", str(tmp_path / "s.html")]
         + ["--protocol", small_study.protocol_json("paper"), "--record", str(tmp_path / "s.json")]
     )
     record = json.loads((tmp_path / "s.json").read_text())
@@ -161,8 +192,46 @@ def test_what_a_study_is_made_of(tmp_path):
     assert record["data"]["images"] == 8 and record["data"]["left out"] == {}
     assert record["data"]["human ceiling"] is None
     assert [run["network"] for run in record["runs"]] == ["near", "far", "odd"]
-    assert record["runs"][0]["weights digest"] == "w" * 64
+    assert record["runs"][0] == {
+        "network": "near",
+        "run": "seed0",
+        "parameters": 7,
+        "explainers": "grad_cam, threshold_grad_cam",
+        "geometry": "crop",
+        "extracted with": "torch 0",
+        "weights digest": "w" * 64,
+    }
     assert record["software"]["numpy"] and record["software"]["Python"].startswith("3.")
     text = (tmp_path / "s.html").read_text()
     for expected in ("below_threshold", "threads: 1", "w" * 64, "numpy", "made up"):
         assert expected in text
+
+
+def test_the_page_of_a_study_of_many_networks_is_small_and_searched(tmp_path):
+    study = small_study.make(tmp_path, count=8)
+    sources = []
+    for number in range(300):
+        folder = tmp_path / "many" / f"net{number}"
+        folder.mkdir(parents=True)
+        sources.append(folder / "seed0.source.json")
+        sources[-1].write_text(study.sources[0].read_text())
+    models = {path.parent.name: {"source": "published"} for path in sources}
+    describe_study.main(
+        ["--config", json.dumps({"study": "many", "models": models}), "--data", str(study.data)]
+        + ["--sources", *map(str, sources), "--output", str(tmp_path / "s.html")]
+        + ["--protocol", "released", "--record", str(tmp_path / "s.json")]
+    )
+    text = (tmp_path / "s.html").read_text()
+    assert len(text) < 500_000 and "net299" in text
+    assert text.count('type="search"') == 2  # of networks, and of packages
+
+
+def test_a_damaged_source_is_told(tmp_path):
+    study = small_study.make(tmp_path, count=8)
+    study.sources[1].write_text('{"parameters": 7}')
+    with pytest.raises(UserError, match="far/seed0.source.json"):
+        describe_study.main(
+            ["--config", '{"study": "small"}', "--data", str(study.data), "--protocol", "released"]
+            + ["--sources", *map(str, study.sources), "--output", str(tmp_path / "s.html")]
+            + ["--record", str(tmp_path / "s.json")]
+        )

@@ -26,6 +26,7 @@ from human_alignment.scores.summary import (
     scores_of,
 )
 from make_table1 import main
+from many_networks import summary_of
 
 PUBLIC_COLUMNS = ["model", "dcls", "parameters", "top1", "n_images"]
 PUBLIC_COLUMNS += ["grad_cam", "grad_cam_low", "grad_cam_high"]
@@ -446,3 +447,19 @@ def test_images_that_repeat_are_said():
     (note,) = [note for note in notes(often, table1(often)) if "records" in note]
     assert "The 500 images stand in 1,200 records" in note and "averaged first" in note
     assert "resnet50_n_records" not in str(list(table1(often)))
+
+
+def test_of_many_networks_latex_has_those_that_come_first(root, tmp_path):
+    summary = summary_of(300)
+    summary.to_csv(tmp_path / "summary.csv", index=False)
+    last = summary["network"].iloc[-1]
+    main(
+        ["--summary", str(tmp_path / "summary.csv"), "--output", str(tmp_path / "t.csv")]
+        + ["--paper", str(root / "resources" / "paper_table1.csv"), "--label", last]
+    )
+    latex, page = (tmp_path / "t.tex").read_text(), (tmp_path / "t.html").read_text()
+    assert "24 of 308 networks or pairs are shown; all are in table1.html." in latex
+    assert last.replace("_", "\\_") in latex and latex.count("\n") < 90
+    assert len(page) < 1_000_000 and all(name in page for name in summary["network"])
+    text = (tmp_path / "t.md").read_text()
+    assert text.count(f"| {last} ") == 1 and text.count("| resnet50_dcls ") == 2  # the paper has it

@@ -163,6 +163,8 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
          "'convnext_base'?); allowed: convnext_tiny, "),
         (lambda c: c["figures"].update(label=["resnet50_dcls", "resnet55_dcls"]),
          "figures.label: the study has no model 'resnet55_dcls' (did you mean 'resnet50_dcls'?)"),
+        (lambda c: c.update(gallery={"models": ["resnet50", "resnet55"]}),
+         "gallery.models: the study has no model 'resnet55' (did you mean 'resnet50'?)"),
         (lambda c: c["figures"].update(methods_models=["resnet50", "resnet55"]),
          "figures.methods_models: the study has no model 'resnet55' (did you mean 'resnet50'?)"),
         (lambda c: c["extract"].update(shards=2.0),

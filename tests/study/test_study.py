@@ -123,6 +123,45 @@ def test_files_by_stage(study_of):
     assert study_of("paper").accuracies() == []  # no images to measure top-1 on
 
 
+def names(count):
+    """A config's entries of so many published networks, net0, net1, ..."""
+    entry = {
+        "source": "published",
+        "architecture": "resnet50",
+        "checkpoint": {"url": "https://a/b"},
+    }
+    return {f"net{number}": dict(entry) for number in range(count)}
+
+
+@pytest.mark.parametrize(
+    "count, label, models, shown, others",
+    [
+        (16, [], [], range(16), 0),
+        (300, [], [], range(16), 284),
+        (300, ["net299", "net3"], [], [*range(15), 299], 284),
+        (300, ["net299"], ["net200", "net7"], [7, 200], 298),
+    ],
+)
+def test_the_networks_of_the_gallery(study_of, count, label, models, shown, others):
+    study = study_of("paper")
+    study.config["models"] = names(count)
+    study.config["figures"]["label"] = label
+    study.config["gallery"]["models"] = models
+    assert study.gallery_models == [f"net{number}" for number in shown]
+    files = study.gallery_files(study.score_files())
+    assert files == [f"results/paper/scores/net{number}/published.csv" for number in shown]
+    assert len(study.gallery_files(study.scored_heatmaps())) == len(files)
+    found = f"--images 200 --others {others} --seed 0" if others else "--images 200 --seed 0"
+    assert study.gallery_flags == found
+
+
+def test_the_gallery_shows_both_parts_of_a_network(study_of):
+    study = study_of(models=PAIR, gallery={"models": ["convnext_tiny_dcls"]})
+    base = "results/demo/scores/convnext_tiny_dcls/seed0"
+    files = study.gallery_files(study.score_files())
+    assert files == [f"{base}.csv", f"{base}.attributions.csv"]
+
+
 @pytest.mark.parametrize(
     "protocol, wanted",
     [

@@ -39,7 +39,7 @@ REFERENCES = {"score_references": 1, "summarise_references": 1}
 LEARNED = {"plot_positions": 1, "plot_curves": 1}
 PAGES = {"make_table1": 1, "make_leaderboard": 1, "check_claims": 1, "show_table": 11}
 PAGES |= {"describe_study": 1}
-HEATMAPS = {"describe_study": 1}  # what else reads heatmaps or the config
+HEATMAPS = {"describe_study": 1}  # what else reads what scores are made from, or the config
 OVERLAYS = {"plot_figure1": 1, "plot_methods": 1}  # of the first run of each network
 
 
@@ -300,7 +300,7 @@ def test_comments_docstrings_and_formatting_run_nothing(workflow):
         (
             "scores/bootstrap.py",
             twice({"score_alignment": 2, "score_controls": 1})
-            | {**OUTCOME, **REFERENCES, "plot_figure1": 1},
+            | {**OUTCOME, **REFERENCES, **HEATMAPS, "plot_figure1": 1},
         ),
         ("training/trainer.py", twice(CHAIN) | OUTCOME | HEATMAPS | LEARNED | OVERLAYS),
         ("outcome/claims.py", {"check_claims": 1}),

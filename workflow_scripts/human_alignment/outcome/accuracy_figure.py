@@ -14,6 +14,7 @@ from ..scores.pairs import PAPER_ORDER, Pair, pairs, place
 from ..scores.summary import explainer_name, human_ceiling, papers_explainers, scores_of
 from .families import family
 from .labels import place_labels
+from .preference import OTHER_DOTS, Preference, front_of
 from .reference_bands import Bands
 from .style import (
     COLOURS,
@@ -29,7 +30,6 @@ from .style import (
 
 FRONT = " Pareto front: no other network is higher in one of the two and at least as high in the "
 FRONT += "other."
-MOST_LABELS = 24  # of a panel; more would cover each other
 FAMILY_COLOURS = (  # Okabe and Ito's, with a wine red for their yellow, which white swallows
     "#0072B2",
     "#D55E00",
@@ -75,7 +75,7 @@ def accuracy_against_score(
     has_front = any(len(panel.front) > 1 for panel in panels.values())
     notes = [
         "Vertical lines: 95 % intervals over images." + (FRONT if has_front else ""),
-        "The leaderboard names the other dots." if some_lack_a_name else "",
+        OTHER_DOTS if some_lack_a_name else "",
         _not_drawn([name for name in scores if name not in known], set(label) - drawn),
         bands.note(dict.fromkeys(known, up)),
         note,
@@ -99,48 +99,20 @@ def accuracy_against_score(
     return figure
 
 
-def front_of(part: pd.DataFrame) -> list[str]:
-    """The networks on the Pareto front, by rising top-1.
-
-    part: `top1` and `score` by network. A network is on the front if no other is at least as high
-    in both and higher in one.
-    """
-    order = part.sort_values(["top1", "score"], ascending=False)
-    front, best, best_top1 = [], -np.inf, np.nan
-    for row in order.itertuples():
-        if row.score > best or (row.score == best and row.top1 == best_top1):
-            front.append(row.Index)
-            best, best_top1 = row.score, row.top1
-    return front[::-1]
-
-
 def chosen_labels(
     part: pd.DataFrame, of_study: list[Pair], label: Collection[str] = ()
 ) -> dict[str, str]:
     """The names that a panel shows, and the network beside whose point each stands.
 
-    part: `top1` and `score` by network.  A pair has one name. Of more than MOST_LABELS pairs only
-    some have a name: first those in `label`, then those on the Pareto front, then the paper's.
+    part: `top1` and `score` by network.  A pair has one name. Of more than MOST_LABELS pairs those
+    have a name that come first in a `Preference` for the networks in `label`.
     """
-    front = set(front_of(part))
-
-    def rank(network: str) -> int:
-        if network in label:
-            return 0
-        if network in front:
-            return 1
-        return 2 if place(network) < len(PAPER_ORDER) else 3
-
-    first = {}  # of each pair, the network that has most right to a name
+    preference, best = Preference(label, part), {}
     for pair in of_study:
         networks = [network for network in pair if network in part.index]
         if networks:
-            first[pair] = min(networks, key=rank)
-    if len(first) > MOST_LABELS:
-        entitled = [pair for pair in first if rank(first[pair]) < 3]
-        kept = sorted(entitled, key=lambda pair: rank(first[pair]))[:MOST_LABELS]
-        first = {pair: first[pair] for pair in kept}
-    return {pair.label: network for pair, network in first.items()}
+            best[pair] = min(networks, key=preference.group)
+    return {pair.label: best[pair] for pair in preference.first(best)}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..scores.comparisons import KINDS
+from ..scores.pairs import Pair
 from ..scores.summary import explainer_name, explainer_order
-from .style import GREY, STYLE, empty_figure, new_figure
+from .preference import ANYONE, Preference
+from .style import GREY, STYLE, WIDTH, empty_figure, new_figure, room_for
 
 SIGNIFICANT = 0.05  # of the corrected p-value, two-sided
 EXPLAINER_COLOURS = ("#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito's
@@ -20,22 +22,28 @@ TITLES = dict(
 
 
 @mpl.rc_context(STYLE)
-def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
+def paired_differences(
+    table: pd.DataFrame, note: str = "", preference: Preference = ANYONE
+) -> Figure:
     """A panel per comparison: mean paired difference of rho and its 95 % interval.
 
     Filled marks have a corrected p below 0.05; the numbers at the right are the shares of images
     on which the first is closer to the human map.  table: scores/comparisons.csv; its comparisons
-    under controls are left out.
+    under controls are left out.  preference: who has rows where there are too many for all.
     """
     table = table[table["comparison"].isin(TITLES)]
     kinds = [kind for kind in TITLES if kind in set(table["comparison"])]
     if not kinds:
         return empty_figure("No two networks or explainers can be compared.", note)
-    sizes = {kind: _rows(table[table["comparison"] == kind]) for kind in kinds}
+    sizes, others = {}, {}
+    for kind in kinds:
+        sizes[kind], others[kind] = _rows(table[table["comparison"] == kind], preference)
     heights = [max(3, sum(len(part) for _, part in rows)) for rows in sizes.values()]
     remark = "Filled: Wilcoxon signed-rank p < 0.05 after Holm. Right: share of images on which "
     remark += "the first is closer to the human map."
-    figure = new_figure(0.6 + 0.16 * sum(heights) + 0.5 * len(kinds), [remark, note])
+    width = WIDTH + room_for(name for rows in sizes.values() for name, _ in rows)
+    height = 0.6 + 0.16 * sum(heights) + 0.5 * len(kinds)
+    figure = new_figure(height, [_said(others), remark, note], width)
     panels = figure.subplots(len(kinds), squeeze=False, height_ratios=heights)[:, 0]
     colours = dict(zip(explainer_order(table["explainer"]), cycle(EXPLAINER_COLOURS)))
     for axes, kind in zip(panels, kinds, strict=True):
@@ -50,9 +58,19 @@ def paired_differences(table: pd.DataFrame, note: str = "") -> Figure:
     return figure
 
 
-def _rows(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Models in the table's order, each with its rows."""
-    return [(name, table[table["model"] == name]) for name in dict.fromkeys(table["model"])]
+def _rows(
+    table: pd.DataFrame, preference: Preference
+) -> tuple[list[tuple[str, pd.DataFrame]], str]:
+    """Models in the table's order, each with its rows, and a sentence on those left out."""
+    own = table.drop_duplicates("model").set_index("model")["network"]
+    models = {Pair(label, network): label for label, network in own.items()}
+    shown, others = preference.rows(list(models), "tables/comparisons.html")
+    return [(models[pair], table[table["model"] == models[pair]]) for pair in shown], others
+
+
+def _said(others: dict[str, str]) -> str:
+    """The sentences on rows left out, each after the title of its panel."""
+    return " ".join(f"{TITLES[kind]}: {words}" for kind, words in others.items() if words)
 
 
 def _draw_differences(axes: Axes, rows: list[tuple[str, pd.DataFrame]], colours: dict) -> None:

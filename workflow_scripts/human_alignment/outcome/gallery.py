@@ -277,9 +277,15 @@ def page_contents(
     }
 
 
-def sentences(sample: Sample, protocol: Protocol, note: str) -> list[str]:
-    """The sentences under the title: how the images were drawn, the note, how maps are placed."""
-    found = [sample.sentence, note, CROPPED if protocol.geometry == "crop" else ""]
+def sentences(sample: Sample, protocol: Protocol, note: str, others: int = 0) -> list[str]:
+    """The sentences under the title: how the images were drawn, the note, how maps are placed.
+
+    others: how many networks the study has that the page leaves out.
+    """
+    lacking = f"{others:,} other networks of the study are not on this page; leaderboard.html has "
+    lacking += "the scores of all."
+    found = [sample.sentence, lacking if others else "", note]
+    found += [CROPPED if protocol.geometry == "crop" else ""]
     return [sentence for sentence in found if sentence]
 
 
@@ -296,6 +302,6 @@ def page(contents: dict, sentences: list[str]) -> str:
         raise UserError(
             f"the gallery of {count} images takes {size / 1e6:.0f} MB, over the limit of "
             f"{PAGE_LIMIT / 1e6:.0f} MB; about {int(count * PAGE_LIMIT / size)} images fit: lower "
-            "gallery.images"
+            "gallery.images, or name fewer networks under gallery.models"
         )
     return html

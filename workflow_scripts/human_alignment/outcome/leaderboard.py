@@ -7,16 +7,12 @@ from ..scores.summary import explainer_name, human_ceiling, papers_explainers
 from .families import family
 from .few_images import MARK, REMARK
 from .page_tables import Cell, Table
+from .preference import ranking_explainer
 from .reference_scores import OTHER_IMAGE, reference_name
 from .table1 import parameters_text, score_text, table1, top1_text
 
 REFERENCE = "reference"  # in the column `family`
 SKILL = ["skill", "skill_low", "skill_high"]
-
-
-def ranking_explainer(summary: pd.DataFrame) -> str:
-    """By whose scores networks are ranked: Threshold-Grad-CAM, or the first that the study has."""
-    return papers_explainers(summary["explainer"])[-1]
 
 
 def leaderboard(

@@ -1,16 +1,22 @@
 """Tables of a page: what their cells show, and what their columns sort by."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
+from markupsafe import escape
 
 from .markup import Block
 from .pages import TABLES_PAGE, render
 
 _LEADING_NUMBER = re.compile(r"([+-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)( [kM]\b)?")
 LONGEST = 2000  # rows of a page from which a table by stratum leaves out its classes
+LARGEST = 3_600_000  # bytes of the rows of a page, which then takes less than 4 MB
+LARGEST_CSV = 500_000  # bytes of a CSV file that its page holds too
+_ROW_MARKUP, _CELL_MARKUP = len('<tr>\n<th scope="row"></th>\n</tr>\n'), len("<td></td>\n")
+_KEY_MARKUP = ' data-value=""'
 _UNITS = {None: 1, " k": 1e3, " M": 1e6}
 
 
@@ -22,6 +28,11 @@ class Cell(NamedTuple):
 
     text: str
     key: float | str | None = None
+
+    @property
+    def sort_key(self) -> str | None:
+        """The key as the page holds it: a number has nine digits."""
+        return f"{self.key:.9g}" if isinstance(self.key, int | float) else self.key
 
 
 @dataclass(frozen=True)
@@ -37,13 +48,19 @@ class Table:
     caption: str = ""
 
     @classmethod
-    def of_frame(cls, frame: pd.DataFrame) -> "Table":
-        """Numbers are rounded for the reader and sort by their full value; NaN is left empty."""
+    def of_frame(cls, frame: pd.DataFrame, largest: float = math.inf) -> "Table":
+        """Numbers are rounded for the reader and sort by their full value; NaN is left empty.
+
+        largest: bytes on a page that the rows take at most; those beyond are left out.
+        """
         numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame]
-        rows = [
-            [_value_cell(*pair) for pair in zip(row, numeric, strict=True)]
-            for row in frame.itertuples(index=False, name=None)
-        ]
+        rows, size = [], 0
+        for values in frame.itertuples(index=False, name=None):
+            row = [_value_cell(*pair) for pair in zip(values, numeric, strict=True)]
+            size += _ROW_MARKUP + sum(map(_size, row))
+            if size > largest:
+                break
+            rows.append(row)
         return cls(list(map(str, frame)), numeric, rows)
 
     @classmethod
@@ -70,6 +87,12 @@ class Table:
         return cls(list(block.header), numeric, rows, block.caption)
 
 
+def _size(cell: Cell) -> int:
+    """How many bytes a cell takes on a page."""
+    key = "" if cell.key is None else _KEY_MARKUP + cell.sort_key
+    return _CELL_MARKUP + len(str(escape(cell.text)).encode()) + len(key)
+
+
 def _value_cell(value, numeric: bool) -> Cell:
     if pd.isna(value):
         return Cell("", "" if numeric else None)
@@ -89,25 +112,37 @@ def leading_number(text: str) -> float | str:
     return float(found[1].replace(",", "")) * _UNITS[found[2]] if found else ""
 
 
-def without_long_part(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows that a page shows, and a sentence on those that it leaves out, empty if none.
+def beginning(frame: pd.DataFrame, file: str) -> tuple[Table, list[str]]:
+    """What a page shows of a table, and sentences on what it leaves out, none if it has all.
 
-    Of a table by stratum with more than LONGEST rows, a page leaves out the classes.
+    Of a table by stratum with more than LONGEST rows, a page leaves out the classes. Of any table
+    it shows as many of the first rows as take LARGEST bytes.  file: name of the CSV file, which
+    has all rows.
     """
-    if len(frame) <= LONGEST or "stratification" not in frame:
-        return frame, ""
-    shown = frame[frame["stratification"] != "class"]
-    count = len(frame) - len(shown)
-    return shown, f"The {count:,} rows of single classes are in the CSV file, not on this page."
+    shown, sentences = frame, []
+    if len(frame) > LONGEST and "stratification" in frame:
+        shown = frame[frame["stratification"] != "class"]
+        count = len(frame) - len(shown)
+        sentences.append(f"The {count:,} rows of single classes are in {file}, not on this page.")
+    table = Table.of_frame(shown, LARGEST)
+    if len(table.rows) < len(shown):
+        words = f"The first {len(table.rows):,} of {len(shown):,} rows are shown"
+        sentences.append(f"{words}; {file} has all of them.")
+    return table, sentences
 
 
 def tables_page(
-    title: str, tables: list[Table], remarks: list[str], name: str, csv: str, scope: str = ""
+    title: str, tables: list[Table], remarks: list[str], name: str, csv: str | None, scope: str = ""
 ) -> str:
     """A page of tables with remarks below, which also holds them as a CSV file to save.
 
-    name, csv: of that file, and its text.  scope: a sentence under the title.
+    name, csv: of that file, and its text; without the text the page says where the file is.
+    scope: a sentence under the title.
     """
     shown = [remark for remark in remarks if remark]
+    if csv is None:
+        shown.append(
+            f"With all digits it is the file {name} of the study, too large for this page."
+        )
     about = {"title": title, "scope": scope, "remarks": shown}
     return render(TABLES_PAGE, tables=tables, name=name, csv=csv, **about)

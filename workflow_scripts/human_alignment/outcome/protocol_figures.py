@@ -9,26 +9,39 @@ from matplotlib.lines import Line2D
 
 from ..scores.pairs import pairs
 from ..scores.summary import explainer_name, explainer_order
-from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
+from .preference import ANYONE, MOST_ROWS, Preference
+from .style import (
+    COLOURS,
+    GREY,
+    LEGEND,
+    STYLE,
+    WIDTH,
+    broken,
+    empty_figure,
+    new_figure,
+    say_instead,
+)
 
 COLUMNS = 4  # panels of the sweep side by side
+_SPREAD = 0.5  # height that the dots of a field share, in steps from one field to the next
 
 
 @mpl.rc_context(STYLE)
 def threshold_sweep(table: pd.DataFrame, choices: pd.DataFrame, label: str, usual: float,
-                    note: str = "") -> Figure:  # fmt: skip
+                    note: str = "", preference: Preference = ANYONE) -> Figure:  # fmt: skip
     """A panel per pair: score against threshold, 95 % band, without and with DCLS.
 
     table: model, dcls, network, run, threshold, score, low, high; several runs are averaged.
     choices: network, best (threshold). usual: the protocol's threshold. label: of the score.
+    preference: who has a panel where there are too many for all.
     """
-    models = pairs(table)
+    models, others = preference.rows(pairs(table), "tables/threshold_sweep.html")
     rows = -(-len(models) // COLUMNS)
     width = max(WIDTH, 1.75 * min(len(models), COLUMNS))
-    figure = new_figure(0.5 + 1.45 * rows, [note], width)
+    figure = new_figure(0.5 + 1.45 * rows, [others, note], width)
     grid = figure.subplots(rows, min(len(models), COLUMNS), sharex=True, squeeze=False)
     for axes, model in zip(grid.flat, models, strict=False):
-        axes.set_title(model.label)
+        axes.set_title(broken(model.label))
         axes.axvline(usual, color=GREY, linewidth=0.6, linestyle=":")
         for dcls, network in enumerate(model):
             best = choices[choices["network"] == network]["best"]
@@ -87,9 +100,11 @@ def sensitivity(table: pd.DataFrame, label: str, note: str = "") -> Figure:
             part = known[(known["explainer"] == explainer) & (known["field"] == field)]
             for dcls in (0, 1):
                 moved = part[part["dcls"] == dcls].groupby("network")["difference"].mean()
-                spread = (np.arange(len(moved)) - (len(moved) - 1) / 2) * 0.03
+                step = min(0.03, _SPREAD / len(moved)) if len(moved) else 0
+                spread = (np.arange(len(moved)) - (len(moved) - 1) / 2) * step
                 shift = (dcls - 0.5) * 0.34
-                axes.plot(moved, place + shift + spread, "o", ms=2.5, color=COLOURS[dcls])
+                size = 2.5 if len(moved) <= MOST_ROWS else 1.2
+                axes.plot(moved, place + shift + spread, "o", ms=size, color=COLOURS[dcls])
         names = [field if value == "paper" else f"{field}: {value}" for field, value in fields]
         axes.set_yticks(range(len(fields)), [name.replace("_", " ") for name in names])
         axes.set_ylim(len(fields) - 0.5, -0.5)

@@ -1,7 +1,7 @@
 """Figures 2, 3 and 4, drawn from the summary of all scores."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ..scores.comparisons import correlate_quantity
-from ..scores.pairs import pairs
+from ..scores.pairs import PAPER_ORDER, Pair, pairs
 from ..scores.summary import (
     EXPLAINER_NAMES,
     explainer_name,
@@ -23,22 +23,26 @@ from ..scores.summary import (
     scores_of,
 )
 from .labels import place_labels
+from .preference import MOST_ROWS, OTHER_DOTS, Preference, add_label_flag
 from .reference_bands import Bands
 from .reference_scores import read_references
 from .style import (
     COLOURS,
     GREY,
     LEGEND,
+    PAGE_WIDTH,
     STYLE,
     WIDTH,
     empty_figure,
     new_figure,
+    room_for,
     save,
     say_instead,
     score_label,
 )
 
 METHOD = "threshold_grad_cam"  # of Figures 2 and 4
+_SLOPE = 40  # degrees, of the names in Figure 3
 
 
 def _bars(part: pd.DataFrame) -> np.ndarray:
@@ -62,27 +66,37 @@ def _text_ink(axes: Axes, texts: list[Text]) -> np.ndarray:
 
 @mpl.rc_context(STYLE)
 def scatter_with_and_without(
-    summary: pd.DataFrame, note: str = "", references: pd.DataFrame | None = None
+    summary: pd.DataFrame,
+    note: str = "",
+    references: pd.DataFrame | None = None,
+    label: Collection[str] = (),
 ) -> Figure:
     """Figure 2: Threshold-Grad-CAM score without DCLS (x) against with DCLS (y), 95 % intervals.
 
-    Networks that lack one of the two are named below the figure. references: of
-    `read_references`; bands in both directions.
+    Networks that lack one of the two are named below the figure, or counted if they are many.
+    references: of `read_references`; bands in both directions.  label: networks to name first.
     """
     scores = scores_of(summary, METHOD)
     whole = [pair for pair in pairs(summary) if scores.index.isin(pair).sum() == 2]
-    names = [pair.label for pair in whole]
     alone = [pair.label for pair in pairs(summary) if pair not in whole]
     if not whole:
         return empty_figure(
             "No model has a Threshold-Grad-CAM score both with and without DCLS.", note
         )
     x, y = (scores.loc[list(networks)] for networks in zip(*whole, strict=True))
-    missing = f"Not drawn, because one of the two scores is missing: {', '.join(alone)}."
+    named = Preference(label, scores).first(whole)
+    several = f"{len(alone)} networks, which are in leaderboard.html"
+    words = ", ".join(alone) if len(alone) <= MOST_ROWS else several
+    missing = f"Not drawn, because one of the two scores is missing: {words}."
     known = np.concatenate([part[["score", "low", "high"]].to_numpy() for part in (x, y)])
     bands = Bands.of(references, [METHOD])
     limits = _padded(*bands.within(METHOD, np.nanmin(known), np.nanmax(known)), 0.06)
-    notes = [missing if alone else "", bands.note({METHOD: limits}), note]
+    notes = [
+        missing if alone else "",
+        _other_dots(named, whole),
+        bands.note({METHOD: limits}),
+        note,
+    ]
     figure = new_figure(3.5, notes)
     axes = figure.subplots()
     bars = {"xerr": _bars(x), "yerr": _bars(y), "elinewidth": 0.8}
@@ -98,8 +112,23 @@ def scatter_with_and_without(
     for across, up in zip(x.itertuples(), y.itertuples(), strict=True):
         ink.append(_line((across.low, up.score), (across.high, up.score)))
         ink.append(_line((across.score, up.low), (across.score, up.high)))
-    place_labels(axes, np.stack([x["score"], y["score"]], -1), names, np.concatenate(ink))
+    points = dict(zip(whole, np.stack([x["score"], y["score"]], -1), strict=True))
+    _write_names(axes, {pair.label: points.pop(pair) for pair in named}, points.values(), ink)
     return figure
+
+
+def _other_dots(named: Sequence, drawn: Sequence) -> str:
+    """Where the names of the others are; empty if all that is drawn is named."""
+    return OTHER_DOTS if len(named) < len(drawn) else ""
+
+
+def _write_names(
+    axes: Axes, named: dict[str, np.ndarray], others: Iterable[np.ndarray], ink: list[np.ndarray]
+) -> None:
+    """Write names beside their points, clear of the points of others, and of ink."""
+    points = np.stack(list(named.values()))
+    dots = np.reshape(list(others), (-1, 2))
+    place_labels(axes, points, list(named), np.concatenate(ink), dots)
 
 
 def _draw_diagonal(axes: Axes, low: float, high: float) -> list[Text]:
@@ -122,20 +151,25 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
 
 @mpl.rc_context(STYLE)
 def bars_per_model(
-    summary: pd.DataFrame, note: str = "", references: pd.DataFrame | None = None
+    summary: pd.DataFrame,
+    note: str = "",
+    references: pd.DataFrame | None = None,
+    label: Collection[str] = (),
 ) -> Figure:
     """Figure 3: scores of every model without and with DCLS, 95 % intervals.
 
     Two panels: Grad-CAM above, Threshold-Grad-CAM below. A missing bar is labelled "no score".
-    references: of `read_references`; bands.
+    references: of `read_references`; bands.  label: networks that have bars before others, where
+    there are too many for all.
     """
-    of_study = pairs(summary)
+    of_study, others = Preference.of(summary, label).rows(pairs(summary), "leaderboard.html")
     models = [pair.label for pair in of_study]
     by_explainer = {name: scores_of(summary, name) for name in EXPLAINER_NAMES}
     bands = Bands.of(references, list(EXPLAINER_NAMES))
     limits = _common_limits(list(by_explainer.values()), bands)
-    notes = [bands.note(dict.fromkeys(EXPLAINER_NAMES, limits)), note]
-    figure = new_figure(4.2, notes, max(WIDTH, 0.6 + 0.35 * len(models)))
+    notes = [others, bands.note(dict.fromkeys(EXPLAINER_NAMES, limits)), note]
+    height = 4.2 + np.sin(np.radians(_SLOPE)) * room_for(models)
+    figure = new_figure(height, notes, max(WIDTH, 0.6 + 0.35 * len(models)))
     drawn = []
     for axes, explainer in zip(figure.subplots(2), EXPLAINER_NAMES, strict=True):
         name = explainer_name(explainer)
@@ -162,7 +196,7 @@ def bars_per_model(
         bands.draw(axes, explainer)
         drawn.append(axes)
     if drawn:
-        style = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        style = {"rotation": _SLOPE, "ha": "right", "rotation_mode": "anchor"}
         drawn[-1].set_xticks(range(len(models)), models, **style)
         drawn[-1].tick_params(axis="x", length=0)
         handles = [Patch(color=COLOURS[dcls], label=LEGEND[dcls]) for dcls in (0, 1)]
@@ -190,13 +224,16 @@ def _draw_bars(axes: Axes, part: pd.DataFrame, dcls: int, shift: float) -> None:
 
 @mpl.rc_context(STYLE)
 def size_against_score(
-    summary: pd.DataFrame, note: str = "", references: pd.DataFrame | None = None
+    summary: pd.DataFrame,
+    note: str = "",
+    references: pd.DataFrame | None = None,
+    label: Collection[str] = (),
 ) -> Figure:
     """Figure 4: parameters (million, log scale) against Threshold-Grad-CAM score, without DCLS.
 
     From three models on, with the least-squares line of the score on log10(parameters) and
     Pearson's r between the two, as `comparisons.correlate_quantity` has it. references: of
-    `read_references`; bands.
+    `read_references`; bands.  label: networks whose names are written first.
     """
     scores = scores_of(summary, METHOD)
     known = scores[scores["dcls"] == 0].dropna(subset="parameters")
@@ -206,7 +243,11 @@ def size_against_score(
     heights = known[["score", "low", "high"]].to_numpy()
     bands = Bands.of(references, [METHOD])
     limits = _padded(*bands.within(METHOD, np.nanmin(heights), np.nanmax(heights)), 0.1)
-    figure = new_figure(2.9, [bands.note({METHOD: limits}), note])
+    every = [Pair(network, None) for network in known.index]
+    named = [pair.plain for pair in Preference(label, known).first(every)]
+    notes = [_other_dots(named, every), bands.note({METHOD: limits}), note]
+    wide = len(every) > len(PAPER_ORDER)
+    figure = new_figure(4.6 if wide else 2.9, notes, PAGE_WIDTH if wide else WIDTH)
     axes = figure.subplots()
     size, score = known["parameters"].to_numpy() / 1e6, known["score"].to_numpy()
     axes.errorbar(size, score, yerr=_bars(known), fmt="o", ms=4, elinewidth=0.8, color=COLOURS[0])
@@ -225,7 +266,8 @@ def size_against_score(
         axes.plot(*fit.T, color=GREY, linewidth=0.8, zorder=1)
         ink.append(fit)
     figure.draw_without_rendering()
-    place_labels(axes, np.stack([size, score], -1), list(known.index), np.concatenate(ink))
+    points = dict(zip(known.index, np.stack([size, score], -1), strict=True))
+    _write_names(axes, {name: points.pop(name) for name in named}, points.values(), ink)
     return figure
 
 
@@ -248,7 +290,7 @@ def _correlation(known: pd.DataFrame) -> str:
 
 
 def draw_from_summary(
-    draw: Callable[[pd.DataFrame, str, pd.DataFrame | None], Figure],
+    draw: Callable[[pd.DataFrame, str, pd.DataFrame | None, Collection[str]], Figure],
     description: str,
     argv: list[str] | None,
 ) -> None:
@@ -261,8 +303,9 @@ def draw_from_summary(
     parser.add_argument(
         "--output", required=True, type=Path, nargs="+", help="one file per format: .png .pdf .svg"
     )
+    add_label_flag(parser)
     parser.add_argument("--note", default="", help="a sentence to put small below the figure")
     arguments = parser.parse_args(argv)
     references = read_references(arguments.references) if arguments.references else None
     summary = read_summary(arguments.summary)
-    save(draw(summary, arguments.note, references), arguments.output)
+    save(draw(summary, arguments.note, references, arguments.label), arguments.output)

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 
 from ..scores.pairs import NETWORK, Pair, pairs
 from ..scores.summary import EXPLAINER_NAMES, explainer_name, explainer_order
-from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, empty_figure, new_figure
+from .preference import ANYONE, Preference
+from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, broken, empty_figure, new_figure
 
 _COLUMNS = 4  # panels of networks in a row
 _WHOLE = 1.4  # where a map with all its frequencies stands, over the highest cut-off
@@ -22,11 +23,17 @@ def chosen_explainer(table: pd.DataFrame) -> str:
 
 
 @mpl.rc_context(STYLE)
-def smoothness_figure(smoothness: pd.DataFrame, spectra: pd.DataFrame, note: str = "") -> Figure:
+def smoothness_figure(
+    smoothness: pd.DataFrame,
+    spectra: pd.DataFrame,
+    note: str = "",
+    preference: Preference = ANYONE,
+) -> Figure:
     """A panel per pair of networks: score against the cut-off of a low-pass filter of the maps.
 
     Below it the share of the maps' power up to each frequency.  smoothness, spectra:
-    tables/smoothness.csv and spectra.csv.
+    tables/smoothness.csv and spectra.csv.  preference: who has a panel where there are too many
+    for all.
     """
     known = smoothness.dropna(subset="score")
     if known.empty:
@@ -34,7 +41,7 @@ def smoothness_figure(smoothness: pd.DataFrame, spectra: pd.DataFrame, note: str
     explainer = chosen_explainer(known)
     known = known[known["explainer"] == explainer]
     own = spectra[spectra["explainer"] == explainer]
-    of_study = pairs(known[NETWORK])
+    of_study, others = preference.rows(pairs(known[NETWORK]), "tables/smoothness.html")
     columns = min(_COLUMNS, len(of_study))
     rows = -(-len(of_study) // columns)
     remark = (
@@ -43,7 +50,7 @@ def smoothness_figure(smoothness: pd.DataFrame, spectra: pd.DataFrame, note: str
         "variance in coarser structure than that."
     )
     width = max(PAGE_WIDTH * columns / _COLUMNS, 3.4)
-    figure = new_figure(0.5 + 2.1 * rows, [remark, note], width)
+    figure = new_figure(0.5 + 2.1 * rows, [others, remark, note], width)
     panels = figure.subplots(
         2 * rows, columns, squeeze=False, sharex=True, height_ratios=[2, 1] * rows
     )
@@ -51,7 +58,7 @@ def smoothness_figure(smoothness: pd.DataFrame, spectra: pd.DataFrame, note: str
     for place, pair in enumerate(of_study):
         row, column = divmod(place, columns)
         above, below = panels[2 * row, column], panels[2 * row + 1, column]
-        above.set_title(pair.label)
+        above.set_title(broken(pair.label))
         _draw_scores(above, known, pair, top * _WHOLE)
         _draw_spectra(below, own, pair, top)
     _share_axes(panels, known, top)

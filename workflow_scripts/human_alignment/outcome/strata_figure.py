@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ..scores.pairs import Pair, pairs
 from ..scores.summary import explainer_name, explainer_order
-from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, empty_figure, new_figure
+from .preference import ANYONE, Preference
+from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, empty_figure, new_figure, room_for
 
 METHOD = "threshold_grad_cam"  # the explainer shown, where the study has it
 TITLES = {  # of the panels of strata, in their order
@@ -25,23 +26,27 @@ _STEP = 0.1  # inches from one stratum to the next within a row; a row has a ste
 
 
 @mpl.rc_context(STYLE)
-def scores_by_stratum(table: pd.DataFrame, note: str = "") -> Figure:
+def scores_by_stratum(
+    table: pd.DataFrame, note: str = "", preference: Preference = ANYONE
+) -> Figure:
     """A panel per stratification: in a row per pair, the score of each stratum with its interval.
 
     Below them classes by their mean over networks, the highest first; of more than ten the five
     highest and the five lowest. The panels of strata have the same x axis; classes, which reach
     further, have their own. The explainer is Threshold-Grad-CAM, or else the first of the study.
-    table: tables/strata.csv.
+    table: tables/strata.csv.  preference: who has a row where there are too many for all.
     """
     explainers = explainer_order(table["explainer"])
     chosen = METHOD if METHOD in explainers else next(iter(explainers), None)
     shown = table[table["explainer"] == chosen]
     if shown["score"].isna().all():
         return empty_figure("No image has a score, so that no stratum has one.", note)
-    rows, classes = pairs(shown), _classes(shown)
+    rows, others = preference.rows(pairs(shown), "tables/strata.html")
+    classes = _classes(shown)
     strata = {kind: shown[shown["stratification"] == kind] for kind in TITLES}
     strata = {kind: part for kind, part in strata.items() if len(part)}
     remarks = [
+        others,
         "Bars: 95 % intervals over images. Thirds of the images by area and distance; a value on "
         "a boundary is in the lower one.",
         _gaps(pd.concat(strata.values())),
@@ -50,7 +55,8 @@ def scores_by_stratum(table: pd.DataFrame, note: str = "") -> Figure:
     ]
     heights = [max(1.2, _STEP * (len(MARKS) + 1) * len(rows)), 0.15 * max(5, len(classes))]
     heights = heights[: 1 + (len(classes) > 0)]
-    figure = new_figure(sum(heights) + 1.4 + 0.5 * len(heights), remarks, PAGE_WIDTH)
+    width = PAGE_WIDTH + room_for(pair.label for pair in rows)
+    figure = new_figure(sum(heights) + 1.4 + 0.5 * len(heights), remarks, width)
     grid = figure.add_gridspec(len(heights), len(strata), height_ratios=heights)
     panels = [figure.add_subplot(grid[0, place]) for place in range(len(strata))]
     for axes, (kind, part) in zip(panels, strata.items(), strict=True):

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from pydantic import ConfigDict
 
 from ..common.paths import Run
+from ..common.records import Record, checked, read_json
 from ..data.data_file import DataFile
-from ..heatmaps.heatmap_file import HeatmapFile
 from ..scores.protocol import Protocol
 from .page_tables import Table
 from .pages import STUDY_PAGE, render
@@ -22,20 +23,19 @@ def study_record(
     config: dict,
     protocol: Protocol,
     data: Path,
-    heatmaps: list[Path],
+    sources: list[Path],
     training: Path | None = None,
-    explainers: list[str] | None = None,
 ) -> dict:
     """All of it as plain values, to be written as JSON. config: with its defaults.
 
-    training: the data set's training file, if it has one.  explainers: those that the study
-    scores; None stands for all that the heatmap files have.
+    sources: what the scores of each run were made from, `<network>/<run>.source.json`.
+    training: the data set's training file, if it has one.
     """
     return {
         "config": config,
         "protocol": protocol.as_dict(),
         "data": described_data(data, training),
-        "runs": [described_run(path, explainers) for path in heatmaps],
+        "runs": [described_run(path) for path in sources],
         "software": software(),
     }
 
@@ -67,19 +67,33 @@ def described_data(path: Path, training: Path | None = None) -> dict:
         }
 
 
-def described_run(path: Path, explainers: list[str] | None = None) -> dict:
-    """One run, from its heatmap file `<network>/<run>.h5`. explainers: as for `study_record`."""
-    with HeatmapFile(path) as heatmaps:
-        scored = heatmaps.explainers if explainers is None else explainers
-        return {
-            "network": Run.of(path).model,
-            "run": path.stem,
-            "parameters": heatmaps.parameters,
-            "explainers": ", ".join(name for name in heatmaps.explainers if name in scored),
-            "geometry": heatmaps.geometry,
-            "extracted with": heatmaps.versions,
-            "weights digest": heatmaps.weights_digest,
-        }
+class _Source(Record):
+    """The fields that the page shows of what scores were made from."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    parameters: int
+    explainers: list[str]
+    protocol: Protocol
+    versions: str
+    weights_digest: str
+
+
+def described_run(path: Path) -> dict:
+    """One run, from what its scores were made from, `<network>/<run>.source.json`.
+
+    Raises UserError that names the file where it is damaged.
+    """
+    found = checked(_Source, str(path), read_json(path))
+    return {
+        "network": Run.of(path).model,
+        "run": path.name.removesuffix(".source.json"),
+        "parameters": found.parameters,
+        "explainers": ", ".join(found.explainers),
+        "geometry": found.protocol.geometry,
+        "extracted with": found.versions,
+        "weights digest": found.weights_digest,
+    }
 
 
 def software() -> dict[str, str]:

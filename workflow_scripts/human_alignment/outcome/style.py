@@ -1,7 +1,9 @@
 """The style that all figures share, and how a figure is started, explained and saved."""
 
 import io
+import re
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +16,9 @@ from ..common.files import written_whole
 
 WIDTH = 3.4  # inches: one column of a two-column page
 PAGE_WIDTH = 7.0  # inches: both columns
+USUAL = 24  # letters of a network's name for which figures have room
+_TITLE = 20  # letters in a line of the title of a small panel
+_LETTER = 0.06  # inches; width of a letter of a name
 COLOURS = ("#0072B2", "#E69F00")  # without, with DCLS: two of Okabe and Ito's colours
 LEGEND = ("without DCLS", "with DCLS")
 GREY = "0.35"
@@ -54,6 +59,24 @@ def new_figure(height: float, notes: list[str], width: float = WIDTH) -> Figure:
     share = room / (height + room)
     figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
     return figure
+
+
+def room_for(names: Iterable[str]) -> float:
+    """How much longer than usual the longest of some names is, in inches; 0 up to USUAL letters."""
+    return max(0, max(map(len, names), default=0) - USUAL) * _LETTER
+
+
+def broken(name: str) -> str:
+    """A name as the title of a small panel: a new line where one would be longer than _TITLE.
+
+    A line ends after a letter that is no part of a word, such as `_`, `.` or a space.
+    """
+    lines = [""]
+    for part in re.findall(r"[^\W_]*[\W_]+|[^\W_]+$", name):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > _TITLE:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def say_instead(axes: Axes, sentence: str) -> None:

@@ -1,12 +1,13 @@
 """Table 1: one row per network, beside the paper's numbers if the networks are the paper's."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..common.cli import UserError
-from ..scores.pairs import NETWORK, in_order
+from ..scores.pairs import NETWORK, in_order, pairs
 from ..scores.summary import (
     EXPLAINER_NAMES,
     average_runs,
@@ -19,6 +20,7 @@ from ..scores.summary import (
 )
 from .few_images import MARK, REMARK, marked
 from .markup import Block
+from .preference import Preference
 from .reference_scores import block
 
 MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
@@ -125,7 +127,8 @@ def blocks(table: pd.DataFrame, references: pd.DataFrame | None = None) -> list[
     """Table 1 as text, then one block each for references without a network, the paper's numbers
     and the protocol `paper`, if any.
 
-    references: of `reference_scores.read_references`.
+    references: of `reference_scores.read_references`. The block of the paper's numbers has the
+    networks that the paper has, and their twins.
     """
     compared = "paper_top1" in table
     digits = 4 if compared else 3  # the paper prints four
@@ -145,6 +148,18 @@ def blocks(table: pd.DataFrame, references: pd.DataFrame | None = None) -> list[
     if len(bounded) > len(explainers):
         parts.append(_under_paper(table, digits))
     return parts
+
+
+def printed(
+    table: pd.DataFrame, summary: pd.DataFrame, label: Collection[str]
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that fit on a printed page, and a sentence on the others, none if all fit.
+
+    table: of `table1`.  label: networks that come first, as `Preference` says.
+    """
+    shown, others = Preference.of(summary, label).rows(pairs(table), "table1.html")
+    rows = table["network"].isin([name for pair in shown for name in pair])
+    return table[rows], [others] if others else []
 
 
 def _score_header(explainers: list[str]) -> list[str]:
@@ -172,8 +187,10 @@ def _under_paper(table: pd.DataFrame, digits: int) -> Block:
 def _comparison(table: pd.DataFrame) -> Block:
     names = [explainer_name(explainer) for explainer in EXPLAINER_NAMES]
     header = ["Paper", "Top-1 (%)", *(cell for name in names for cell in (name, "verdict"))]
+    theirs = [f"paper_{name}" for name in ("top1", *EXPLAINER_NAMES)]
+    known = table["model"].isin(table["model"][table[theirs].notna().any(axis=1)])
     rows = []
-    for row in table.to_dict("records"):
+    for row in table[known].to_dict("records"):
         cells = [row["network"], _paper_cell(row, "top1", 2)]
         for name in EXPLAINER_NAMES:
             cells += [_paper_cell(row, name, 4), row[f"{name}_verdict"] or "-"]

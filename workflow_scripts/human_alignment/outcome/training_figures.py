@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
 from ..scores.pairs import pairs
+from .preference import ANYONE, Preference
 from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
 CELLS = 8  # of the density, to a pixel
@@ -36,12 +37,13 @@ def density(points: np.ndarray, reach: int) -> np.ndarray:
 
 @mpl.rc_context(STYLE)
 def learned_positions(
-    networks: dict[str, tuple[int, dict[str, np.ndarray]]], note: str = ""
+    networks: dict[str, tuple[int, dict[str, np.ndarray]]], note: str = "", others: str = ""
 ) -> Figure:
     """A row per network, a column per stage: the density of learned DCLS positions.
 
     networks: by model, the side of the dilated kernel in pixels, and by stage the offsets (n, 2)
         of the kernel's elements from its centre.
+    others: a sentence on networks that are not among them.
     Each panel has its own scale, from pale (none) to its densest point.
     """
     stages = sorted({stage for _, found in networks.values() for stage in found}, key=_order)
@@ -53,7 +55,7 @@ def learned_positions(
     )
     remark += "edge of its window. Above each panel: their number and standard deviation."
     width = max(WIDTH, 0.5 + 0.85 * len(labels))
-    figure = new_figure(0.3 + 1.05 * len(networks), [remark, note], width)
+    figure = new_figure(0.3 + 1.05 * len(networks), [others, remark, note], width)
     panels = figure.subplots(len(networks), len(labels), squeeze=False)
     for row, (name, (side, found)) in zip(panels, networks.items(), strict=True):
         drawn = {_stage_name(stage): points for stage, points in found.items()}
@@ -97,15 +99,18 @@ def _stage_name(stage: str) -> str:
 
 
 @mpl.rc_context(STYLE)
-def learning_curves(curves: pd.DataFrame, note: str = "") -> Figure:
+def learning_curves(
+    curves: pd.DataFrame, note: str = "", preference: Preference = ANYONE
+) -> Figure:
     """A row per pair, a column per measure, against epochs; a line per network and seed.
 
     curves: rows of all runs' curve files with their names in front (`run_tables.gather`).
+    preference: who has a row where there are too many for all.
     """
-    models = pairs(curves)
+    models, others = preference.rows(pairs(curves), "the files weights/*/*.curve.csv")
     remark = "Loss and top-1 on augmented training images; spread: standard deviation of all DCLS "
     remark += "positions in pixels of the kernel."
-    figure = new_figure(0.6 + 0.9 * len(models), [remark, note])
+    figure = new_figure(0.6 + 0.9 * len(models), [others, remark, note])
     panels = figure.subplots(len(models), len(MEASURES), squeeze=False, sharex=True, sharey="col")
     for row, model in zip(panels, models, strict=True):
         row[0].set_ylabel(model.label, fontsize=STYLE["font.size"])

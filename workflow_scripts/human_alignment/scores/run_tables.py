@@ -30,10 +30,13 @@ def read_table(path: Path, text: Sequence[str] = (), numbers: Sequence[str] = ()
     """
     try:
         with open(path, newline="", encoding="utf-8") as stream:
-            header, *lines = csv.reader(stream)
-        uneven = [place for place, line in enumerate(lines, 2) if len(line) != len(header)]
-        if uneven:
-            raise ValueError(f"line {uneven[0]} has not the {len(header)} cells of the header")
+            reader = csv.reader(stream)
+            header = next(reader, None)
+            if header is None:
+                raise ValueError("it is empty")
+            for place, line in enumerate(reader, 2):
+                if len(line) != len(header):
+                    raise ValueError(f"line {place} has not the {len(header)} cells of the header")
         table = pd.read_csv(path)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as a table: {error}") from error

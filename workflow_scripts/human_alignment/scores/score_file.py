@@ -55,8 +55,8 @@ class Source(Record):
 
     dcls: whether the network has DCLS, by the record in its weights.  parameters: learnt values of
     the network.  images: how many records are scored.  data_images: how many the data file has.
-    sampled: whether the records scored are a random sample of these.  human_ceiling: of the data
-    file; null where none is known.
+    sampled: whether the records scored are a random sample of these.  versions: of the packages
+    that extracted the heatmaps.  human_ceiling: of the data file; null where none is known.
     """
 
     model: str
@@ -68,6 +68,7 @@ class Source(Record):
     images: int = Field(ge=1, description="a whole number, 1 or more")
     data_images: int = Field(ge=1, description="a whole number, 1 or more")
     sampled: bool
+    versions: str = ""
     human_ceiling: float | None = Field(
         gt=0, le=1, description="null, or a number above 0 and at most 1"
     )

@@ -140,11 +140,12 @@ def score_geometries(
 
 def source_fields(data: DataFile, heatmaps: HeatmapFile, explainers: list[str]) -> dict:
     """What scores of a heatmap file are made from: the fields of a `score_file.Source`."""
-    return _heatmap_fields(heatmaps, explainers) | {"human_ceiling": data.human_ceiling}
+    more = {"versions": heatmaps.versions, "human_ceiling": data.human_ceiling}
+    return _heatmap_fields(heatmaps, explainers) | more
 
 
 def _heatmap_fields(heatmaps: HeatmapFile, explainers: list[str]) -> dict:
-    """The fields of a `Source` that a heatmap file knows: all but the human ceiling."""
+    """The fields of a `Source` that a heatmap file knows: those that must not differ."""
     return {
         "model": heatmaps.model,
         "dcls": heatmaps.dcls,

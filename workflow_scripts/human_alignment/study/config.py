@@ -335,12 +335,12 @@ def _figure_problems(config: dict) -> Iterator[str]:
                 f"figures.{key}: the study has no model {name!r}"
                 f"{close_name(name, config['models'])}; allowed: {', '.join(config['models'])}"
             )
-    for name in figures["label"]:
-        if name not in config["models"]:
-            yield (
-                f"figures.label: the study has no model {name!r}"
-                f"{close_name(name, config['models'])}"
-            )
+    named = {"figures.label": figures["label"], "gallery.models": config["gallery"]["models"]}
+    for key, names in named.items():
+        for name in names:
+            if name not in config["models"]:
+                close = close_name(name, config["models"])
+                yield f"{key}: the study has no model {name!r}{close}"
 
 
 def _folder_problems(config: dict) -> Iterator[str]:

@@ -21,6 +21,7 @@ from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
 MASKING = "rise"  # the explainer of a sample that masks images
+MOST_IN_GALLERY = 16  # networks, where the config names none
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
 # Snakemake takes {name} in the path of an input for a wildcard, and <name> for a path variable.
 _MEANT_OTHERWISE = frozenset("{}<>")
@@ -421,6 +422,34 @@ class Study:
             for part in self.parts
             for file in self.files("scores", part + ".parquet")
         ]
+
+    @property
+    def gallery_models(self) -> list[str]:
+        """The networks with scores that the gallery shows, in the order of the config's models.
+
+        Those under `gallery.models`; without any of them those of `figures.label`, then the study's
+        first ones, MOST_IN_GALLERY at most.
+        """
+        scored = list(dict.fromkeys(Run.of(file).model for file in self.score_files()))
+        named = set(self.config["gallery"]["models"]).intersection(scored)
+        if not named:
+            first = [*self.config["figures"]["label"], *scored]
+            first = [model for model in dict.fromkeys(first) if model in scored]
+            named = set(first[:MOST_IN_GALLERY])
+        return [model for model in scored if model in named]
+
+    def gallery_files(self, files: list[str]) -> list[str]:
+        """Those of these files of runs that are of networks in the gallery."""
+        shown = set(self.gallery_models)
+        return [file for file in files if Run.of(file).model in shown]
+
+    @property
+    def gallery_flags(self) -> str:
+        """Flags of the job that makes the gallery: its images, and how many networks it lacks."""
+        scored = {Run.of(file).model for file in self.score_files()}
+        settings = {key: one for key, one in self.config["gallery"].items() if key != "models"}
+        others = len(scored) - len(self.gallery_models)
+        return flags(settings | {"others": others or None})
 
     def accuracies(self) -> list[str]:
         """Top-1 files of all runs; none without images to measure it on.

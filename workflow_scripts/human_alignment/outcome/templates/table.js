@@ -3,33 +3,56 @@
 
 for (const head of document.querySelectorAll("thead th")) {
   head.querySelector("button").onclick = () => {
-    const body = head.closest("table").tBodies[0], numeric = head.classList.contains("number");
+    const table = head.closest("table"), body = table.tBodies[0];
+    const numeric = head.classList.contains("number");
     const up = head.ariaSort ? head.ariaSort === "descending" : !numeric;
-    const key = row => row.cells[head.cellIndex].dataset.value ?? row.cells[head.cellIndex].textContent;
-    const compare = (a, b) => {
-      if (key(a) === "" || key(b) === "") return (key(a) === "") - (key(b) === ""); // empty ones last
-      return (numeric ? key(a) - key(b) : key(a).localeCompare(key(b))) * (up ? 1 : -1);
-    };
+    const value = ({ dataset, textContent }) => dataset.value ?? textContent;
+    const keyed = [...body.rows].map(row => [value(row.cells[head.cellIndex]), row]);
+    keyed.sort(([a], [b]) => {
+      if (a === "" || b === "") return (a === "") - (b === ""); // empty ones last
+      return (numeric ? a - b : a.localeCompare(b)) * (up ? 1 : -1);
+    });
     for (const other of head.parentNode.cells) other.ariaSort = null;
     head.ariaSort = up ? "ascending" : "descending";
-    body.append(...[...body.rows].sort(compare));
+    body.append(...keyed.map(([, row]) => row));
+    table.dispatchEvent(new Event("sorted"));
   };
 }
 
-// A search box above a table leaves the rows that hold all of its words, in whatever order.
+// A search box above a table leaves the rows that hold all of its words, in whatever order. Only the
+// first AT_ONCE of them are laid out, and more at the end of the scrolling: thousands take seconds.
+
+const AT_ONCE = 500;
 
 for (const box of document.querySelectorAll(".search input")) {
-  const search = box.closest(".search"), body = search.nextElementSibling.querySelector("tbody");
-  const words = text => text.toLowerCase().split(/\s+/).filter(Boolean);
-  box.oninput = () => {
-    const wanted = words(box.value);
-    for (const row of body.rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !wanted.every(word => text.includes(word));
-    }
-    const shown = [...body.rows].filter(row => !row.hidden).length;
-    search.querySelector("[role=status]").textContent =
-      wanted.length ? `${shown} of ${body.rows.length} rows` : "";
+  const search = box.closest(".search"), wide = search.nextElementSibling;
+  const table = wide.querySelector("table"), body = table.tBodies[0], texts = new Map();
+  const text = row => {
+    if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
+    return texts.get(row);
   };
-  box.oninput(); // a browser that goes back to the page may have kept the words
+  let most = AT_ONCE, found = 0;
+  const show = () => {
+    const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+    found = 0;
+    for (const row of body.rows) {
+      const fits = wanted.every(word => text(row).includes(word));
+      found += fits;
+      const hidden = !fits || found > most;
+      if (row.hidden !== hidden) row.hidden = hidden;
+    }
+    const said = wanted.length ? [`${found} of ${body.rows.length} rows`] : [];
+    if (found > most) said.push(`the first ${most} are shown, more as you scroll`);
+    search.querySelector("[role=status]").textContent = said.join("; ");
+  };
+  const anew = () => { most = AT_ONCE; show(); wide.scrollTop = 0; };
+  box.oninput = anew;
+  table.addEventListener("sorted", anew);
+  wide.onscroll = () => {
+    if (found > most && wide.scrollTop + 2 * wide.clientHeight > wide.scrollHeight) {
+      most += AT_ONCE;
+      show();
+    }
+  };
+  show(); // a browser that goes back to the page may have kept the words
 }
