@@ -11,8 +11,8 @@ from pathlib import Path
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
+from human_alignment.scores.collected import collect
 from human_alignment.scores.pairs import TWINS_FLAG
-from human_alignment.scores.summary import collect
 
 
 def main(argv: list[str] | None = None) -> None:

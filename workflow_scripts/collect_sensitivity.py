@@ -12,7 +12,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.outcome.protocol_tables import sensitivity_markdown
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
 from human_alignment.scores.pairs import TWINS_FLAG
-from human_alignment.scores.run_tables import sensitivity_table, under_other_protocol
+from human_alignment.scores.variant_tables import sensitivity_table, under_other_protocol
 
 
 def main(argv: list[str] | None = None) -> None:

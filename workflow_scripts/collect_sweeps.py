@@ -12,7 +12,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.outcome.protocol_tables import thresholds_markdown
 from human_alignment.scores.bootstrap import STATISTICS_FLAG
 from human_alignment.scores.pairs import TWINS_FLAG
-from human_alignment.scores.run_tables import threshold_tables
+from human_alignment.scores.variant_tables import threshold_tables
 
 
 def main(argv: list[str] | None = None) -> None:

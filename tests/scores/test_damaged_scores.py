@@ -23,6 +23,7 @@ from human_alignment.common.hdf5 import seal
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.scores import score_file
+from human_alignment.scores.collected import collect
 from human_alignment.scores.comparisons import StudyRho, compare
 from human_alignment.scores.measure_means import measures_table
 from human_alignment.scores.protocol import RELEASED
@@ -30,7 +31,6 @@ from human_alignment.scores.protocol_variants import sweep_protocols
 from human_alignment.scores.run_tables import gather, read_table
 from human_alignment.scores.score_file import ScoreSource, read_scores, write_scores
 from human_alignment.scores.scoring import score_under, source_fields
-from human_alignment.scores.summary import collect
 from human_alignment.scores.sweeps import COLUMNS
 from human_alignment.scores.variant_file import VariantSource, read_variants, write_variants
 from hypothesis import given, settings

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import small_study
 from human_alignment.common.cli import UserError
+from human_alignment.scores.collected import collect
 from human_alignment.scores.pairs import (
     Pair,
     in_order,
@@ -12,7 +13,6 @@ from human_alignment.scores.pairs import (
     pairs,
     twins_argument,
 )
-from human_alignment.scores.summary import collect
 
 TWINS = {"my_net": "resnet50", "gauss": "resnet50", "lonely": "lonely"}
 

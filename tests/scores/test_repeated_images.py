@@ -9,11 +9,11 @@ import small_study
 import sweep_threshold
 from human_alignment.data.data_file import DataFile, images_line
 from human_alignment.scores.bootstrap import bootstrap_interval
+from human_alignment.scores.collected import collect
 from human_alignment.scores.comparisons import StudyRho, compare
 from human_alignment.scores.measure_means import measures_table, read_measures
 from human_alignment.scores.score_file import read_scores
 from human_alignment.scores.spearman import CAUSES
-from human_alignment.scores.summary import collect
 
 RECORDS = 40
 SHOWN = np.arange(RECORDS) % 25  # images 0 to 14 stand in two records, 15 to 24 in one

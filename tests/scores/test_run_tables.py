@@ -10,17 +10,16 @@ from human_alignment.common.cli import UserError
 from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.protocol import PAPER, RELEASED
 from human_alignment.scores.protocol_variants import ALL, BASE, sweep_protocols
-from human_alignment.scores.run_tables import (
-    KEYS,
-    gather,
+from human_alignment.scores.run_tables import KEYS, gather
+from human_alignment.scores.sensitivity import COLUMNS
+from human_alignment.scores.sweeps import CHOICE
+from human_alignment.scores.sweeps import COLUMNS as CURVE
+from human_alignment.scores.variant_tables import (
     sensitivity_table,
     threshold_tables,
     under_other_protocol,
     with_sign_changes,
 )
-from human_alignment.scores.sensitivity import COLUMNS
-from human_alignment.scores.sweeps import CHOICE
-from human_alignment.scores.sweeps import COLUMNS as CURVE
 
 SETTINGS = {"resamples": 200, "seed": 0}
 NETWORKS = ("resnet50", "convnext_tiny_dcls", "convnext_tiny")

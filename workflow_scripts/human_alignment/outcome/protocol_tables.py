@@ -35,7 +35,7 @@ def _threshold_row(one: dict) -> list[str]:
 def sensitivity_markdown(table: pd.DataFrame) -> str:
     """The sensitivity to each field of the protocol as Markdown, a block per explainer.
 
-    table: rows of `scores.run_tables.with_sign_changes`.
+    table: rows of `scores.variant_tables.with_sign_changes`.
     """
     header = ["field", "value", "score", "change", "DCLS - plain", "sign"]
     blocks = [

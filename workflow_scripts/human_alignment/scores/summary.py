@@ -1,21 +1,14 @@
 """The summary of all scores: what every table and figure reads, checked and averaged over runs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from ..common.cli import UserError
-from ..common.paths import SUFFIX, Run
-from ..common.records import Record, checked, read_json
-from .bootstrap import Row, add_intervals
 from .explainer_names import EXPLAINER_NAMES
-from .pairs import NETWORK, full_name, in_order, network_of
-from .run_summary import summary_rows
-from .score_file import check_same_data, read_scores
-from .spearman import CAUSES
+from .pairs import NETWORK, full_name, in_order
 
 FURTHER_NAMES = {
     "hires_cam": "HiResCAM",
@@ -30,76 +23,6 @@ FURTHER_NAMES = {
 SAME = 5e-4  # difference of mean rho below which two explainers give one score
 FIGURES = ("n", "n_images", "mean_rho", "score", "low", "high")  # of each run and explainer
 _NUMBERS = ("dcls", "parameters", "top1", *FIGURES, "human_ceiling")
-
-
-class Accuracy(Record):
-    """A run's `<run>.top1.json`: percent of images, their number, and the network's parameters."""
-
-    top1: float = Field(ge=0, le=100, description="a number from 0 to 100")
-    top5: float = Field(ge=0, le=100, description="a number from 0 to 100")
-    n: int = Field(ge=1, description="a whole number, 1 or more")
-    parameters: int = Field(ge=0, description="a whole number, 0 or more")
-
-
-def collect(
-    scores: list[Path],
-    accuracies: list[Path],
-    twins: Mapping[str, str] | None = None,
-    **settings,
-) -> pd.DataFrame:
-    """The summary of a study: a row per run and explainer, in the paper's order of networks.
-
-    scores: score files of all runs, `<folder>/<model>/<run>.parquet`, also several of one run with
-    other explainers.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
-    twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.  settings:
-    `resamples` and `seed` of the bootstrap.
-
-    Raises UserError that names the file when one is damaged, when two score files are of different
-    data files, and when the weights of a network say otherwise than `twins` whether it has DCLS.
-    """
-    top1 = {Run.of(path): checked(Accuracy, str(path), read_json(path)).top1 for path in accuracies}
-    rows = add_intervals(_rows(scores, top1, twins), **settings)
-    return in_order(pd.DataFrame(rows)).reset_index(drop=True)
-
-
-def _rows(
-    paths: list[Path], top1: dict[Run, float], twins: Mapping[str, str] | None
-) -> Iterator[Row]:
-    """Rows of the summary, file by file."""
-    first = None
-    for path in paths:
-        file = read_scores(path)
-        first = first or file
-        check_same_data(first, file)
-        network = _checked_network(path, file.source.dcls, twins)
-        for explainer, (found, values) in summary_rows(file.source, file.scores).items():
-            row = {
-                **network,
-                "parameters": found["parameters"],
-                "top1": top1.get(Run.of(path)),
-                "explainer": explainer,
-                **{figure: found[figure] for figure in FIGURES},
-                "human_ceiling": found["human_ceiling"],
-                "n_records": found["records"],
-                **{f"n_{cause}": found["status"].get(cause, 0) for cause in CAUSES},
-                "mean_rho_of_records": found["mean_rho_of_records"],
-            }
-            yield row, values
-
-
-def _checked_network(path: Path, dcls: bool, twins: Mapping[str, str] | None) -> dict:
-    """model, dcls, run and network of a summary. dcls: what the record in the weights says."""
-    if twins is None:
-        name = Run.of(path).model
-        twins = {name: name.removesuffix(SUFFIX)} if dcls else {}
-    found = network_of(path, twins)
-    if found["dcls"] != dcls:
-        has = "has" if dcls else "has no"
-        raise UserError(
-            f"{path}: by its weights the network {found['network']} {has} DCLS; name in --twins "
-            "the networks with DCLS, and no others"
-        )
-    return found
 
 
 def read_checked(path: Path | str, text: list[str], numbers: list[str]) -> pd.DataFrame:
