@@ -149,17 +149,18 @@ def test_the_networks_of_the_gallery(study_of, count, label, models, shown, othe
     study.config["gallery"]["models"] = models
     assert study.gallery_models == [f"net{number}" for number in shown]
     files = study.gallery_files(study.score_files())
-    assert files == [f"results/paper/scores/net{number}/published.csv" for number in shown]
+    assert files == [f"results/paper/scores/net{number}/published.parquet" for number in shown]
     assert len(study.gallery_files(study.scored_heatmaps())) == len(files)
     found = f"--images 200 --others {others} --seed 0" if others else "--images 200 --seed 0"
     assert study.gallery_flags == found
 
 
 def test_the_gallery_shows_both_parts_of_a_network(study_of):
-    study = study_of(models=PAIR, gallery={"models": ["convnext_tiny_dcls"]})
+    shown = {"models": ["convnext_tiny_dcls"]}
+    study = study_of(models=PAIR, gallery=shown, attributions={"explainers": ["saliency"]})
     base = "results/demo/scores/convnext_tiny_dcls/seed0"
     files = study.gallery_files(study.score_files())
-    assert files == [f"{base}.csv", f"{base}.attributions.csv"]
+    assert files == [f"{base}.parquet", f"{base}.saliency.parquet"]
 
 
 @pytest.mark.parametrize(
