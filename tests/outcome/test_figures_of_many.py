@@ -9,7 +9,14 @@ import pytest
 from drawn_texts import check_texts, texts_of, words_of
 from human_alignment.outcome.accuracy_figure import accuracy_against_score
 from human_alignment.outcome.comparison_figures import paired_differences
-from human_alignment.outcome.preference import MOST_LABELS, MOST_ROWS, Preference, front_of
+from human_alignment.outcome.preference import (
+    MOST_LABELS,
+    MOST_ROWS,
+    OTHER_DOTS,
+    Preference,
+    front_of,
+    written,
+)
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
 from human_alignment.outcome.score_figures import (
     bars_per_model,
@@ -182,3 +189,10 @@ def test_positions_say_which_networks_are_not_drawn():
         {"net": (17, {"stages.0": points})}, "A note.", "24 of 40 are shown."
     )
     assert "24 of 40 are shown." in words_of(figure)
+
+
+def test_where_a_dot_has_no_name_the_others_have_numbers_that_are_spelt_out():
+    assert written(["b", "a"], 2) == ({"b": "b", "a": "a"}, "")
+    texts, sentence = written(["b", "a"], 3)
+    assert texts == {"b": "1", "a": "2"}
+    assert sentence == "1\N{NO-BREAK SPACE}b, 2\N{NO-BREAK SPACE}a. " + OTHER_DOTS

@@ -1,6 +1,6 @@
 """The figure of top-1 accuracy against score, for two networks or for hundreds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -14,7 +14,7 @@ from ..scores.pairs import PAPER_ORDER, Pair, pairs, place
 from ..scores.summary import explainer_name, human_ceiling, papers_explainers, scores_of
 from .families import family
 from .labels import place_labels
-from .preference import OTHER_DOTS, Preference, front_of
+from .preference import Preference, front_of, written
 from .reference_bands import Bands
 from .style import (
     COLOURS,
@@ -70,12 +70,14 @@ def accuracy_against_score(
         for name, part in known.items()
     }
     across, up = _limits(known, bands)
+    named = dict.fromkeys(name for panel in panels.values() for name in panel.names)
     some_lack_a_name = any(len(one.names) < one.count(of_study) for one in panels.values())
+    texts, key = written(named, len(named) + some_lack_a_name)
     drawn = set().union(*(part.index for part in known.values()))
     has_front = any(len(panel.front) > 1 for panel in panels.values())
     notes = [
         "Vertical lines: 95 % intervals over images." + (FRONT if has_front else ""),
-        OTHER_DOTS if some_lack_a_name else "",
+        key,
         _not_drawn([name for name in scores if name not in known], set(label) - drawn),
         bands.note(dict.fromkeys(known, up)),
         note,
@@ -95,7 +97,7 @@ def accuracy_against_score(
     rows[-1].set_xlabel("top-1 accuracy (%)")
     figure.draw_without_rendering()
     for axes, panel in zip(rows, panels.values(), strict=True):
-        panel.write_names(axes, of_study)
+        panel.write_names(axes, of_study, texts)
     return figure
 
 
@@ -205,8 +207,11 @@ class _Panel:
         if len(self.front) > 1:
             axes.plot(*self.points(self.front).T, color=GREY, linewidth=1, zorder=1.2)
 
-    def write_names(self, axes: Axes, of_study: list[Pair]) -> None:
-        """Write the chosen names, clear of marks and lines. The layout must be final."""
+    def write_names(self, axes: Axes, of_study: list[Pair], texts: Mapping[str, str]) -> None:
+        """Write the chosen names, clear of marks and lines. The layout must be final.
+
+        texts: what stands for each name.
+        """
         lines = [*self.joined(of_study), *_segments(self.points(self.front))]
         bars = self.part.dropna(subset=["low", "high"])
         ends = bars[["top1", "low", "top1", "high"]].to_numpy(float).reshape(-1, 2, 2)
@@ -214,7 +219,8 @@ class _Panel:
         ink += [np.linspace(*line, 12) for line in ends]
         named = list(self.names.values())
         dots = self.points(self.part.index.difference(named))
-        place_labels(axes, self.points(named), list(self.names), np.concatenate(ink), dots)
+        words = [texts[name] for name in self.names]
+        place_labels(axes, self.points(named), words, np.concatenate(ink), dots)
 
 
 def _segments(points: np.ndarray) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Figures 2, 3 and 4, drawn from the summary of all scores."""
 
 import argparse
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,7 +23,7 @@ from ..scores.summary import (
     scores_of,
 )
 from .labels import place_labels
-from .preference import MOST_ROWS, OTHER_DOTS, Preference, add_label_flag
+from .preference import MOST_ROWS, Preference, add_label_flag, written
 from .reference_bands import Bands
 from .reference_scores import read_references
 from .style import (
@@ -85,6 +85,7 @@ def scatter_with_and_without(
         )
     x, y = (scores.loc[list(networks)] for networks in zip(*whole, strict=True))
     named = Preference(label, scores).first(whole)
+    texts, key = written([pair.label for pair in named], len(whole))
     several = f"{len(alone)} networks, which are in leaderboard.html"
     words = ", ".join(alone) if len(alone) <= MOST_ROWS else several
     missing = f"Not drawn, because one of the two scores is missing: {words}."
@@ -93,7 +94,7 @@ def scatter_with_and_without(
     limits = _padded(*bands.within(METHOD, np.nanmin(known), np.nanmax(known)), 0.06)
     notes = [
         missing if alone else "",
-        _other_dots(named, whole),
+        key,
         bands.note({METHOD: limits}),
         note,
     ]
@@ -113,13 +114,9 @@ def scatter_with_and_without(
         ink.append(_line((across.low, up.score), (across.high, up.score)))
         ink.append(_line((across.score, up.low), (across.score, up.high)))
     points = dict(zip(whole, np.stack([x["score"], y["score"]], -1), strict=True))
-    _write_names(axes, {pair.label: points.pop(pair) for pair in named}, points.values(), ink)
+    labelled = {texts[pair.label]: points.pop(pair) for pair in named}
+    _write_names(axes, labelled, points.values(), ink)
     return figure
-
-
-def _other_dots(named: Sequence, drawn: Sequence) -> str:
-    """Where the names of the others are; empty if all that is drawn is named."""
-    return OTHER_DOTS if len(named) < len(drawn) else ""
 
 
 def _write_names(
@@ -245,7 +242,8 @@ def size_against_score(
     limits = _padded(*bands.within(METHOD, np.nanmin(heights), np.nanmax(heights)), 0.1)
     every = [Pair(network, None) for network in known.index]
     named = [pair.plain for pair in Preference(label, known).first(every)]
-    notes = [_other_dots(named, every), bands.note({METHOD: limits}), note]
+    texts, key = written(named, len(every))
+    notes = [key, bands.note({METHOD: limits}), note]
     wide = len(every) > len(PAPER_ORDER)
     figure = new_figure(4.6 if wide else 2.9, notes, PAGE_WIDTH if wide else WIDTH)
     axes = figure.subplots()
@@ -267,7 +265,8 @@ def size_against_score(
         ink.append(fit)
     figure.draw_without_rendering()
     points = dict(zip(known.index, np.stack([size, score], -1), strict=True))
-    _write_names(axes, {name: points.pop(name) for name in named}, points.values(), ink)
+    labelled = {texts[name]: points.pop(name) for name in named}
+    _write_names(axes, labelled, points.values(), ink)
     return figure
 
 
