@@ -14,7 +14,7 @@ from PIL import Image
 from small_study import blob
 from workflow_copy import Workflow
 
-COUNT, CLASSES = 12, 10
+COUNT, CLASSES = 50, 10
 WANTED = [
     f"results/mine/{file}" for file in ("tables/table1.csv", "tables/strata.csv", "gallery.html")
 ]
@@ -32,7 +32,7 @@ models:
 
 
 def write_pictures(work):
-    """Twelve pictures, wider than high, in two folders; a map of each, the first has two."""
+    """Fifty pictures, wider than high, in two folders; a map of each, the first has two."""
     random = np.random.default_rng(0)
     labels = []
     for number in range(COUNT):
