@@ -9,9 +9,11 @@ from small_training import write_folder
 from workflow_copy import HOSTILE, Workflow
 
 # Numbers of Snakemake's own, and texts whose words `study.flags` has quoted one by one.
-UNQUOTED = {"{threads}", "{params.settings}", "{params.sample}", "{params.maps}"}
-BY_FLAGS = r"(lambda wildcards: study\.(extraction|folder)_|study\.attribution_|)flags\b"
-BY_FLAGS += r"|literal\(study\.reference_(flags|maps)\)"
+UNQUOTED = {"{threads}", "{params.settings}", "{params.label}", "{params.maps}"}
+UNQUOTED |= {"{params.explainers}"}
+OF_STUDY = r"study\.(extraction|folder|explainer|attribution|gallery)_"
+BY_FLAGS = rf"((lambda wildcards: )?{OF_STUDY}|)flags\b"
+BY_FLAGS += r"|LABEL,|literal\(study\.reference_(flags|maps)\)"
 
 
 def test_every_value_in_a_command_is_quoted(root):
@@ -21,7 +23,7 @@ def test_every_value_in_a_command_is_quoted(root):
         assert len(commands) == text.count("shell:")
         values = set(re.findall(r"\{[^{}]*\}", "".join(commands)))
         assert {value for value in values if not value.endswith(":q}")} <= UNQUOTED, path
-        unquoted = re.findall(r"\b(?:settings|sample|maps)=(.*)", text)
+        unquoted = re.findall(r"\b(?:settings|label|maps|explainers|LABEL) ?= ?(.*)", text)
         assert [value for value in unquoted if not re.match(BY_FLAGS, value)] == []
 
 

@@ -1,12 +1,12 @@
 """Tables of a page: what their cells show, and what their columns sort by."""
 
+import html
 import math
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
-from markupsafe import escape
 
 from .markup import Block
 from .pages import TABLES_PAGE, render
@@ -90,7 +90,7 @@ class Table:
 def _size(cell: Cell) -> int:
     """How many bytes a cell takes on a page."""
     key = "" if cell.key is None else _KEY_MARKUP + cell.sort_key
-    return _CELL_MARKUP + len(str(escape(cell.text)).encode()) + len(key)
+    return _CELL_MARKUP + len(html.escape(cell.text).encode()) + len(key)
 
 
 def _value_cell(value, numeric: bool) -> Cell:
