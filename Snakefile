@@ -34,6 +34,7 @@ if note := lock_note(sys.argv[1:]):
 study = loaded_study(config)
 STUDY = study.name
 NOTE = literal(study.note)
+LABEL = flags({"label": config["figures"]["label"]})  # networks that are named and shown first
 RECEIVED = []  # names of signals that this run has received
 
 

@@ -1,7 +1,5 @@
 # Figures of scores, and of what the networks learned.
 
-LABEL = flags({"label": config["figures"]["label"]})  # networks that a figure names first
-
 
 rule plot_figure2:
     input:

@@ -125,7 +125,7 @@ rule stratify_scores:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=growing(4000),
         runtime=growing(30),
     params:
         script=script("stratify_scores.py"),

@@ -55,7 +55,7 @@ rule make_table1:
         script=script("make_table1.py"),
         code=code("make_table1.py", TABLES_PAGE, paper_numbers("table1")),
         paper=paper_numbers("table1"),
-        label=flags({"label": config["figures"]["label"]}),
+        label=LABEL,
         note=NOTE,
     shell:
         "python {params.script:q} --summary {input.summary:q} --paper {params.paper:q} "

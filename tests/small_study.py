@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import make_gallery
 import numpy as np
@@ -12,10 +13,12 @@ import score_alignment
 from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.scores.bootstrap import add_intervals
 from human_alignment.scores.pairs import full_name
 from human_alignment.scores.protocol import PRESETS, Protocol
 from human_alignment.scores.score_file import Scores, ScoreSource, write_scores
 from human_alignment.scores.spearman import CONSTANT_HUMAN_MAP, OK
+from human_alignment.scores.statistics import compared_row
 from human_alignment.scores.variant_file import VariantSource, write_variants
 
 SIDE = 32  # pixels of an image
@@ -180,6 +183,11 @@ def write_variant_file(
     count = len(next(iter(next(iter(rho.values())).values())))
     about = made_from(path, rho, count) | {"protocols": protocols, **source}
     write_variants(path, VariantSource(**about), scores)
+
+
+def compared(a, b, **settings) -> SimpleNamespace:
+    """Scores of the same images compared, with the interval of their difference."""
+    return SimpleNamespace(**next(add_intervals([compared_row(a, b)], **settings)))
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:

@@ -192,7 +192,7 @@ def test_positions_say_which_networks_are_not_drawn():
 
 
 def test_where_a_dot_has_no_name_the_others_have_numbers_that_are_spelt_out():
-    assert written(["b", "a"], 2) == ({"b": "b", "a": "a"}, "")
-    texts, sentence = written(["b", "a"], 3)
+    assert written(["b", "a"], all_named=True) == ({"b": "b", "a": "a"}, "")
+    texts, sentence = written(["b", "a"], all_named=False)
     assert texts == {"b": "1", "a": "2"}
     assert sentence == "1\N{NO-BREAK SPACE}b, 2\N{NO-BREAK SPACE}a. " + OTHER_DOTS

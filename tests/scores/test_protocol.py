@@ -5,13 +5,19 @@ import pytest
 import yaml
 from human_alignment.common.cli import UserError
 from human_alignment.data.resize import resize_bilinear
-from human_alignment.scores.postprocess import counted, cut, normalised, postprocess
+from human_alignment.scores.postprocess import cut, image_rho, normalised, postprocess
 from human_alignment.scores.protocol import PAPER, RELEASED, Protocol, protocol_argument
 from human_alignment.scores.score_file import Scores
 from human_alignment.scores.spearman import correlate, rank
 from pydantic import ValidationError
 
 THRESHOLD = "threshold_grad_cam"
+
+
+def counted(protocol, scores):
+    """Rho of the images that enter the mean."""
+    rho = image_rho(protocol, scores)
+    return rho[~np.isnan(rho)]
 
 
 def maps(*rows):

@@ -12,7 +12,7 @@ from human_alignment.scores.sensitivity import (
     sensitivity_rows,
 )
 from human_alignment.scores.spearman import CONSTANT_HEATMAP, OK
-from human_alignment.scores.statistics import compare_paired
+from small_study import compared
 
 SETTINGS = {"resamples": 500, "seed": 0}
 
@@ -28,7 +28,7 @@ def test_difference_of_the_same_images_is_the_paired_difference():
     a, b = random.normal(0.5, 0.1, (2, 300))
     status = np.array([OK] * 300)
     found = changed(Scores(a, status), PAPER, Scores(b, status), PAPER, None)
-    paired = compare_paired(a, b, **SETTINGS)
+    paired = compared(a, b, **SETTINGS)
     assert found["difference"] == pytest.approx(paired.difference)
     assert (found["low"], found["high"]) == pytest.approx((paired.low, paired.high))
     assert found["score"] == pytest.approx(a.mean()) and found["n"] == 300

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
-from human_alignment.scores.skill import partial_correlation, skill
+from human_alignment.scores.bootstrap import add_intervals
+from human_alignment.scores.skill import partial_correlation, skill_row
 from scipy import stats
+
+
+def skill(rho, reference, ceiling, **settings):
+    """The skill with its interval."""
+    return next(add_intervals([skill_row(rho, reference, ceiling)], **settings))
 
 
 def test_skill_is_the_share_of_the_way_to_the_ceiling():

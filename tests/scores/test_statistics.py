@@ -1,15 +1,13 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from human_alignment.scores import bootstrap
 from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.statistics import (
-    compare_paired,
     correlate,
     holm,
 )
 from scipy import stats
+from small_study import compared
 
 
 def test_interval_equals_scipy_for_many_values():
@@ -68,7 +66,7 @@ def test_no_interval_without_finite_values(values):
 def test_paired_comparison_by_hand():
     a = np.array([0.5, 0.4, 0.3, 0.9, np.nan, 0.2])
     b = np.array([0.2, 0.4, 0.5, 0.1, 0.3, np.nan])
-    found = compare_paired(a, b)
+    found = compared(a, b)
     assert (found.n, found.dropped) == (4, 2)
     assert found.difference == pytest.approx(0.225)
     assert found.superiority == (2 + 0.5) / 4
@@ -78,7 +76,7 @@ def test_paired_comparison_by_hand():
 
 def test_paired_comparison_turns_its_sign_with_the_order():
     a, b = np.random.default_rng(5).random((2, 300))
-    forth, back = compare_paired(a + 0.1, b), compare_paired(b, a + 0.1)
+    forth, back = compared(a + 0.1, b), compared(b, a + 0.1)
     assert forth.difference == -back.difference > 0
     assert forth.superiority == 1 - back.superiority > 0.5
     assert forth.p_value == back.p_value < 0.01
@@ -87,15 +85,15 @@ def test_paired_comparison_turns_its_sign_with_the_order():
 
 def test_paired_comparison_of_equal_scores_finds_nothing():
     scores = np.random.default_rng(6).random(50)
-    found = compare_paired(scores, scores)
-    assert dataclasses.astuple(found) == (50, 0, 0, 0, 0, 1, 0.5)
+    found = compared(scores, scores)
+    assert tuple(vars(found).values()) == (50, 0, 0, 0, 0, 1, 0.5)
 
 
 def test_paired_comparison_needs_an_image_with_both_scores():
     with pytest.raises(ValueError, match="expected finite values"):
-        compare_paired([0.1, np.nan], [np.nan, 0.1])
+        compared([0.1, np.nan], [np.nan, 0.1])
     with pytest.raises(ValueError, match="broadcast"):
-        compare_paired([0.1, 0.2, 0.3], [0.1, 0.2])
+        compared([0.1, 0.2, 0.3], [0.1, 0.2])
 
 
 def test_holm_on_a_textbook_example():
@@ -155,7 +153,7 @@ def test_the_interval_holds_the_true_correlation_as_often_as_it_says(method):
 
 def test_a_correlation_on_a_line():
     found = correlate(np.arange(9), -np.arange(9.0))
-    assert dataclasses.astuple(found) == pytest.approx((9, -1, -1, -1))
+    assert tuple(vars(found).values()) == pytest.approx((9, -1, -1, -1))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +161,7 @@ def test_a_correlation_on_a_line():
 )
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
 def test_a_correlation_is_undefined_for_fewer_than_three_or_equal_ones(x, y, method):
-    assert dataclasses.astuple(correlate(x, y, method)) == (len(x), None, None, None)
+    assert tuple(vars(correlate(x, y, method)).values()) == (len(x), None, None, None)
 
 
 def test_a_network_that_lacks_a_quantity_is_left_out():

@@ -15,9 +15,10 @@ from human_alignment.scores import bootstrap
 from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.image_means import image_means
 from human_alignment.scores.score_file import read_scores, write_scores
-from human_alignment.scores.statistics import compare_paired, holm
+from human_alignment.scores.statistics import holm
 from human_alignment.scores.strata_tables import COLUMNS, GAINS
 from scipy import stats
+from small_study import compared
 
 IMAGES, CLASSES = 60, 3
 RUNS = ["net/seed0", "net/seed1", "net_dcls/seed0", "net_dcls/seed1", "alone/seed0"]
@@ -136,9 +137,7 @@ def test_a_class_against_brute_force(small, tables):
         assert row["difference"] == pytest.approx(own.mean() - others.mean(), abs=1e-13)
         p_values.append(stats.mannwhitneyu(own, others).pvalue)
         assert row["p_value"] == pytest.approx(p_values[-1], rel=1e-9)
-        paired = compare_paired(
-            gain[labels == label], np.zeros(sum(labels == label)), resamples=100
-        )
+        paired = compared(gain[labels == label], np.zeros(sum(labels == label)), resamples=100)
         found = gains[(gains["explainer"] == "grad_cam") & (gains["stratum"] == f"class {label}")]
         for column in ("n", "difference", "low", "high", "p_value"):
             assert found[column].item() == pytest.approx(getattr(paired, column), abs=1e-13)

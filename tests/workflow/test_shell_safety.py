@@ -23,7 +23,7 @@ def test_every_value_in_a_command_is_quoted(root):
         assert len(commands) == text.count("shell:")
         values = set(re.findall(r"\{[^{}]*\}", "".join(commands)))
         assert {value for value in values if not value.endswith(":q}")} <= UNQUOTED, path
-        unquoted = re.findall(r"\b(?:settings|label|maps|explainers|LABEL) ?= ?(.*)", text)
+        unquoted = re.findall(r"\b(?:settings|label|maps|explainers)=(.*)", text)
         assert [value for value in unquoted if not re.match(BY_FLAGS, value)] == []
 
 

@@ -71,8 +71,8 @@ def accuracy_against_score(
     }
     across, up = _limits(known, bands)
     named = dict.fromkeys(name for panel in panels.values() for name in panel.names)
-    some_lack_a_name = any(len(one.names) < one.count(of_study) for one in panels.values())
-    texts, key = written(named, len(named) + some_lack_a_name)
+    all_named = all(len(one.names) == one.count(of_study) for one in panels.values())
+    texts, key = written(named, all_named)
     drawn = set().union(*(part.index for part in known.values()))
     has_front = any(len(panel.front) > 1 for panel in panels.values())
     notes = [

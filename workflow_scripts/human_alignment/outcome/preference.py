@@ -99,14 +99,14 @@ class Preference:
         return self.first(of_study), sentence
 
 
-def written(names: Iterable[str], drawn: int) -> tuple[dict[str, str], str]:
+def written(names: Iterable[str], all_named: bool) -> tuple[dict[str, str], str]:
     """What stands beside the dots of some names, and a sentence that explains it.
 
-    Where all dots that are drawn have a name, it is the name. Where a dot has none, there are too
-    many for names, which would cover each other: numbers then, which the sentence spells out.
+    It is the name where all dots that are drawn have one. Else they are too many for names, which
+    would cover each other: it is a number then, and the sentence spells the numbers out.
     """
     names = list(dict.fromkeys(names))
-    if len(names) >= drawn:
+    if all_named:
         return {name: name for name in names}, ""
     numbers = {name: str(place) for place, name in enumerate(names, 1)}
     # A no-break space, so that a number and its name stay on one line.

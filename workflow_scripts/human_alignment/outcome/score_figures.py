@@ -85,7 +85,7 @@ def scatter_with_and_without(
         )
     x, y = (scores.loc[list(networks)] for networks in zip(*whole, strict=True))
     named = Preference(label, scores).first(whole)
-    texts, key = written([pair.label for pair in named], len(whole))
+    texts, key = written([pair.label for pair in named], len(named) == len(whole))
     several = f"{len(alone)} networks, which are in leaderboard.html"
     words = ", ".join(alone) if len(alone) <= MOST_ROWS else several
     missing = f"Not drawn, because one of the two scores is missing: {words}."
@@ -242,7 +242,7 @@ def size_against_score(
     limits = _padded(*bands.within(METHOD, np.nanmin(heights), np.nanmax(heights)), 0.1)
     every = [Pair(network, None) for network in known.index]
     named = [pair.plain for pair in Preference(label, known).first(every)]
-    texts, key = written(named, len(every))
+    texts, key = written(named, len(named) == len(every))
     notes = [key, bands.note({METHOD: limits}), note]
     wide = len(every) > len(PAPER_ORDER)
     figure = new_figure(4.6 if wide else 2.9, notes, PAGE_WIDTH if wide else WIDTH)

@@ -83,7 +83,7 @@ def compare(
     the bootstrap.
 
     Columns: comparison, model (what figures call the pair), network (with DCLS), explainer, the
-    fields of a `PairedComparison`, and `p_holm`, which corrects the Wilcoxon signed-rank test for
+    numbers of a `compared_row`, and `p_holm`, which corrects the Wilcoxon signed-rank test for
     the comparisons of a kind and explainer. Memory does not grow with the networks.
     """
     found = list(add_intervals(_compared(rho, controlled, pairs(summary)), **settings))

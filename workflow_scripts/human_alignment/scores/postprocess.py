@@ -53,9 +53,3 @@ def image_rho(protocol: Protocol, scores: Scores) -> np.ndarray:
     It is the mean over the image's records that enter.
     """
     return image_means(entering(protocol, scores.rho, scores.status), scores.groups)
-
-
-def counted(protocol: Protocol, scores: Scores) -> np.ndarray:
-    """The images' rho that enter the mean, (k,)."""
-    found = image_rho(protocol, scores)
-    return found[~np.isnan(found)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .bootstrap import Row, add_intervals
+from .bootstrap import Row
 
 
 def skill_row(rho: np.ndarray, reference: np.ndarray, ceiling: float | None) -> Row:
@@ -26,14 +26,6 @@ def skill_row(rho: np.ndarray, reference: np.ndarray, ceiling: float | None) -> 
     shares = np.full(len(rho), np.nan)
     shares[both] = value + ((a - a.mean()) - (b - b.mean()) * (1 - value)) / room
     return found | {"skill": float(value)}, {("low", "high"): shares}
-
-
-def skill(rho: np.ndarray, reference: np.ndarray, ceiling: float | None, **settings) -> dict:
-    """n, skill, low, high: a `skill_row` with its 95 % interval, None for fewer than two images.
-
-    settings: `resamples` and `seed` of the bootstrap.
-    """
-    return next(add_intervals([skill_row(rho, reference, ceiling)], **settings))
 
 
 def partial_correlation(rho: np.ndarray, map_rho: np.ndarray, human_rho: np.ndarray) -> np.ndarray:

@@ -5,31 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from .bootstrap import Row, add_intervals, finite
+from .bootstrap import Row, finite
 
 FEWEST = 8  # networks from which a correlation has an interval; the paper has 8 plain ones
-
-
-@dataclass(frozen=True)
-class PairedComparison:
-    """Two scores of the same images, a minus b."""
-
-    n: int  # images with both scores
-    dropped: int  # images with only one score, or none
-    difference: float  # mean of a - b
-    low: float  # bootstrap interval of the difference
-    high: float
-    p_value: float  # Wilcoxon signed-rank, two-sided
-    superiority: float  # share of images with a > b; images with a = b count half
 
 
 def compared_row(a: np.ndarray, b: np.ndarray) -> Row:
     """Compare per-image scores (n,) in the same order of images; NaN where undefined.
 
-    Returns the fields of a `PairedComparison`, and the differences, from which `add_intervals`
-    makes low and high: images are the unit of resampling. Wilcoxon (1945) leaves differences of
-    zero out; when all are zero its p-value is 1. `superiority` is P(a > b) + P(a = b) / 2 over
-    images, the paired form of Vargha and Delaney (2000). `ValueError` when no image has both.
+    Returns a row, and the differences a - b, from which `add_intervals` makes low and high: images
+    are the unit of resampling. n: images with both scores.  dropped: images with one or none.
+    difference: mean of a - b.  low, high: infinite for a single image.  p_value: of Wilcoxon's
+    signed-rank test (1945), two-sided, which leaves differences of zero out; 1 when all are zero.
+    superiority: P(a > b) + P(a = b) / 2 over images, the paired form of Vargha and Delaney (2000).
+    `ValueError` when no image has both.
     """
     every = np.asarray(a, np.float64) - np.asarray(b, np.float64)
     difference = finite(every[~np.isnan(every)])
@@ -43,16 +32,6 @@ def compared_row(a: np.ndarray, b: np.ndarray) -> Row:
         "p_value": float(p_value),
         "superiority": float(np.mean(difference > 0) + np.mean(difference == 0) / 2),
     }, {("low", "high"): every} if len(difference) > 1 else {}
-
-
-def compare_paired(
-    a: np.ndarray, b: np.ndarray, resamples: int = 2000, seed: int = 0
-) -> PairedComparison:
-    """Compare per-image scores (n,) as `compared_row` does, with the interval; it is infinite for a
-    single image.
-    """
-    (found,) = add_intervals([compared_row(a, b)], resamples=resamples, seed=seed)
-    return PairedComparison(**found)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

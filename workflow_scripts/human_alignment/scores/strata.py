@@ -173,5 +173,5 @@ def holm_of_known(p_values: np.ndarray) -> np.ndarray:
 
 
 def signed_rank(differences: np.ndarray) -> float:
-    """p-value of Wilcoxon's signed-rank test of finite differences (n,), as `compare_paired`'s."""
+    """p-value of Wilcoxon's signed-rank test of finite differences (n,), as `compared_row`'s."""
     return float(stats.wilcoxon(differences).pvalue) if differences.any() else 1.0

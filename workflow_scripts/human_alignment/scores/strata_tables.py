@@ -258,7 +258,7 @@ def gains(study: StudyScores, of_images: list[Stratification], **settings) -> pd
 
     A row per pair of networks, explainer and stratum. model: what figures call the pair.  network:
     the one with DCLS.  n: images that both have a score of.  difference: mean rho with DCLS minus
-    without, with its 95 % interval.  p_value: Wilcoxon's signed-rank test, as `compare_paired` has
+    without, with its 95 % interval.  p_value: Wilcoxon's signed-rank test, as `compared_row` has
     it.  p_holm: corrected for the strata of the stratification.  settings: of the bootstrap.
     """
     of_name = {network.names["network"]: network for network in study.networks}
