@@ -65,6 +65,7 @@ rule all:
     input:
         rules.plot_samples.output,
         rules.make_table1.output,
+        rules.make_pair_table.output if study.shows_pair_first else [],
         rules.make_leaderboard.output,
         rules.check_claims.output if study.has_claims else [],
         rules.compare_models.output,
@@ -75,7 +76,7 @@ rule all:
         rules.plot_figure4.output,
         rules.plot_comparisons.output,
         rules.plot_smoothness.output,
-        rules.plot_accuracy.output if study.accuracies() else [],
+        rules.plot_accuracy.output if study.has_top1 else [],
         rules.stratify_scores.output,
         rules.plot_strata.output,
         rules.plot_threshold_sweep.output if study.is_swept else [],

@@ -73,10 +73,11 @@ rule collect_scores:
     params:
         script=script("collect_scores.py"),
         code=code("collect_scores.py"),
+        own_top1=flags({"own_top1": study.has_own_top1}),
         twins=as_json(study.twins),
         statistics=as_json(config["statistics"]),
     shell:
-        "python {params.script:q} --scores {input.scores:q} --top1 {input.top1:q} "
+        "python {params.script:q} --scores {input.scores:q} --top1 {input.top1:q} {params.own_top1} "
         "--twins {params.twins:q} --statistics {params.statistics:q} --output {output:q} 2> {log:q}"
 
 

@@ -65,6 +65,36 @@ rule make_table1:
         "{params.label} --caption-note={params.note:q} 2> {log:q}"
 
 
+# The two networks of Figure 1, long before all others have scores.
+use rule collect_scores as collect_pair with:
+    input:
+        scores=study.figure1_files("scores", ".parquet"),
+        top1=study.pair_accuracies(),
+    output:
+        f"results/{STUDY}/scores/pair.csv",
+    log:
+        f"logs/{STUDY}/collect_pair.log",
+    benchmark:
+        f"logs/{STUDY}/collect_pair.tsv"
+
+
+use rule make_table1 as make_pair_table with:
+    input:
+        summary=rules.collect_pair.output,
+        paper_protocol=[],
+        references=[],
+        ceilings=[],
+    output:
+        csv=f"results/{STUDY}/tables/pair.csv",
+        markdown=f"results/{STUDY}/tables/pair.md",
+        latex=f"results/{STUDY}/tables/pair.tex",
+        html=f"results/{STUDY}/tables/pair.html",
+    log:
+        f"logs/{STUDY}/make_pair_table.log",
+    benchmark:
+        f"logs/{STUDY}/make_pair_table.tsv"
+
+
 rule make_leaderboard:
     input:
         summary=rules.collect_scores.output,

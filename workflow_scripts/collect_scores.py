@@ -2,7 +2,7 @@
 
 Mean, score, its 95 % interval over images, and counts. Every table and figure reads this table. A
 run's name is in its files' paths: `<folder>/<model>/<run>.parquet` for scores,
-`<folder>/<model>/<run>.top1.json` for accuracy.
+`<folder>/<model>/<run>.top1.json` for accuracy on other images than those that are scored.
 """
 
 import argparse
@@ -20,12 +20,15 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--top1", nargs="*", type=Path, default=[], help="of the runs that have it")
+    parser.add_argument(
+        "--own-top1", action="store_true", help="of runs without it: top-1 of the scored images"
+    )
     parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--statistics", **STATISTICS_FLAG)
     parser.add_argument("--output", required=True, help="table to write (.csv)")
     arguments = parser.parse_args(argv)
     files = arguments.scores, arguments.top1, arguments.twins
-    summary = collect(*files, **arguments.statistics)
+    summary = collect(*files, arguments.own_top1, **arguments.statistics)
     with written_whole(arguments.output) as partial:
         summary.to_csv(partial, index=False)
 

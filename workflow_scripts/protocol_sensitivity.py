@@ -1,9 +1,9 @@
 """Score one network under a protocol with one field at a time as in another protocol.
 
 From the stored raw maps; the field `geometry`, and all fields together, need a second heatmap
-file of the other geometry. The field `layer` is changed too, although no protocol asks for it,
-where the heatmap file has the maps of both layers. Writes every image's rho under every protocol;
-collect_sensitivity.py makes differences of them.
+file of the other geometry, unless the network's crop cuts nothing off. The field `layer` is changed
+too, although no protocol asks for it, where the heatmap file has the maps of both layers. Writes
+every image's rho under every protocol; collect_sensitivity.py makes differences of them.
 """
 
 import argparse
@@ -39,14 +39,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     with DataFile(arguments.data) as data, ExitStack() as stack:
         files = [stack.enter_context(HeatmapFile(path)) for path in arguments.heatmaps]
-        geometries = [heatmaps.geometry for heatmaps in files]
+        geometries = [geometry for heatmaps in files for geometry in heatmaps.geometries]
         base, other = arguments.protocol, arguments.other
         changed = changed_protocols(
             base,
             other,
             geometry=other.geometry in geometries,
             ceiling=data.human_ceiling is not None,
-            layer=any(one.layers_differ for one in files if one.geometry == base.geometry),
+            layer=any(one.layers_differ for one in files if base.geometry in one.geometries),
         )
         protocols = {BASE: base, **changed}
         scores = score_geometries(data, files, protocols, arguments.explainers)

@@ -66,6 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     processes.launch(arguments.gpus, arguments.nodes)
     torch.set_num_threads(max(1, arguments.threads // processes.on_this_node()))
     torch.use_deterministic_algorithms(arguments.device == "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads it; filling costs
     torch.backends.cudnn.benchmark = True
     with processes.joined(arguments.device) as mine:
         fit(arguments, recipe, mine)

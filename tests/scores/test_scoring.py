@@ -20,8 +20,9 @@ from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.networks import zoo
 from human_alignment.networks.weights import save_weights
-from human_alignment.scores.score_file import read_scores, write_scores
+from human_alignment.scores.score_file import Scores, read_scores, write_scores
 from human_alignment.scores.spearman import CAUSES
+from human_alignment.scores.variant_file import read_variants
 from scipy.stats import spearmanr
 
 STATISTICS = ["--statistics", '{"resamples": 200}']
@@ -49,7 +50,10 @@ def chain(tmp_path_factory):
     make_data(folder / "data.h5")
     spec = zoo.find("micro_convnext_tiny_dcls")
     torch.manual_seed(0)
-    save_weights(folder / "weights.safetensors", zoo.build(spec), spec)
+    model = zoo.build(spec)
+    save_weights(folder / "whole.safetensors", model, spec)  # it crops nothing
+    cropping = spec.transform.model_copy(update={"resize": 72})
+    save_weights(folder / "weights.safetensors", model, spec.changed(transform=cropping))
     extract(folder, "heatmaps.h5")
     score(folder)
     return folder
@@ -243,6 +247,24 @@ def test_sensitivity_ends_at_the_papers_protocol(chain):
         )
 
 
+def test_one_heatmap_file_is_of_both_geometries_where_nothing_is_cropped(chain):
+    tables = {}
+    for files in (["one.h5"], ["one.h5", "other.h5"]):
+        for name, geometry in zip(files, ("crop", "full"), strict=False):
+            extract(chain, name, "--geometry", geometry, weights="whole.safetensors")
+        made = chain / "".join(files)
+        paths = map(str, (chain / name for name in files))
+        out = ["--output", str(made), "--data", str(chain / "data.h5")]
+        protocol_sensitivity.main([*out, "--heatmaps", *paths])
+        tables[len(files)] = read_variants(made)
+    assert "geometry" in tables[1].source.protocols
+    for name, variants in tables[1].scores.items():
+        for key, found in variants.items():
+            np.testing.assert_array_equal(found.rho, tables[2].scores[name][key].rho)
+    score(chain, "--protocol", "paper", heatmaps="one.h5")
+    score(chain)
+
+
 def test_a_shard_is_not_scored_as_if_it_were_the_whole(chain):
     extract(chain, "shard.h5", "--shard", "0/2")
     with pytest.raises(UserError, match="do not list the same images"):
@@ -298,3 +320,26 @@ def test_collect_scores_has_a_row_per_run_and_explainer(chain, tmp_path):
     assert table["top1"].isna().tolist() == [True] * 4 + [False] * 2
     assert set(table["n_constant_human_map"]) == {1}
     assert set(table["human_ceiling"]) == {CEILING}
+
+
+def test_top1_of_the_scored_images_counts_each_image_once(chain, tmp_path):
+    made = read_scores(chain / "scores.csv")
+    count = len(made.labels)
+    groups = np.maximum(np.arange(count), 1) - 1  # the first two records are of one image
+    scores = {name: Scores(one.rho, one.status, groups) for name, one in made.scores.items()}
+    right = np.where(np.arange(count) < 21, made.labels, made.labels + 1)
+    path, part = tmp_path / "toy" / "seed0.parquet", tmp_path / "toy" / "seed0.rise.parquet"
+    path.parent.mkdir()
+    write_scores(path, made.source, made.image_ids, made.labels, scores, right)
+    sampled = made.source.model_copy(update={"sampled": True})
+    write_scores(part, sampled, made.image_ids, made.labels, scores, made.labels)
+
+    def top1(files, *more):
+        summary = [*STATISTICS, *more, "--output", str(tmp_path / "summary.csv")]
+        collect_scores.main(["--scores", *map(str, files), *summary])
+        return set(pd.read_csv(tmp_path / "summary.csv")["top1"].fillna(-1))
+
+    assert top1([part, path], "--own-top1") == {pytest.approx(100 * 20 / (count - 1))}
+    assert top1([path]) == {-1}
+    write_scores(path, made.source, made.image_ids, made.labels, scores)  # nothing predicted
+    assert top1([path], "--own-top1") == {-1}

@@ -117,10 +117,12 @@ def test_files_by_stage(study_of):
     ]
     heatmaps = [file.replace("scores", "heatmaps") for file in study.score_files(".h5")]
     assert study.scored_heatmaps() == heatmaps
-    assert study.accuracies()[0] == "results/demo/weights/convnext_tiny/seed0.top1.json"
+    assert study.has_top1 and study.accuracies() == []  # that of the scored images
+    elsewhere = study_of(models=PAIR, imagenet={"val": "images"})
+    assert elsewhere.accuracies()[0] == "results/demo/weights/convnext_tiny/seed0.top1.json"
     assert study.dcls_weights() == ["results/demo/weights/convnext_tiny_dcls/seed0.safetensors"]
     assert len(study.curves()) == 2 and study_of("paper").curves() == []
-    assert study_of("paper").accuracies() == []  # no images to measure top-1 on
+    assert not study_of("paper").has_top1  # no images to measure it on
 
 
 def names(count):
@@ -174,14 +176,19 @@ def test_the_gallery_shows_both_parts_of_a_network(study_of):
     ],
 )
 def test_heatmaps_that_the_sensitivity_needs(study_of, protocol, wanted):
-    run = Run("resnet50", "seed0")
-    found = study_of(protocol=protocol).sensitivity_heatmaps(run)
-    assert found == [f"results/demo/heatmaps/resnet50/seed0{ending}" for ending in wanted]
+    run = Run("resnet50", "published")
+    found = study_of("paper", protocol=protocol).sensitivity_heatmaps(run)
+    assert found == [f"results/paper/heatmaps/resnet50/published{ending}" for ending in wanted]
+
+
+def test_one_file_for_both_geometries_where_no_image_is_cropped(study_of):
+    found = study_of().sensitivity_heatmaps(Run("resnet50", "seed0"))
+    assert found == ["results/demo/heatmaps/resnet50/seed0.h5"]
 
 
 def test_without_the_second_geometry_no_second_extraction(study_of):
-    study = study_of(sensitivity={"geometry": False})
-    assert len(study.sensitivity_heatmaps(Run("resnet50", "seed0"))) == 1
+    study = study_of("paper", sensitivity={"geometry": False})
+    assert len(study.sensitivity_heatmaps(Run("resnet50", "published"))) == 1
     assert study.paper_protocol_scores() == []
 
 

@@ -145,6 +145,7 @@ def test_a_network_that_is_trained_has_the_classes_of_its_images(root, schema):
     config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
     config["models"] = {"mine": config["models"]["resnet50"] | {"timm": "resnet18.a1_in1k"}}
     del config["models"]["mine"]["architecture"], config["figures"]
+    config["imagenet"] = {"train": "images", "val": "images"}
     check_config(config, schema)
     assert Study(config).accuracies() == ["results/demo/weights/mine/seed0.top1.json"]
 

@@ -30,6 +30,14 @@ class InputTransform(Record):
     std: Deviations = Field(IMAGENET_STD, description="three positive numbers")
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
 
+    @property
+    def crops(self) -> bool:
+        """Whether the centre crop cuts anything off a square image.
+
+        Where it does not, the network has the same input under both geometries.
+        """
+        return self.resize != self.crop
+
     @model_serializer(mode="wrap")
     def _without_bicubic(self, plain: SerializerFunctionWrapHandler) -> dict:
         """Leave out the usual interpolation, which records of earlier versions do not hold."""

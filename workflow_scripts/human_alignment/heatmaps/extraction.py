@@ -94,6 +94,7 @@ def file_header(
         "weights_digest": sha256(weights),
         "data_digest": data.digest,
         "geometry": settings.geometry,
+        "crops": network.transform.crops,
         "target": settings.target,
         "explainers": list(settings.explainers),
         "images": len(data),

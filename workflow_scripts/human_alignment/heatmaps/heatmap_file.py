@@ -16,11 +16,12 @@ These maps are of the layer `before_norm` (common/layers.py). Where the network 
 behind it are in datasets `<explainer>.behind_norm`, if they were asked for.
 
 Attributes: `model`, `dcls` (whether the network has DCLS), `parameters` (learnt values),
-`weights_digest`, `data_digest`, `geometry`, `target`, `explainers`, `precision`, `compiled`,
-`versions`, `images` (in the data file), `first` (row of the data file that comes first),
-`nonfinite` (number of images with NaN maps), `layers` (whose maps were asked for), `norm` (whether
-a norm behind the pooling makes the maps of the two layers differ; without one they are stored once,
-and are given for both). The file's user block holds the SHA-256 of the rest.
+`weights_digest`, `data_digest`, `geometry`, `crops` (whether the network's centre crop cuts the
+images; if not, the maps are those of both geometries), `target`, `explainers`, `precision`,
+`compiled`, `versions`, `images` (in the data file), `first` (row of the data file that comes
+first), `nonfinite` (number of images with NaN maps), `layers` (whose maps were asked for), `norm`
+(whether a norm behind the pooling makes the maps of the two layers differ; without one they are
+stored once, and are given for both). The file's user block holds the SHA-256 of the rest.
 
 A file without `layers` and `norm` is of a time before them: its maps are those of `before_norm`.
 
@@ -39,7 +40,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from ..common.cli import UserError
 from ..common.files import json_text, write_json
-from ..common.geometry import canonical
+from ..common.geometry import GEOMETRIES, canonical
 from ..common.hdf5 import (
     Column,
     check_columns,
@@ -80,6 +81,7 @@ class Header(Record):
     weights_digest: str
     data_digest: str
     geometry: Annotated[Literal["crop", "full"], BeforeValidator(canonical)]
+    crops: bool = True
     target: Literal["label", "prediction"]
     explainers: list[str] = Field(min_length=1, description="a list of names")
     versions: str
@@ -191,6 +193,8 @@ def _describe(path: Path | str) -> tuple[int, int, dict]:
 class HeatmapFile:
     """Read a heatmap file. Maps are read in slices; the short columns at once.
 
+    geometries: those that the maps are of.
+
     Raises UserError when the file is missing, cut short, of another kind, or not what was written.
     """
 
@@ -216,6 +220,7 @@ class HeatmapFile:
         self.model, self.dcls, self.parameters = header.model, header.dcls, header.parameters
         self.data_digest, self.weights_digest = header.data_digest, header.weights_digest
         self.geometry, self.target = header.geometry, header.target
+        self.geometries = (header.geometry,) if header.crops else GEOMETRIES
         self.norm = header.norm
         self.layers = header.layers if header.norm else list(LAYERS)
         self.layers_differ = header.norm and set(header.layers) == set(LAYERS)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -12,7 +13,7 @@ from ..common.records import Record, checked, read_json
 from .bootstrap import Row, add_intervals
 from .pairs import in_order, network_of
 from .run_summary import summary_rows
-from .score_file import check_same_data, read_scores
+from .score_file import UNKNOWN, ScoreFile, check_same_data, read_scores
 from .spearman import CAUSES
 from .summary import FIGURES
 
@@ -30,12 +31,14 @@ def collect(
     scores: list[Path],
     accuracies: list[Path],
     twins: Mapping[str, str] | None = None,
+    own_top1: bool = False,
     **settings,
 ) -> pd.DataFrame:
     """The summary of a study: a row per run and explainer, in the paper's order of networks.
 
     scores: score files of all runs, `<folder>/<model>/<run>.parquet`, also several of one run with
     other explainers.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
+    own_top1: top-1 is that of the scored images, for runs without such a file.
     twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.  settings:
     `resamples` and `seed` of the bootstrap.
 
@@ -43,12 +46,12 @@ def collect(
     data files, and when the weights of a network say otherwise than `twins` whether it has DCLS.
     """
     top1 = {Run.of(path): checked(Accuracy, str(path), read_json(path)).top1 for path in accuracies}
-    rows = add_intervals(_rows(scores, top1, twins), **settings)
+    rows = add_intervals(_rows(scores, top1, twins, own_top1), **settings)
     return in_order(pd.DataFrame(rows)).reset_index(drop=True)
 
 
 def _rows(
-    paths: list[Path], top1: dict[Run, float], twins: Mapping[str, str] | None
+    paths: list[Path], top1: dict[Run, float], twins: Mapping[str, str] | None, own_top1: bool
 ) -> Iterator[Row]:
     """Rows of the summary, file by file."""
     first = None
@@ -56,6 +59,8 @@ def _rows(
         file = read_scores(path)
         first = first or file
         check_same_data(first, file)
+        if own_top1 and not file.source.sampled:
+            top1.setdefault(Run.of(path), _top1(file))
         network = _checked_network(path, file.source.dcls, twins)
         for explainer, (found, values) in summary_rows(file.source, file.scores).items():
             row = {
@@ -70,6 +75,17 @@ def _rows(
                 "mean_rho_of_records": found["mean_rho_of_records"],
             }
             yield row, values
+
+
+def _top1(file: ScoreFile) -> float | None:
+    """Percent of the scored images that the network classifies correctly; None if not known.
+
+    Records of one image count once.
+    """
+    if file.predicted is None or (file.labels == UNKNOWN).any():
+        return None
+    _, records = np.unique(next(iter(file.scores.values())).groups, return_index=True)
+    return 100 * float(np.mean(file.predicted[records] == file.labels[records]))
 
 
 def _checked_network(path: Path, dcls: bool, twins: Mapping[str, str] | None) -> dict:

@@ -38,9 +38,9 @@ def check_belong_together(data: DataFile, heatmaps: HeatmapFile, protocol: Proto
     """Refuse heatmaps of other images, in another order, or taken under another protocol."""
     check_same_images(data, heatmaps)
     heatmaps.check_layer(protocol.layer)
-    for field in ("geometry", "target"):
+    for field, fitting in (("geometry", heatmaps.geometries), ("target", (heatmaps.target,))):
         used, wanted = getattr(heatmaps, field), getattr(protocol, field)
-        if used != wanted:
+        if wanted not in fitting:
             raise UserError(
                 f"{heatmaps.path} was extracted with {field} {used!r}, the protocol asks for "
                 f"{wanted!r}; extract again with --{field} {wanted} or change the protocol"
@@ -112,9 +112,10 @@ def score_geometries(
 ) -> dict[str, dict[str, Scores]]:
     """Scores by explainer and by the protocol's name, each protocol on the maps of its geometry.
 
-    files: heatmaps of one network, of another geometry each.  explainers: of all that the files
-    have, these; None stands for all. Raises UserError on files of several networks, on files of
-    which one lacks an explainer, and when a protocol's geometry is in none of them.
+    files: heatmaps of one network, of another geometry each, or of both in one file.
+    explainers: of all that the files have, these; None stands for all.
+    Raises UserError on files of several networks, on files of which one lacks an explainer, and
+    when a protocol's geometry is in none of them.
     """
     first = files[0]
     names = first.chosen(explainers)
@@ -125,7 +126,7 @@ def score_geometries(
                 "extract both again from the same weights"
             )
     scores: dict[str, dict[str, Scores]] = {name: {} for name in names}
-    by_geometry = {heatmaps.geometry: heatmaps for heatmaps in files}
+    by_geometry = {geometry: one for one in files for geometry in one.geometries}
     for geometry in dict.fromkeys(protocol.geometry for protocol in protocols.values()):
         if geometry not in by_geometry:
             raise UserError(

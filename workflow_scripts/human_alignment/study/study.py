@@ -222,6 +222,19 @@ class Study:
         """What top-1 is measured on: the folder in the config, or the data set's own images."""
         return self.config["imagenet"]["val"] or self._own_images()
 
+    @property
+    def has_own_top1(self) -> bool:
+        """Whether top-1 is measured on the very images whose heatmaps are scored.
+
+        It then follows from the classes that the networks predicted there.
+        """
+        return self.top1_images == self.data_file()
+
+    @property
+    def has_top1(self) -> bool:
+        """Whether any network has a top-1."""
+        return self.has_own_top1 or bool(self.accuracies())
+
     def images_digest(self, part: str) -> str:
         """Digest of which images the folder `imagenet.<part>` holds; empty without a folder.
 
@@ -359,16 +372,21 @@ class Study:
         return self.available([run.file(self.name, stage, ending) for run in runs])
 
     def heatmap_file(self, run: Run, geometry: str | None = None) -> str:
-        """Heatmaps of a run, in the protocol's geometry or in a named one."""
-        own = geometry in (None, self.protocol.geometry)
-        return Run(*run).file(self.name, "heatmaps", ".h5" if own else f".{geometry}.h5")
+        """Heatmaps of a run, in the protocol's geometry or in a named one.
+
+        Both are one file where the network's crop cuts nothing off.
+        """
+        run = Run(*run)
+        transform = self.network(run.model).transform  # None of some of timm's: not known yet
+        own = geometry in (None, self.protocol.geometry) or (transform and not transform.crops)
+        return run.file(self.name, "heatmaps", ".h5" if own else f".{geometry}.h5")
 
     def sensitivity_heatmaps(self, run: Run) -> list[str]:
-        """Heatmap files of a run, by geometry, that the sensitivity to the protocol needs."""
+        """Heatmap files of a run that the sensitivity to the protocol needs: of each geometry."""
         fixed = "geometry" in self.config["protocol"]
         both = self.config["sensitivity"]["geometry"] and not fixed
         wanted = ["crop", "full"] if both else [self.protocol.geometry if fixed else "crop"]
-        return [self.heatmap_file(run, geometry) for geometry in wanted]
+        return list(dict.fromkeys(self.heatmap_file(run, geometry) for geometry in wanted))
 
     @property
     def layers(self) -> list[str]:
@@ -452,11 +470,12 @@ class Study:
         return flags(settings | {"others": others or None})
 
     def accuracies(self) -> list[str]:
-        """Top-1 files of all runs; none without images to measure it on.
+        """Top-1 files of all runs; none without other images than the scored to measure it on.
 
         A network with other classes than the data has no top-1.
         """
-        files = self.files("weights", ".top1.json") if self.top1_images else []
+        others = self.top1_images and not self.has_own_top1
+        files = self.files("weights", ".top1.json") if others else []
         return [file for file in files if not self.has_other_classes(Run.of(file).model)]
 
     def paper_protocol_scores(self) -> list[str]:
@@ -488,6 +507,20 @@ class Study:
         both = [pair["dcls"], pair["plain"]]
         scored = [model for model in both if model and self.files("scores", ".parquet", model)]
         return [file for model in scored for file in self.files(stage, ending, model)]
+
+    @property
+    def shows_pair_first(self) -> bool:
+        """Whether the networks of Figure 1 have a table of their own, before the study's Table 1.
+
+        Their table is soon there; it needs no other network.
+        """
+        pair = self.figure1_files("scores", ".parquet")
+        return 0 < len(pair) < len(self.files("scores", ".parquet"))
+
+    def pair_accuracies(self) -> list[str]:
+        """Top-1 files of the networks of Figure 1."""
+        models = {Run.of(file).model for file in self.figure1_files("scores", ".parquet")}
+        return [file for file in self.accuracies() if Run.of(file).model in models]
 
     @property
     def methods_numbers(self) -> list[int]:

@@ -33,6 +33,7 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict]:
 def optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
     """timm's optimiser of the recipe's name, over `parameter_groups`."""
     own = {} if recipe.optimizer == "sgd" else {"betas": recipe.betas}
+    own |= {"fused": True} if recipe.optimizer in ("adamw", "sgd") else {}  # one pass over weights
     return create_optimizer_v2(
         parameter_groups(model, recipe),
         opt=recipe.optimizer,
