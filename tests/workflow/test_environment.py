@@ -34,7 +34,7 @@ def installed():
     return {normal(d.metadata["Name"]): d.version for d in distributions()}
 
 
-NAMES = ("human_alignment", "workflow", "tests")
+NAMES = ("human_alignment", "workflow", "tests", "docs")
 
 
 def declared(root, name):
@@ -100,6 +100,24 @@ def test_what_scripts_import_is_in_the_environment_of_the_rules(root):
     assert {"torch", "pandas"} <= found
     assert "snakemake" not in found
     assert found <= declared(root, "human_alignment")
+
+
+def test_what_builds_the_documentation_is_in_its_environment(root):
+    names = ("pages", "docstrings", "configuration")
+    found = imported([root / "docs" / f"{name}.py" for name in names], root / "workflow_scripts")
+    assert {"mkdocs", "griffelib", "pyyaml"} <= found
+    assert found <= declared(root, "docs")
+
+
+def test_each_list_is_installed_and_resolved(root):
+    """`make env` and `make pins` know every list."""
+    names = {path.stem for path in (root / "envs").glob("*.in")}
+    assert names == set(NAMES) == {path.stem for path in (root / "envs").glob("*.yaml")}
+    makefile = (root / "Makefile").read_text()
+    installed = re.search(r"^ENVIRONMENTS = (.*)$", makefile, re.M)[1].split()
+    assert {Path(path).stem for path in installed} == names
+    resolved = (root / "envs" / "resolve_pins.py").read_text()
+    assert all(f'    "{name}": "' in resolved for name in names)
 
 
 def test_the_environment_that_runs_snakemake_does_so_alone(root, tmp_path):
