@@ -63,6 +63,9 @@ def test_links_of_the_repository_are_links_of_the_site(site):
     assert 'href="api/data.html#human_alignment.data.data_file"' in formats
     assert 'href="index.html#reading-the-outputs"' in formats
     assert 'id="human_alignment.data.data_file"' in (site / "api" / "data.html").read_text()
+    configuration = (site / "configuration.html").read_text()  # a file that is no page is text
+    assert "by <code>make docs</code> from the schema," in configuration
+    assert "config.schema.yaml" not in configuration
 
 
 def test_each_room_has_its_docstrings(root, site):
