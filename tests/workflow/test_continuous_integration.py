@@ -50,6 +50,7 @@ def test_the_script_runs_the_tests_that_the_readme_names(root, targets):
 def test_versions_are_named(root, jobs):
     pinned = yaml.safe_load((root / "envs" / "workflow.yaml").read_text())["dependencies"]
     (python,) = (d.split("=")[1] for d in pinned if str(d).startswith("python="))
+    assert jobs
     for job in jobs.values():
         assert job["runs-on"] == "ubuntu-latest"
         tag = job["container"].rpartition(":")[2]
