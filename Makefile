@@ -1,23 +1,35 @@
 # make env    set up .venv from the pinned lists       make demo   the embedded study
 # make test   lint, format and all tests               make report the demo's report, one file
-# make pins   resolve envs/ anew, list timm's models   make test-slurm  a study on a real SLURM
-#                                                      make test-faults a study killed again and again
+# make docs   the site of documentation                make test-slurm  a study on a real SLURM
+# make pins   resolve envs/ anew, list timm's models   make test-faults a study killed again and again
+#
+# make env TORCH=cpu   .venv-cpu, without what graphics cards need; demo and others take it too
 
 PYTHON ?= python3
-ENVIRONMENTS = envs/human_alignment.yaml envs/workflow.yaml envs/tests.yaml
+ENVIRONMENTS = envs/human_alignment.yaml envs/workflow.yaml envs/tests.yaml envs/docs.yaml
 # A pin is a line `      - name==version`.
 PINS = sed -n 's/^ *- \([A-Za-z0-9._-]*==[^ ]*\).*/\1/p' $(ENVIRONMENTS)
-VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
+ifeq ($(TORCH),)
+  FOLDER = .venv
+  WANTED = cat
+else ifeq ($(TORCH),cpu)
+  FOLDER = .venv-cpu
+  WANTED = grep -vE '^(cuda-|nvidia-|triton==)'
+  BACKEND = --torch-backend=cpu
+else
+  $(error TORCH is $(TORCH); allowed: cpu, or nothing)
+endif
+VENV = PATH="$(CURDIR)/$(FOLDER)/bin:$$PATH"
 
-.PHONY: env demo report test test-slurm test-faults pins clean
+.PHONY: env demo report test test-slurm test-faults docs pins clean
 
-env: .venv/complete
+env: $(FOLDER)/complete
 
-.venv/complete: $(ENVIRONMENTS)
-	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check $$($(PINS) | grep '^uv==')
-	$(PINS) | sort -u > .venv/pins.txt
-	.venv/bin/uv pip install --python .venv/bin/python --compile-bytecode -r .venv/pins.txt
+$(FOLDER)/complete: $(ENVIRONMENTS)
+	$(PYTHON) -m venv --clear $(FOLDER)
+	$(FOLDER)/bin/python -m pip install --quiet --disable-pip-version-check $$($(PINS) | grep '^uv==')
+	$(PINS) | sort -u | $(WANTED) > $(FOLDER)/pins.txt
+	$(FOLDER)/bin/uv pip install --python $(FOLDER)/bin/python --compile-bytecode $(BACKEND) -r $(FOLDER)/pins.txt
 	touch $@
 
 demo: env
@@ -38,10 +50,15 @@ test-slurm: env
 test-faults: env
 	$(VENV) python -m pytest -s -x --tb=short tests/faults
 
+docs: env
+	$(VENV) python docs/configuration.py
+	$(VENV) NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
+	@echo; echo "Documentation: site/index.html"
+
 pins:
 	$(VENV) python envs/resolve_pins.py
 	$(MAKE) env
 	$(VENV) python envs/list_timm_models.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-cpu

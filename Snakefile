@@ -9,6 +9,11 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+# Of `--sdm apptainer` alone: docs/environments.md says how to build it from Containerfile. It is a
+# file of the working folder because no image is published.
+container: "human-alignment.sif"
+
+
 include: "rules/common.smk"
 
 

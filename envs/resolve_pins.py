@@ -24,6 +24,7 @@ PURPOSE = {
     "human_alignment": "The environment of every rule.",
     "workflow": "The environment that runs Snakemake; what the rules' own Python imports.",
     "tests": "What the tests need beside the other two.",
+    "docs": "What builds the site of documentation.",
 }
 
 

@@ -34,7 +34,17 @@ def installed():
     return {normal(d.metadata["Name"]): d.version for d in distributions()}
 
 
-NAMES = ("human_alignment", "workflow", "tests")
+def pinned_here(root, installed):
+    """All pins; of `make env TORCH=cpu` without those that the Makefile leaves out."""
+    found = {n: v for name in NAMES for n, v in pins(root, name).items()}
+    if not installed["torch"].endswith("+cpu"):
+        return found
+    left_out = re.search(r"grep -vE '\^(.*)'", (root / "Makefile").read_text())[1]
+    kept = {n: v for n, v in found.items() if not re.match(left_out, f"{n}==")}
+    return kept | {name: f"{kept[name]}+cpu" for name in ("torch", "torchvision")}
+
+
+NAMES = ("human_alignment", "workflow", "tests", "docs")
 
 
 def declared(root, name):
@@ -102,6 +112,24 @@ def test_what_scripts_import_is_in_the_environment_of_the_rules(root):
     assert found <= declared(root, "human_alignment")
 
 
+def test_what_builds_the_documentation_is_in_its_environment(root):
+    names = ("pages", "docstrings", "configuration")
+    found = imported([root / "docs" / f"{name}.py" for name in names], root / "workflow_scripts")
+    assert {"mkdocs", "griffelib", "pyyaml"} <= found
+    assert found <= declared(root, "docs")
+
+
+def test_each_list_is_installed_and_resolved(root):
+    """`make env` and `make pins` know every list."""
+    names = {path.stem for path in (root / "envs").glob("*.in")}
+    assert names == set(NAMES) == {path.stem for path in (root / "envs").glob("*.yaml")}
+    makefile = (root / "Makefile").read_text()
+    installed = re.search(r"^ENVIRONMENTS = (.*)$", makefile, re.M)[1].split()
+    assert {Path(path).stem for path in installed} == names
+    resolved = (root / "envs" / "resolve_pins.py").read_text()
+    assert all(f'    "{name}": "' in resolved for name in names)
+
+
 def test_the_environment_that_runs_snakemake_does_so_alone(root, tmp_path):
     listed = [f"{name}=={version}" for name, version in pins(root, "workflow").items()]
     (tmp_path / "pins.txt").write_text("\n".join(listed))
@@ -132,13 +160,21 @@ def test_two_lists_agree(root, one, other):
 
 
 def test_what_is_installed_is_what_is_pinned(root, installed):
-    pinned = {n: v for name in NAMES for n, v in pins(root, name).items()}
+    pinned = pinned_here(root, installed)
     assert {name: installed.get(name) for name in pinned} == pinned
 
 
 def test_nothing_else_is_installed(root, installed):
-    pinned = {n: v for name in NAMES for n, v in pins(root, name).items()}
-    assert set(installed) - set(pinned) <= {"pip", "setuptools"}
+    assert set(installed) - set(pinned_here(root, installed)) <= {"pip", "setuptools"}
+
+
+def test_an_environment_for_cpus_has_other_pins(root, installed):
+    usual = pinned_here(root, installed | {"torch": "0"})
+    cpu = pinned_here(root, installed | {"torch": "0+cpu"})
+    assert {"triton", "cuda-toolkit"} <= usual.keys() - cpu.keys()
+    assert cpu["torch"] == f"{usual['torch']}+cpu"
+    changed = {name for name in cpu if cpu[name] != usual[name]}
+    assert changed == {"torch", "torchvision"}
 
 
 def test_conda_brings_python_and_pip_exactly(root):
