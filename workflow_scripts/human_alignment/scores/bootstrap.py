@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from pydantic import Field
-from scipy import special
 
 from ..common.arguments import json_object
 from ..common.records import Record, checked
@@ -80,6 +79,8 @@ def _ends(
     sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
     the bootstrap") puts right by moving the quantiles outwards.
     """
+    from scipy import special  # slow to import, and a scoring job needs no interval
+
     # A resample may be a permutation of the values: its mean does not deviate, to rounding.
     tied = np.abs(means) <= rounding
     below = ((means < 0) & ~tied).mean(axis=1, keepdims=True)
