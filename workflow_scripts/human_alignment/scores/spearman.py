@@ -24,6 +24,7 @@ NONFINITE_HEATMAP = "nonfinite_heatmap"
 CAUSES = (CONSTANT_HUMAN_MAP, CONSTANT_HEATMAP, NONFINITE_HEATMAP)
 
 _SIGN = np.uint32(1 << 31)
+_LARGEST = np.uint16(2**16 - 1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def _order(values: np.ndarray) -> np.ndarray:
     key ^= values.view(np.uint32)
     by_lower = np.argsort(key.astype(np.uint16), kind="stable")  # the cast keeps the lower 16 bits
     upper = (key >> 16).astype(np.uint16)
+    upper -= upper.min(initial=_LARGEST)  # numpy skips a byte that is the same in all
     return by_lower.take(np.argsort(upper.take(by_lower), kind="stable"))
 
 
@@ -135,8 +137,9 @@ def rank(maps: np.ndarray) -> Ranks:
         values = rows[row] if above is None else rows[row][above]
         floor = pixels - len(values)
         ranks, order = _ranked(values)
-        found = np.empty(len(values), np.int32)
-        found[order] = ranks + (pixels + floor + 1)
+        found = np.empty(len(values))
+        found[order] = ranks
+        found += pixels + floor + 1
         if above is None:
             doubled[row] = found
         else:
