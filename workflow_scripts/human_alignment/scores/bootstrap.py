@@ -198,7 +198,7 @@ def _times(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _held(count: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """What `_times` gives, in few bytes: of 256 places or more, a resample holds none that often."""
+    """What `_times` gives, in a byte each: no resample holds one of many places 256 times."""
     return [_counted(index).astype(np.uint8) for index in draws(count, resamples, seed, _PRODUCT)]
 
 
