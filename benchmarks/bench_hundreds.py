@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from human_alignment.common.cli import progress, run
 from human_alignment.common.files import written_whole
+from human_alignment.common.paths import SUFFIX
 from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
@@ -136,7 +137,7 @@ def write_network(folder: Path, name: str, number: int, with_heatmaps: bool) -> 
         ceiling = data.human_ceiling
     easy = np.random.default_rng(1).normal(0, 0.2, count)
     made = Made(easy, number)
-    about = {"model": name, "dcls": False, "parameters": 10**6 * (number + 1)}
+    about = {"model": name, "dcls": name.endswith(SUFFIX), "parameters": 10**6 * (number + 1)}
     about |= {"weights_digest": f"{number:064d}", "data_digest": digest, "explainers": EXPLAINERS}
     about |= {"images": count, "data_images": count, "sampled": False, "human_ceiling": ceiling}
     scores = {explainer: made.scores() for explainer in EXPLAINERS}

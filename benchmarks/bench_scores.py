@@ -76,7 +76,6 @@ def score(data: Path, heatmaps: Path, protocol: str) -> float:
     command = [
         sys.executable, score_alignment.__file__, "--data", data, "--heatmaps", heatmaps,
         "--protocol", protocol, "--output", heatmaps.with_suffix(f".{protocol}.parquet"),
-        "--summary", heatmaps.with_suffix(f".{protocol}.json"),
     ]  # fmt: skip
     limits = {"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(list(map(str, command)), **limits)

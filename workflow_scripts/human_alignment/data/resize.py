@@ -1,5 +1,7 @@
 """Bilinear resize, as TensorFlow does it."""
 
+import functools
+
 import numpy as np
 
 
@@ -18,18 +20,29 @@ def lerp(array: np.ndarray, length: int, axis: int) -> np.ndarray:
     old = array.shape[axis]
     if old == length:
         return array.astype(np.float32, copy=False)
-    scale = np.float32(old) / np.float32(length)
-    position = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
-    floor = np.floor(position)
-    low = np.maximum(floor.astype(np.int64), 0)
-    high = np.minimum(np.ceil(position).astype(np.int64), old - 1)
-    share = (position - floor).reshape([-1] + [1] * (array.ndim - 1 - axis % array.ndim))
+    low, high, share = _neighbours(old, length)
+    share = share.reshape([-1] + [1] * (array.ndim - 1 - axis % array.ndim))
     a = array.take(low, axis).astype(np.float32, copy=False)
     b = array.take(high, axis).astype(np.float32)
     b -= a
     b *= share
     b += a
     return b
+
+
+@functools.lru_cache(maxsize=16)
+def _neighbours(old: int, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each of `length` values lies on an axis of `old` ones, (length,) each.
+
+    The places of the values before and behind it, int64, and the share of the latter, float32. They
+    are kept, because thousands of maps have the same size.
+    """
+    scale = np.float32(old) / np.float32(length)
+    position = (np.arange(length, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    floor = np.floor(position)
+    low = np.maximum(floor.astype(np.int64), 0)
+    high = np.minimum(np.ceil(position).astype(np.int64), old - 1)
+    return low, high, position - floor
 
 
 def resize_map(array: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from pydantic import Field
-from scipy import special
 
 from ..common.arguments import json_object
 from ..common.records import Record, checked
@@ -17,10 +16,10 @@ from ..common.records import Record, checked
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
 _ROUNDING = 1e-13  # share of the largest value within which two means are equal
 _MANY = 1000  # values from which on a resample surely holds some of those that are there
-_PRODUCT = 2**21  # numbers of a factor of a product of matrices: 16 MB
-_HELD = 2**27  # counts that are kept between products: 256 MB
-_SMALL = 2**20  # counts of which many are kept: 2 MB
-_BLOCK = 2**24  # values whose intervals are computed at once: 128 MB
+_PRODUCT = 2**20  # numbers of a factor of a product of matrices: 8 MB
+_HELD = 2**28  # counts that are kept between products: 256 MB
+_SMALL = 2**20  # counts of which many are kept: 1 MB
+_BLOCK = 2**21  # values whose intervals are computed at once: 16 MB
 
 Row = tuple[dict, dict[tuple[str, str], np.ndarray]]  # what `add_intervals` takes
 
@@ -80,6 +79,8 @@ def _ends(
     sqrt(n / (n - 1)) and by t over z, which Hesterberg (2015, "What teachers should know about
     the bootstrap") puts right by moving the quantiles outwards.
     """
+    from scipy import special  # slow to import, and a scoring job needs no interval
+
     # A resample may be a permutation of the values: its mean does not deviate, to rounding.
     tied = np.abs(means) <= rounding
     below = ((means < 0) & ~tied).mean(axis=1, keepdims=True)
@@ -161,15 +162,18 @@ def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.
     varied = np.flatnonzero(low < high)
     if not len(varied):
         return found
-    values = values[varied]
+    values = values[varied]  # a copy, in which all that follows is done
     known = ~np.isnan(values)
     sizes = known.sum(axis=1, keepdims=True)
-    centre = np.where(known, values, 0).sum(axis=1, keepdims=True) / sizes
-    deviation = np.where(known, values - centre, 0)
-    top = np.abs(deviation).max(axis=1, keepdims=True)
+    values[~known] = 0
+    centre = values.sum(axis=1, keepdims=True) / sizes
+    values -= centre
+    values[~known] = 0
+    top = np.maximum(values.max(axis=1, keepdims=True), -values.min(axis=1, keepdims=True))
+    values /= top
     # Of many values float32 will do: its error is a millionth of the standard error of the mean.
     kind = np.float32 if count >= _MANY else np.float64
-    deviation = (deviation / top).astype(kind)
+    deviation = values.astype(kind, copy=False)
     gaps = ~known.all(axis=0)  # places that some row lacks
     missing = (~known[:, gaps]).astype(kind)
     parts = []
@@ -194,8 +198,8 @@ def _times(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _held(count: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """What `_times` gives, in few bytes."""
-    return [_counted(index).astype(np.uint16) for index in draws(count, resamples, seed, _PRODUCT)]
+    """What `_times` gives, in a byte each: no resample holds one of many places 256 times."""
+    return [_counted(index).astype(np.uint8) for index in draws(count, resamples, seed, _PRODUCT)]
 
 
 _small = functools.lru_cache(maxsize=64)(_held)  # strata have many sizes

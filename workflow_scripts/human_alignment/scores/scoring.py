@@ -17,6 +17,7 @@ EXPLAINERS_FLAG = {  # of scripts that read a heatmap file: `add_argument("--exp
     "help": "whose maps are read; default: all in the heatmap file",
 }
 _BATCH = 8  # images whose maps are held at once: few enough for the cache
+_KEPT = 2**24  # bytes: more than what a batch frees at once
 
 
 def check_same_images(data: DataFile, heatmaps: HeatmapFile) -> None:
@@ -77,6 +78,10 @@ def score_under(
         for name in explainers
         for protocol in protocols.values()
     }
+    # The GNU C library gives the memory of large arrays back to the system when they are freed; for
+    # the next map the system would hand it out again, page by page. After one large array was freed
+    # the library keeps the memory of smaller ones: see mallopt(3) on M_MMAP_THRESHOLD.
+    np.empty(_KEPT, np.uint8)
     parts: dict[tuple, list[tuple[np.ndarray, np.ndarray]]] = {kind: [] for kind in kinds}
     size = data.image_size
     with progress(None, len(heatmaps), "scores", "image") as bar:

@@ -24,6 +24,7 @@ NONFINITE_HEATMAP = "nonfinite_heatmap"
 CAUSES = (CONSTANT_HUMAN_MAP, CONSTANT_HEATMAP, NONFINITE_HEATMAP)
 
 _SIGN = np.uint32(1 << 31)
+_LARGEST = np.uint16(2**16 - 1)
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ def _order(values: np.ndarray) -> np.ndarray:
         return np.argsort(values)
     # As whole numbers the bits of positive floats rise with their value; with the sign bit set
     # they stand above the negative ones, whose order is turned round by inverting all bits.
-    negative = (values.view(np.int32) >> 31).view(np.uint32)  # all bits set, or none
-    key = values.view(np.uint32) ^ (negative | _SIGN)
+    key = (values.view(np.int32) >> 31).view(np.uint32)  # all bits set where negative, or none
+    key |= _SIGN
+    key ^= values.view(np.uint32)
     by_lower = np.argsort(key.astype(np.uint16), kind="stable")  # the cast keeps the lower 16 bits
     upper = (key >> 16).astype(np.uint16)
+    upper -= upper.min(initial=_LARGEST)  # numpy skips a byte that is the same in all
     return by_lower.take(np.argsort(upper.take(by_lower), kind="stable"))
 
 
@@ -71,20 +74,15 @@ def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(of_group, edges[1:] - edges[:-1]), order
 
 
-def _above_floor(values: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
-    """How many pixels of a finite map tie at the lowest value, and `_ranked` of the others, with
-    their places in the map.
+def _above_floor(values: np.ndarray) -> np.ndarray | None:
+    """Which pixels of a finite map are above its lowest value, bool (p,).
 
-    Many maps have such a floor: from a ReLU, a threshold, or a place where nobody looked. A floor
-    of less than a quarter of the pixels is sorted like the rest; the count is then 0.
+    Many maps have such a floor: from a ReLU, a threshold, or a place where nobody looked. Its
+    pixels tie, so that only the others are sorted. None stands for a floor of less than a quarter
+    of the pixels, which is sorted like the rest.
     """
     above = values > values.min()
-    floor = len(values) - np.count_nonzero(above)
-    if floor * 4 <= len(values):
-        return 0, *_ranked(values)
-    places = np.flatnonzero(above)
-    ranks, order = _ranked(values[places])
-    return floor, ranks, places[order]
+    return above if np.count_nonzero(above) * 4 < len(values) * 3 else None
 
 
 def _compared(values: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, float]:
@@ -94,18 +92,25 @@ def _compared(values: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray,
     sums, and the sum of squares.
     """
     pixels = len(values)
-    floor, ranks, order = _above_floor(values)
-    above = np.array([one.take(order) for one in others], np.float64)
+    above = _above_floor(values)
+    if above is not None:
+        values, others = values[above], [one[above] for one in others]
+    floor = pixels - len(values)
+    ranks, order = _ranked(values)
+    ordered = np.array([one.take(order) for one in others], np.float64)
     # `ranks` have mean 0 over the pixels above the floor. Over all pixels each of them is
     # higher by `floor`, and the floor's own rank is floor - pixels.
-    sum_above = above.sum(axis=1)
+    sum_above = ordered.sum(axis=1)
     sum_floor = pixels * (pixels + 1) - sum_above
-    product = above @ ranks + floor * sum_above - (pixels - floor) * sum_floor
+    product = ordered @ ranks + floor * sum_above - (pixels - floor) * sum_floor
     return product, _squares(ranks, floor, pixels)
 
 
 def _squares(ranks: np.ndarray, floor: int, pixels: int) -> float:
-    """Sum of squares of a map's doubled ranks less their mean, from what `_above_floor` gives."""
+    """Sum of squares of a map's doubled ranks less their mean.
+
+    ranks: of the pixels above the floor, as `_ranked` gives them.  floor: how many others tie.
+    """
     return ranks @ ranks + (pixels - floor) * floor * pixels
 
 
@@ -128,9 +133,18 @@ def rank(maps: np.ndarray) -> Ranks:
     pixels = rows.shape[1]
     doubled, norm = np.zeros(rows.shape, np.int32), np.zeros(len(rows))
     for row in np.flatnonzero(finite):
-        floor, ranks, order = _above_floor(rows[row])
-        doubled[row] = floor + 1
-        doubled[row, order] = ranks + (pixels + floor + 1)
+        above = _above_floor(rows[row])
+        values = rows[row] if above is None else rows[row][above]
+        floor = pixels - len(values)
+        ranks, order = _ranked(values)
+        found = np.empty(len(values))
+        found[order] = ranks
+        found += pixels + floor + 1
+        if above is None:
+            doubled[row] = found
+        else:
+            doubled[row] = floor + 1
+            doubled[row, above] = found
         norm[row] = np.sqrt(_squares(ranks, floor, pixels))
     return Ranks(doubled, norm, finite)
 
