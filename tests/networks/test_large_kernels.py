@@ -1,4 +1,4 @@
-"""Depthwise convolutions with large kernels: torch's values and gradients, sooner."""
+"""Depthwise convolutions: torch's values and gradients, sooner."""
 
 import statistics
 import time
@@ -163,6 +163,54 @@ def test_weights_and_positions_learn_as_in_the_package(version):
     for forward in (layer, lambda m: Dcls2d.forward(layer, m)):
         gradients.append(torch.autograd.grad((forward(maps) * target).sum(), given))
     assert_equal(*gradients)
+
+
+@pytest.mark.parametrize("size", [(9, 9), (7, 7), (3, 5), (17, 17)], ids=str)
+@pytest.mark.parametrize("sides", [(8, 8), (4, 4), (2, 2), (12, 12), (9, 13), (1, 5)], ids=str)
+def test_small_maps_of_many_images(sides, size):
+    """The gradient by products of pixels, which equals that by transforms."""
+    tensors = drawn(sides, size, batch=80)
+    exact = derived(plain, [t.detach().double().requires_grad_() for t in tensors])
+    assert_equal(derived(large_kernels.convolution, tensors), exact)
+    maps, slopes = tensors[0].detach().double(), torch.randn(80, CHANNELS, *sides).double()
+    reach = [min(k // 2, n - 1) for k, n in zip(size, sides, strict=True)]
+    both = [
+        large_kernels._by_pixels(maps, slopes, reach),
+        large_kernels._by_spectrum(maps, slopes, reach, torch.float64),
+    ]
+    assert_equal(both[:1], both[1:], 1e-12)
+
+
+@pytest.mark.parametrize(
+    "name", ["convnext_tiny", "convformer_s18", "caformer_s18", "fastvit_sa24", "resnet50"]
+)
+def test_plain_networks_learn_the_same_by_the_faster_gradient(name):
+    torch.manual_seed(0)
+    model = zoo.build(zoo.find(f"micro_{name}"))
+    names, images = list(model.state_dict()), torch.randn(6, 3, 48, 48)
+    gradients = []
+    for faster in (False, True):
+        if faster:
+            large_kernels.speed_up_training(model)
+        loss = model(images).square().sum()
+        gradients.append(torch.autograd.grad(loss, list(model.parameters())))
+    assert_equal(gradients[1], gradients[0], 1e-4)
+    assert list(model.state_dict()) == names
+    changed = [m for m in model.modules() if isinstance(m, large_kernels.DepthwiseConvolution)]
+    assert bool(changed) == (name != "resnet50")
+
+
+def test_other_convolutions_keep_their_class():
+    settings = [
+        dict(padding="same"),
+        dict(padding=1, dilation=2),
+        dict(padding=1, padding_mode="reflect"),
+        dict(padding=1, groups=2),
+    ]
+    layers = [nn.Conv2d(4, 4, 3, **({"groups": 4} | one)) for one in settings]
+    layers += [nn.Conv2d(4, 8, 3, groups=4), nn.Conv2d(4, 4, 1, groups=4)]
+    large_kernels.speed_up_training(nn.ModuleList(layers))
+    assert {type(layer) for layer in layers} == {nn.Conv2d}
 
 
 def test_a_network_learns_the_same(digits_to_train, monkeypatch):

@@ -46,14 +46,23 @@ def collect(
     data files, and when the weights of a network say otherwise than `twins` whether it has DCLS.
     """
     top1 = {Run.of(path): checked(Accuracy, str(path), read_json(path)).top1 for path in accuracies}
-    rows = add_intervals(_rows(scores, top1, twins, own_top1), **settings)
-    return in_order(pd.DataFrame(rows)).reset_index(drop=True)
+    runs: list[Run] = []
+    rows = list(add_intervals(_rows(scores, runs, top1, twins, own_top1), **settings))
+    table = pd.DataFrame(rows).assign(top1=list(map(top1.get, runs)))
+    return in_order(table).reset_index(drop=True)
 
 
 def _rows(
-    paths: list[Path], top1: dict[Run, float], twins: Mapping[str, str] | None, own_top1: bool
+    paths: list[Path],
+    runs: list[Run],
+    top1: dict[Run, float | None],
+    twins: Mapping[str, str] | None,
+    own_top1: bool,
 ) -> Iterator[Row]:
-    """Rows of the summary, file by file."""
+    """Rows of the summary without top-1, file by file; adds the run of each to `runs`.
+
+    own_top1: adds to `top1` what is known of the scored images.
+    """
     first = None
     for path in paths:
         file = read_scores(path)
@@ -66,7 +75,7 @@ def _rows(
             row = {
                 **network,
                 "parameters": found["parameters"],
-                "top1": top1.get(Run.of(path)),
+                "top1": None,
                 "explainer": explainer,
                 **{figure: found[figure] for figure in FIGURES},
                 "human_ceiling": found["human_ceiling"],
@@ -74,6 +83,7 @@ def _rows(
                 **{f"n_{cause}": found["status"].get(cause, 0) for cause in CAUSES},
                 "mean_rho_of_records": found["mean_rho_of_records"],
             }
+            runs.append(Run.of(path))
             yield row, values
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ..common.cli import UserError
 from ..networks.dcls import clamp_positions, position_parameters, repulsion
+from ..networks.large_kernels import speed_up_training
 from . import optimisation
 from .batches import PIECE, FileBatches, Share, seed_all
 from .checkpoint import TRY_AGAIN, Interruption, TrainingState
@@ -46,6 +47,8 @@ class Trainer:
         self.steps = recipe.total_steps(self.images)
         self._batches = batches
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        if self.ranks.device.type == "cpu":
+            speed_up_training(model)
         self.model = model.train().to(self.ranks.device, memory_format=layout)
         self.optimizer = optimisation.optimizer(model, recipe)
         self._schedule = optimisation.schedule(self.optimizer, recipe, self.images)
