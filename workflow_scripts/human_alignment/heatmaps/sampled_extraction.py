@@ -60,20 +60,25 @@ def extract_sampled(
     check_labels(data, network, settings.target)
     model = prepare_for_inference(model).to(settings.device)
     rows = settings.sample(len(data))
-    places = [start for start, _ in writer.missing()]
+    chunks = list(writer.missing())
+    places = [place for chunk in chunks for place in range(*chunk)]
     ranges = [(int(rows[place]), int(rows[place]) + 1) for place in places]
     batches = load_batches(data, network.transform, settings.geometry, ranges)
     ids = np.char.encode(data.image_ids, "utf-8")
     nonfinite = []
     with progress(None, len(places), "attributions", "image") as bar:
-        for place, (start, stop, image) in zip(places, batches, strict=True):
-            image = image.to(settings.device, memory_format=torch.channels_last)
-            columns = _explain_image(model, image, int(data.labels[start]), settings)
-            columns |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
-            columns["row"] = rows[place : place + 1].astype(np.int32)
-            nonfinite += [data.image_ids[start]] if columns["nonfinite"].any() else []
-            writer.put(place, columns)
-            bar.update()
+        for first, last in chunks:
+            images = []
+            for place, (start, stop, image) in zip(range(first, last), batches, strict=False):
+                image = image.to(settings.device, memory_format=torch.channels_last)
+                columns = _explain_image(model, image, int(data.labels[start]), settings)
+                columns |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
+                columns["row"] = rows[place : place + 1].astype(np.int32)
+                nonfinite += [data.image_ids[start]] if columns["nonfinite"].any() else []
+                images.append(columns)
+                bar.update()
+            joined = {name: np.concatenate([one[name] for one in images]) for name in images[0]}
+            writer.put(first, joined)
     return nonfinite
 
 
