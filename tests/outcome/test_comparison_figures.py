@@ -9,9 +9,10 @@ import plot_sensitivity
 import plot_threshold_sweep
 import pytest
 import small_study
+from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.outcome.comparison_figures import paired_differences
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
-from human_alignment.outcome.style import save
+from human_alignment.outcome.style import COLOURS, EXPLAINER_LOOKS, save
 from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.protocol import PAPER, RELEASED
 from human_alignment.scores.protocol_variants import ALL, BASE, sweep_protocols
@@ -42,6 +43,34 @@ def test_significant_differences_are_filled_others_hollow(differences):
     marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     hollow = {float(line.get_xdata()[0]): line.get_markerfacecolor() == "white" for line in marks}
     assert hollow == {0.1: False, -0.02: True}
+
+
+def test_a_difference_whose_interval_holds_zero_is_not_drawn_as_found(differences):
+    row = differences.iloc[[1]].assign(difference=-0.0006, low=-0.004, high=0.003, p_holm=0.01)
+    (mark,) = [line for line in paired_differences(row).axes[0].lines if line.get_marker() == "o"]
+    assert mark.get_markerfacecolor() == "white"
+
+
+def test_the_column_at_the_right_has_a_header_above_its_numbers(differences):
+    figure = paired_differences(differences)
+    figure.draw_without_rendering()
+    texts = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
+    header = texts.pop("closer")
+    assert set(texts) == {"0.70", "0.48"}
+    assert all(header.y0 >= box.y1 and abs(header.x0 - box.x0) < 1 for box in texts.values())
+
+
+def test_an_explainer_looks_the_same_whatever_else_a_study_has(differences):
+    """By its name, and unlike any other explainer, and unlike networks with and without DCLS."""
+    assert list(EXPLAINER_LOOKS) == [*EXPLAINERS, "saliency", "rise"]
+    colours, marks = zip(*EXPLAINER_LOOKS.values(), strict=True)
+    assert len(set(colours)) == len(set(marks)) == len(colours)
+    assert not set(colours) & set(COLOURS)
+    for names in (["layer_cam"], ["grad_cam", "layer_cam"], ["layer_cam", "eigen_cam", "rise"]):
+        table = pd.concat(differences.assign(explainer=name) for name in names)
+        lines = paired_differences(table).axes[0].lines
+        looks = {(one.get_color(), one.get_marker()) for one in lines if one.get_marker() != "None"}
+        assert looks == {EXPLAINER_LOOKS[name] for name in names}
 
 
 def test_comparisons_under_controls_are_not_in_the_figure(differences):
