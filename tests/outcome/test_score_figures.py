@@ -126,6 +126,11 @@ def test_figure3_shows_every_score_of_both_methods(summary, drawn):
     assert [text.get_text() for text in legend.get_texts()] == ["without DCLS", "with DCLS"]
 
 
+def test_figure3_has_one_scale_so_that_its_panels_can_be_compared(drawn):
+    above, below = drawn(bars_per_model, "full").axes
+    assert above.get_ylim() == below.get_ylim() and above.get_xlim() == below.get_xlim()
+
+
 def test_figure3_averages_runs(summary):
     again = summary.assign(run="seed1", score=summary.score + 0.1)
     first = bars_per_model(pd.concat([summary, again])).axes[1].patches[0]
