@@ -192,3 +192,49 @@ def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path, figure
 def test_equal_protocols_are_said():
     empty = pd.DataFrame(columns=["model", "dcls", "run", *COLUMNS])
     assert "No score changes" in texts(sensitivity(empty, "score"))
+
+
+def changes(**of_explainer):
+    """Rows of sensitivity.csv of two networks; by explainer, the change by each field."""
+    rows = [
+        {"model": "resnet50", "dcls": dcls, "run": "seed0", "network": f"resnet50{'_dcls' * dcls}"}
+        | {"field": field, "value": "first", "explainer": explainer, "score": 0.5 + change}
+        | {"difference": change, "low": change - 0.02, "high": change + 0.03}
+        for explainer, fields in of_explainer.items()
+        for field, change in fields.items()
+        for dcls in (0, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_changes_have_intervals_and_panels_the_scores_that_they_start_from():
+    figure = sensitivity(changes(grad_cam={"resize": 0.1}), "score")
+    (axes,) = figure.axes
+    bars = [bar[:, 0].tolist() for lines in axes.collections for bar in lines.get_segments()]
+    assert np.allclose(bars, [[0.08, 0.13]] * 2)
+    assert "baseline: 0.500 plain, 0.500 DCLS" in texts(figure)
+
+
+def test_fields_without_effect_have_no_row_and_explainers_without_effect_one_line():
+    of_threshold = {"geometry": 0, "resize": 0.1, "normalisation": 0.0}
+    table = changes(
+        grad_cam=dict.fromkeys(of_threshold, 0.0),
+        threshold_grad_cam=of_threshold,
+        layer_cam={"geometry": 0, "resize": 0, "normalisation": -0.1},
+    )
+    figure = sensitivity(table, "score")
+    said = texts(figure)
+    above, middle, below = figure.axes
+    assert not above.axison and "no effect of any field" in said
+    assert "No effect in this study: geometry: first." in said
+    for axes in (middle, below):
+        rows = [label.get_text() for label in axes.get_yticklabels()]
+        assert rows == ["resize: first", "normalisation: first"]
+    assert {"no effect"} < {text.get_text() for text in middle.texts}
+    line, full = (axes.get_window_extent().height for axes in (above, middle))
+    assert line < 0.7 * full
+
+
+def test_fields_that_all_change_nothing_are_named():
+    said = texts(sensitivity(changes(grad_cam={"resize": 0.0}), "score"))
+    assert "No field of the protocol changes a score: resize: first." in " ".join(said.split())
