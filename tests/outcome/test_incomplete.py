@@ -20,6 +20,9 @@ from drawn_texts import words_of
 from human_alignment.common import files
 from human_alignment.data.data_file import DataFile
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
+from human_alignment.networks import zoo
+from human_alignment.networks.dcls import dcls_layers
+from human_alignment.networks.records import Network
 from human_alignment.networks.weights import RECORD, read_spec
 from human_alignment.outcome import style
 from matplotlib.figure import Figure
@@ -94,12 +97,14 @@ def fake_download(job: Job) -> None:
 
 
 def fake_weights(job: Job) -> None:
-    """Weights with the positions of two stages, and a learning curve if there is to be one."""
+    """Weights with positions only, and a learning curve if there is to be one."""
     weights = job.outputs[0]
     weights.parent.mkdir(parents=True, exist_ok=True)
-    (spec,) = option(job, "--model")
-    tensors = {f"layer{i}.0.conv2.P": np.zeros((2, 3, 1, 5), np.float32) for i in (1, 2)}
-    save_file(tensors, weights, {RECORD: json.dumps({"spec": json.loads(spec)})})
+    (text,) = option(job, "--model")
+    spec = Network.model_validate_json(text)
+    layers = dcls_layers(zoo.build(spec)) if spec.dcls else []
+    tensors = {f"{name}.P": np.zeros((2, 3, 1, 5), np.float32) for name in layers}
+    save_file(tensors, weights, {RECORD: json.dumps({"spec": spec.as_dict()})})
     for path in job.outputs[1:]:
         columns = ["epoch", "loss", "train_top1", "position_spread"]
         pd.DataFrame([[1.0, 2.0, 50.0, None]], columns=columns).to_csv(path, index=False)

@@ -147,8 +147,8 @@ def _draw_strata(axes: Axes, part: pd.DataFrame, rows: list[Pair]) -> None:
 def _draw_classes(axes: Axes, classes: pd.DataFrame, shown: pd.DataFrame) -> None:
     """A row per class: the mean over plain networks and over those with DCLS, and each network.
 
-    The bar of a mean is the mean of the networks' intervals. They are of the same images, so that it
-    is wide enough whatever the networks have in common.
+    The bar of a mean is the mean of the networks' intervals. They are of the same images, so that
+    it is wide enough whatever the networks have in common.
     """
     by_class = _scored_classes(shown).groupby(["dcls", "stratum"])[["score", "low", "high"]].mean()
     has_dcls = shown.groupby("network")["dcls"].first().reindex(classes.columns).to_numpy()
