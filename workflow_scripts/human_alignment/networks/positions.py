@@ -39,6 +39,7 @@ def map_sizes(path: Path | str) -> dict[str, tuple[int, int]]:
         return {}
     with safe_open(path, "np") as stream:
         layers = [key.removesuffix(".P") for key in stream.keys() if key.endswith(".P")]  # noqa: SIM118
+    spec = zoo.find(spec)
     sizes: dict[str, tuple[int, int]] = {}
 
     def measure(stage: str):
