@@ -104,7 +104,8 @@ def test_figure2_shows_each_pair_its_intervals_and_the_diagonal(summary, drawn):
     assert len(bars) == 16
     for low, high in bars:  # the made-up intervals are 0.004 to each side
         assert np.hypot(*(high - low)) == pytest.approx(0.008)
-    (diagonal,) = [line for line in axes.lines if line.get_linestyle() == "--"]
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    (diagonal,) = [line for line in dashed if line.get_linewidth() == 0.8]  # others are leaders
     assert np.array_equal(diagonal.get_xdata(), diagonal.get_ydata())
     assert axes.get_xlim() == axes.get_ylim() and axes.get_aspect() == 1
     names = {text.get_text() for text in axes.texts}
