@@ -13,7 +13,6 @@ from ..common.paths import SUFFIX, Run
 from ..common.picture_files import ENDINGS, find_pictures
 from ..common.sources import local_path, masked
 from ..networks import records, timm_weights
-from ..scores.explainer_names import EXPLAINER_NAMES
 from ..scores.protocol import Protocol
 from ..training.recipe import Recipe
 from .cards import count_cards
@@ -21,6 +20,7 @@ from .closing import listed
 from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
+PAPERS = ("grad_cam", METHOD)  # the paper's explainers
 MASKING = "rise"  # the explainer of a sample that masks images
 MOST_IN_GALLERY = 16  # networks, where the config names none
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
@@ -483,11 +483,11 @@ class Study:
         """By the name of each figure or page that cannot apply to this study, the reason."""
         scored = self._scored_models()
         paired = any(len(scored & set(pair)) == 2 for pair in self.twins.items())
-        papers = [name for name in EXPLAINER_NAMES if name in self.explainers]
+        papers = [name for name in PAPERS if name in self.explainers]
         no_map = "" if self.is_swept else "no Threshold-Grad-CAM maps"
         no_pair = "" if paired else "no network with and without DCLS"
         no_plain = "" if scored - set(self.twins) else "no network without DCLS"
-        compared = paired or len(papers) == len(EXPLAINER_NAMES)
+        compared = paired or len(papers) == len(PAPERS)
         nothing_to_compare = "" if compared else "no two networks or explainers to compare"
         reasons = {
             "figure2": no_map or no_pair,
