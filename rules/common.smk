@@ -116,9 +116,14 @@ def figure(name, title, caption=None, category="Figures"):
     ]
 
 
+def applicable(name, output):
+    """The output of a rule; nothing if this figure or page cannot apply to the study."""
+    return [] if name in study.not_made else output
+
+
 def closing(state):
     """What the run produced, where and how long, and what it left out: a few lines to print."""
     now = Study(config)  # which has not looked at any file yet
     runs = list(map(str, now.runs))
-    found = closing_lines(now.name, runs, state, STARTED, stale=now.stale_runs(), parts=now.parts)
-    return "\n".join(found)
+    about = {"stale": now.stale_runs(), "parts": now.parts, "not_made": now.not_made}
+    return "\n".join(closing_lines(now.name, runs, state, STARTED, **about))

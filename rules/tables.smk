@@ -2,7 +2,7 @@
 
 from human_alignment.outcome.pages import STUDY_PAGE, TABLES_PAGE
 
-TABLES = {  # shown as pages: title, and the folder of the CSV file
+TABLES = {  # may be shown as pages: title, and the folder of the CSV file
     "comparisons": ("Differences on the same images", "scores"),
     "correlations": ("Accuracy, size and score", "scores"),
     "references": ("Scores without a network", "tables"),
@@ -12,9 +12,10 @@ TABLES = {  # shown as pages: title, and the folder of the CSV file
     "sensitivity": ("Sensitivity to the protocol", "tables"),
     "strata": ("Scores by stratum", "tables"),
     "dcls_by_stratum": ("DCLS minus plain by stratum", "tables"),
-    **({"threshold_sweep": ("Best thresholds", "tables")} if study.is_swept else {}),
+    "threshold_sweep": ("Best thresholds", "tables"),
     **({"measures": ("Further measures", "tables")} if config["measures"] else {}),
 }
+TABLES = {name: about for name, about in TABLES.items() if name not in study.not_made}
 
 
 rule make_table1:

@@ -1,6 +1,7 @@
 """Check the paper's claims on a study's numbers: each holds, does not hold, or is undecided.
 
-With --paper the paper's own Table 1 is checked in the same way, in two further columns.
+A study of other networks than the paper's tests no claim: its numbers stand without a verdict. With
+--paper the paper's own Table 1 is checked in the same way, in two further columns.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from human_alignment.outcome.claims_table import (
     as_table,
     remarks,
     scope,
+    tests_the_paper,
     to_markdown,
     to_page,
 )
@@ -41,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     summary = read_summary(arguments.summary)
     differences = read_differences(arguments.comparisons)
     evidence = Evidence.of_study(summary, differences, human_ceiling(summary))
-    table = as_table(check(evidence))
+    table = as_table(check(evidence), tests_the_paper(evidence.networks))
     if arguments.paper:
         paper, seeds = read_paper(arguments.paper), read_seeds(arguments.paper_seeds)
         table = add_paper(table, evidence, paper, seeds)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.common.paths import Run
-from human_alignment.networks.positions import read_positions
+from human_alignment.networks.positions import map_sizes, read_positions
 from human_alignment.networks.weights import read_spec
 from human_alignment.outcome.preference import Preference, add_label_flag
 from human_alignment.outcome.style import save
@@ -28,7 +28,8 @@ def main(argv: list[str] | None = None) -> None:
             files[Pair(None, Run.of(path).model)] = spec.dcls.kernel_size, path
     shown, others = Preference(arguments.label).rows(list(files), "the files of their weights")
     networks = {pair.dcls: (files[pair][0], read_positions(files[pair][1])) for pair in shown}
-    save(learned_positions(networks, arguments.note, others), arguments.output)
+    maps = {pair.dcls: map_sizes(files[pair][1]) for pair in shown}
+    save(learned_positions(networks, arguments.note, others, maps), arguments.output)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.table.stat().st_size <= LARGEST_CSV:
         csv = arguments.table.read_text()
     shown, left_out = beginning(table, arguments.table.name)
-    remarks = [*left_out, arguments.note]
-    html = tables_page(arguments.title, [shown], remarks, arguments.table.name, csv)
+    about = arguments.table.name, csv, " ".join(left_out)  # said before a reader counts on all rows
+    html = tables_page(arguments.title, [shown], [arguments.note], *about)
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")
 

@@ -15,7 +15,7 @@ from human_alignment.outcome.claims import (
     check,
     read_differences,
 )
-from human_alignment.outcome.claims_table import as_table
+from human_alignment.outcome.claims_table import NOT_TESTED, as_table
 from human_alignment.outcome.table1 import read_paper, read_seeds
 from human_alignment.scores.pairs import PAPER_ORDER
 from human_alignment.scores.summary import read_summary
@@ -255,7 +255,7 @@ def test_what_a_study_lacks_is_named(summary, study, start, verdict, words):
     [
         ("other networks", "and this study has none of them."),
         ("a model missing", "The study lacks caformer_s18, caformer_s18_dcls."),
-        ("micro", "so its verdicts say nothing about the paper."),
+        ("micro", "so it tests none of the claims: its numbers say nothing"),
         ("all", ""),
     ],
 )
@@ -271,6 +271,23 @@ def test_the_top_says_what_the_claims_cannot_apply_to(summary, tmp_path, study, 
         top = html.unescape((tmp_path / f"claims.{ending}").read_text().split(start)[0])
         assert sentence in top
         assert ("These claims are about the paper's networks" in top) == bool(sentence)
+
+
+@pytest.mark.parametrize("study", ["micro", "other networks"])
+def test_other_networks_than_the_papers_test_no_claim(summary, tmp_path, study):
+    studies = STUDIES | {"micro": lambda s: s.assign(parameters=1e5)}
+    studies[study](summary).to_csv(tmp_path / "summary.csv", index=False)
+    NOTHING.to_csv(tmp_path / "comparisons.csv", index=False)
+    check_claims.main(
+        ["--summary", str(tmp_path / "summary.csv"), "--output", str(tmp_path / "claims.csv")]
+        + ["--comparisons", str(tmp_path / "comparisons.csv")]
+    )
+    table = pd.read_csv(tmp_path / "claims.csv")
+    assert set(table["verdict"]) == {NOT_TESTED} and table["evidence"].notna().all()
+    for ending in ("md", "html"):
+        text = (tmp_path / f"claims.{ending}").read_text()
+        assert "not tested" in text
+        assert FAILS not in text and UNDECIDED not in text
 
 
 def run(data_dir, tmp_path, *more):

@@ -9,9 +9,10 @@ import plot_sensitivity
 import plot_threshold_sweep
 import pytest
 import small_study
+from human_alignment.heatmaps.explainers import EXPLAINERS
 from human_alignment.outcome.comparison_figures import paired_differences
 from human_alignment.outcome.protocol_figures import sensitivity, threshold_sweep
-from human_alignment.outcome.style import save
+from human_alignment.outcome.style import COLOURS, EXPLAINER_LOOKS, save
 from human_alignment.scores.bootstrap import bootstrap_interval
 from human_alignment.scores.protocol import PAPER, RELEASED
 from human_alignment.scores.protocol_variants import ALL, BASE, sweep_protocols
@@ -42,6 +43,34 @@ def test_significant_differences_are_filled_others_hollow(differences):
     marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     hollow = {float(line.get_xdata()[0]): line.get_markerfacecolor() == "white" for line in marks}
     assert hollow == {0.1: False, -0.02: True}
+
+
+def test_a_difference_whose_interval_holds_zero_is_not_drawn_as_found(differences):
+    row = differences.iloc[[1]].assign(difference=-0.0006, low=-0.004, high=0.003, p_holm=0.01)
+    (mark,) = [line for line in paired_differences(row).axes[0].lines if line.get_marker() == "o"]
+    assert mark.get_markerfacecolor() == "white"
+
+
+def test_the_column_at_the_right_has_a_header_above_its_numbers(differences):
+    figure = paired_differences(differences)
+    figure.draw_without_rendering()
+    texts = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
+    header = texts.pop("closer")
+    assert set(texts) == {"0.70", "0.48"}
+    assert all(header.y0 >= box.y1 and abs(header.x0 - box.x0) < 1 for box in texts.values())
+
+
+def test_an_explainer_looks_the_same_whatever_else_a_study_has(differences):
+    """By its name, and unlike any other explainer, and unlike networks with and without DCLS."""
+    assert list(EXPLAINER_LOOKS) == [*EXPLAINERS, "saliency", "rise"]
+    colours, marks = zip(*EXPLAINER_LOOKS.values(), strict=True)
+    assert len(set(colours)) == len(set(marks)) == len(colours)
+    assert not set(colours) & set(COLOURS)
+    for names in (["layer_cam"], ["grad_cam", "layer_cam"], ["layer_cam", "eigen_cam", "rise"]):
+        table = pd.concat(differences.assign(explainer=name) for name in names)
+        lines = paired_differences(table).axes[0].lines
+        looks = {(one.get_color(), one.get_marker()) for one in lines if one.get_marker() != "None"}
+        assert looks == {EXPLAINER_LOOKS[name] for name in names}
 
 
 def test_comparisons_under_controls_are_not_in_the_figure(differences):
@@ -163,3 +192,49 @@ def test_sensitivity_scripts_write_table_and_scores_under_paper(tmp_path, figure
 def test_equal_protocols_are_said():
     empty = pd.DataFrame(columns=["model", "dcls", "run", *COLUMNS])
     assert "No score changes" in texts(sensitivity(empty, "score"))
+
+
+def changes(**of_explainer):
+    """Rows of sensitivity.csv of two networks; by explainer, the change by each field."""
+    rows = [
+        {"model": "resnet50", "dcls": dcls, "run": "seed0", "network": f"resnet50{'_dcls' * dcls}"}
+        | {"field": field, "value": "first", "explainer": explainer, "score": 0.5 + change}
+        | {"difference": change, "low": change - 0.02, "high": change + 0.03}
+        for explainer, fields in of_explainer.items()
+        for field, change in fields.items()
+        for dcls in (0, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_changes_have_intervals_and_panels_the_scores_that_they_start_from():
+    figure = sensitivity(changes(grad_cam={"resize": 0.1}), "score")
+    (axes,) = figure.axes
+    bars = [bar[:, 0].tolist() for lines in axes.collections for bar in lines.get_segments()]
+    assert np.allclose(bars, [[0.08, 0.13]] * 2)
+    assert "baseline: 0.500 plain, 0.500 DCLS" in texts(figure)
+
+
+def test_fields_without_effect_have_no_row_and_explainers_without_effect_one_line():
+    of_threshold = {"geometry": 0, "resize": 0.1, "normalisation": 0.0}
+    table = changes(
+        grad_cam=dict.fromkeys(of_threshold, 0.0),
+        threshold_grad_cam=of_threshold,
+        layer_cam={"geometry": 0, "resize": 0, "normalisation": -0.1},
+    )
+    figure = sensitivity(table, "score")
+    said = texts(figure)
+    above, middle, below = figure.axes
+    assert not above.axison and "no effect of any field" in said
+    assert "No effect in this study: geometry: first." in said
+    for axes in (middle, below):
+        rows = [label.get_text() for label in axes.get_yticklabels()]
+        assert rows == ["resize: first", "normalisation: first"]
+    assert {"no effect"} < {text.get_text() for text in middle.texts}
+    line, full = (axes.get_window_extent().height for axes in (above, middle))
+    assert line < 0.7 * full
+
+
+def test_fields_that_all_change_nothing_are_named():
+    said = texts(sensitivity(changes(grad_cam={"resize": 0.0}), "score"))
+    assert "No field of the protocol changes a score: resize: first." in " ".join(said.split())

@@ -16,7 +16,7 @@ from human_alignment.data.data_file import DataFile
 from human_alignment.data.decoding import decode
 from human_alignment.networks.weights import save_weights
 from human_alignment.networks.zoo import build, find
-from human_alignment.outcome.map_figures import even_steps, shortened
+from human_alignment.outcome.map_figures import even_steps
 from human_alignment.scores.protocol import RELEASED
 from PIL import Image
 
@@ -140,11 +140,6 @@ def test_maps_of_other_images_are_refused(study, tmp_path):
     with pytest.raises(UserError, match="was not extracted from"):
         draw(study, tmp_path / "f.svg", "p")
     assert not list(tmp_path.iterdir())
-
-
-def test_long_class_names_are_shortened():
-    assert shortened("tench (0)") == "tench (0)"
-    assert shortened("golden retriever (207)") == "golden retri…"
 
 
 def test_an_unreadable_picture_is_named_and_nothing_is_written(study, tmp_path):

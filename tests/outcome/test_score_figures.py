@@ -104,7 +104,8 @@ def test_figure2_shows_each_pair_its_intervals_and_the_diagonal(summary, drawn):
     assert len(bars) == 16
     for low, high in bars:  # the made-up intervals are 0.004 to each side
         assert np.hypot(*(high - low)) == pytest.approx(0.008)
-    (diagonal,) = [line for line in axes.lines if line.get_linestyle() == "--"]
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--"]
+    (diagonal,) = [line for line in dashed if line.get_linewidth() == 0.8]  # others are leaders
     assert np.array_equal(diagonal.get_xdata(), diagonal.get_ydata())
     assert axes.get_xlim() == axes.get_ylim() and axes.get_aspect() == 1
     names = {text.get_text() for text in axes.texts}
@@ -124,6 +125,11 @@ def test_figure3_shows_every_score_of_both_methods(summary, drawn):
     assert labels == list(dict.fromkeys(summary.model))
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["without DCLS", "with DCLS"]
+
+
+def test_figure3_has_one_scale_so_that_its_panels_can_be_compared(drawn):
+    above, below = drawn(bars_per_model, "full").axes
+    assert above.get_ylim() == below.get_ylim() and above.get_xlim() == below.get_xlim()
 
 
 def test_figure3_averages_runs(summary):

@@ -74,6 +74,21 @@ def test_of_many_classes_the_highest_and_lowest_means_are_shown():
     np.testing.assert_allclose(large[0].get_xdata(), plain[names])
 
 
+def test_the_mean_of_a_class_has_the_mean_interval_of_its_networks():
+    drawn = table(("resnet50", "convnext_tiny"))
+    drawn["low"] = drawn["score"] - np.linspace(0.01, 0.4, len(drawn))
+    axes = scores_by_stratum(drawn).axes[-1]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    own = drawn[drawn["stratification"] == "class"]
+    classes = own.groupby(["dcls", "stratum"])
+    for dcls, bars in enumerate(axes.collections):
+        low, high = np.array([bar[:, 0] for bar in bars.get_segments()]).T
+        np.testing.assert_allclose(low, classes["low"].mean()[dcls][names])
+        np.testing.assert_allclose(high, classes["high"].mean()[dcls][names])
+    left, right = axes.get_xlim()
+    assert left < own["low"].min() and own["high"].max() < right
+
+
 @pytest.mark.parametrize(
     "models, kinds, strata",
     [

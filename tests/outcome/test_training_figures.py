@@ -11,7 +11,7 @@ import torch
 from drawn_texts import check_texts, texts_of
 from human_alignment.networks import zoo
 from human_alignment.networks.dcls import dcls_layers, kernel
-from human_alignment.networks.positions import offsets, read_positions
+from human_alignment.networks.positions import map_sizes, offsets, read_positions
 from human_alignment.networks.weights import save_weights
 from human_alignment.outcome.style import STYLE
 from human_alignment.outcome.training_figures import density, learned_positions, learning_curves
@@ -81,7 +81,10 @@ def test_a_panel_for_each_stage_with_dcls(tmp_path):
     found = {name: (9, read_positions(write(tmp_path, name)[0])) for name in names}
     figure = learned_positions(found)
     drawn = [axes for axes in figure.axes if axes.images]
-    assert len(figure.axes) == 12 and len(drawn) == 10  # attention in CAFormer's last two stages
+    assert len(figure.axes) == 12 + 1 and len(drawn) == 10  # CAFormer has attention in the last two
+    said = texts(figure)
+    key = {"none", "densest of its panel", "positions per square pixel"}
+    assert key <= set(said)
     said = texts(figure)
     assert [word for word in said if word.startswith("stage ")] == [
         f"stage {i}" for i in (1, 2, 3, 4)
@@ -89,6 +92,36 @@ def test_a_panel_for_each_stage_with_dcls(tmp_path):
     assert "caformer_s18_dcls\n9 × 9 px" in said
     assert said.count("no DCLS") == 2
     assert figure.axes[0].get_title().startswith("n = 512\n0.5")  # px, as they are drawn
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny_dcls", "resnet50_dcls"])
+def test_map_sizes_are_those_that_the_layers_see(tmp_path, name):
+    path, model = write(tmp_path, name)
+    seen = {}
+    for place, layer in dcls_layers(model).items():
+        layer.register_forward_pre_hook(
+            lambda _, inputs, place=place: seen.update({place: tuple(inputs[0].shape[2:])})
+        )
+    with torch.no_grad():
+        model.eval()(torch.zeros(1, 3, 64, 64))
+    found = map_sizes(path)
+    assert set(found) == set(read_positions(path))
+    for stage, size in found.items():
+        assert size == max(one for place, one in seen.items() if place.startswith(stage))
+
+
+def test_what_no_pixel_can_meet_is_hatched():
+    stages = {f"stages.{i}": np.random.default_rng(0).normal(0, 3, (99, 2)) for i in range(3)}
+    maps = {"stages.0": (9, 9), "stages.1": (7, 9), "stages.2": (3, 3)}  # the window reaches 8
+    figure = learned_positions({"one": (17, stages)}, maps={"one": maps})
+    patches = [[one for one in axes.patches if one.get_hatch()] for axes in figure.axes[:3]]
+    assert [len(own) for own in patches] == [0, 1, 1]
+    frame, hole = np.split(np.abs(patches[1][0].get_path().vertices), 2)
+    assert (frame == 8).all() and (hole == [8, 6]).all()  # right and down
+    assert any("meets no pixel" in " ".join(text.split()) for text in texts(figure))
+    wide = dict.fromkeys(stages, (9, 9))
+    plain = learned_positions({"one": (17, stages)}, maps={"one": wide})
+    assert not any("meets no pixel" in " ".join(text.split()) for text in texts(plain))
 
 
 def test_eight_networks_are_legible():
@@ -99,7 +132,8 @@ def test_eight_networks_are_legible():
     attention = {name: stages[name] for name in ("stages.0", "stages.1")}
     resnet = {f"layer{i}": np.zeros((1_310_720, 2)) for i in (1, 2, 3, 4)}
     found = {name: (17, stages) for name in names[:6]} | {names[6]: (17, attention)}
-    figure = learned_positions(found | {"resnet50": (7, resnet)}, "A note.")
+    maps = {name: {f"stages.{i}": (56 // 2**i,) * 2 for i in range(4)} for name in names}
+    figure = learned_positions(found | {"resnet50": (7, resnet)}, "A note.", maps=maps)
     assert figure.get_figheight() < 10
     with mpl.rc_context(STYLE):
         figure.draw_without_rendering()

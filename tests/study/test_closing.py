@@ -74,6 +74,13 @@ def test_the_lines_say_that_nothing_was_left_out(folder):
     assert not any("missing" in line for line in lines)
 
 
+def test_what_cannot_apply_to_the_study_is_named_with_its_reason(folder):
+    reasons = {"figure2": "no pair", "accuracy": "no top-1", "dcls_by_stratum": "no pair"}
+    lines = closing_lines("toy", RUNS, "complete", 0, folder, not_made=reasons)
+    assert "  not made  figure2, dcls_by_stratum (no pair); accuracy (no top-1)" in lines
+    assert not any("not made" in line for line in closing_lines("toy", RUNS, "complete", 0, folder))
+
+
 def test_a_sample_alone_is_no_score_of_a_network(folder):
     (folder / "results" / "toy" / "scores" / "near" / "seed0.source.json").unlink()
     lines = closing_lines("toy", RUNS[:1], "complete", 0, folder)

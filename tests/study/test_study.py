@@ -400,3 +400,30 @@ def test_paths_are_checked_before_any_job(
     config[section] = config.get(section, {}) | values if isinstance(values, dict) else values
     with pytest.raises(UserError, match=message):
         checked_study(config, schema)
+
+
+def test_what_cannot_apply_to_a_study_is_not_made(study_of, configs):
+    assert set(study_of().not_made) == set()
+    assert set(study_of("paper").not_made) == {"accuracy", "curves"}  # nor images, nor trainings
+    plain = study_of(models=["convnext_tiny", "resnet50"]).not_made
+    assert plain == {
+        "figure2": "no network with and without DCLS",
+        "positions": "no network with DCLS",
+        "dcls_by_stratum": "no network with and without DCLS",
+    }
+    apart = study_of(models=["convnext_tiny", "resnet50_dcls"]).not_made
+    assert set(apart) == {"figure2", "dcls_by_stratum"}
+    alone = study_of(models=["resnet50_dcls"]).not_made
+    assert alone["figure4"] == "no network without DCLS"
+    one = study_of(models=["resnet50"], extract={"explainers": ["layer_cam"]}).not_made
+    assert {"figure2", "figure3", "figure4", "comparisons", "threshold_sweep"} < set(one)
+
+
+def test_a_twin_without_scores_makes_no_pair_where_the_others_are_shown(
+    study_of, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    study = study_of(models=PAIR, partial=True)
+    monkeypatch.setattr(study, "available", lambda files: [f for f in files if "_dcls" in f])
+    assert study.not_made["figure2"] == "no network with and without DCLS"
+    assert "positions" not in study.not_made

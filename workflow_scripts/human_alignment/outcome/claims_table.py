@@ -11,9 +11,13 @@ from .page_tables import Table, tables_page
 from .table1 import MICRO, refuse_micro
 
 TITLE = "The paper's claims"
-READING = (
+PAPERS = [full_name(model, dcls) for model in PAPER_ORDER for dcls in (0, 1)]  # the networks
+NOT_TESTED = "not tested"  # the verdict where the networks are not the paper's
+VERDICTS = (
     "A claim is undecided if numbers that are open (their 95 % interval holds values for and "
-    "against it) or missing could decide it either way. Otherwise it holds or does not hold.",
+    "against it) or missing could decide it either way. Otherwise it holds or does not hold."
+)
+READING = (
     "Differences of scores are with DCLS minus without, or Threshold-Grad-CAM minus Grad-CAM, "
     "paired by image. Differences of top-1 are in percentage points; they have no interval, so "
     "the sign decides.",
@@ -32,10 +36,25 @@ COLUMNS = {
 }
 
 
-def as_table(claims: list[Claim]) -> pd.DataFrame:
-    """A row per claim, columns claim, sections, verdict, evidence."""
-    rows = [(claim.text, claim.sections, claim.verdict, claim.evidence) for claim in claims]
+def as_table(claims: list[Claim], tested: bool = True) -> pd.DataFrame:
+    """A row per claim, columns claim, sections, verdict, evidence.
+
+    tested: of `tests_the_paper`; where False, no claim has a verdict but NOT_TESTED.
+    """
+    rows = [
+        (claim.text, claim.sections, claim.verdict if tested else NOT_TESTED, claim.evidence)
+        for claim in claims
+    ]
     return pd.DataFrame(rows, columns=["claim", "sections", "verdict", "evidence"])
+
+
+def tests_the_paper(networks: pd.DataFrame) -> bool:
+    """Whether a study has networks of the paper, and no small ones under their names.
+
+    networks: of the evidence.
+    """
+    own = networks[networks.index.isin(PAPERS)]
+    return not own.empty and not (own["parameters"] < MICRO).any()
 
 
 def add_paper(
@@ -63,15 +82,14 @@ def scope(networks: pd.DataFrame) -> str:
 
     networks: of the evidence.
     """
-    every = [full_name(model, dcls) for model in PAPER_ORDER for dcls in (0, 1)]
-    own = networks[networks.index.isin(every)]
-    lacking = [name for name in every if name not in own.index]
+    own = networks[networks.index.isin(PAPERS)]
+    lacking = [name for name in PAPERS if name not in own.index]
     if own.empty:
         return "These claims are about the paper's networks, and this study has none of them."
     if (own["parameters"] < MICRO).any():
         return (
             "These claims are about the paper's networks. This study has small ones under their "
-            "names, so its verdicts say nothing about the paper."
+            "names, so it tests none of the claims: its numbers say nothing about the paper."
         )
     if lacking:
         return f"These claims are about the paper's networks. The study lacks {', '.join(lacking)}."
@@ -81,7 +99,13 @@ def scope(networks: pd.DataFrame) -> str:
 def remarks(networks: pd.DataFrame, note: str) -> list[str]:
     """What a reader must know to read the table. networks: of the evidence."""
     few = ", ".join(few_images(networks))
-    found = [*READING, f"Scored on fewer than {FEW_IMAGES} images: {few}." if few else "", note]
+    verdicts = VERDICTS if tests_the_paper(networks) else ""
+    found = [
+        verdicts,
+        *READING,
+        f"Scored on fewer than {FEW_IMAGES} images: {few}." if few else "",
+        note,
+    ]
     return [remark for remark in found if remark]
 
 

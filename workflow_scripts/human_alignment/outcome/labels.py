@@ -10,6 +10,7 @@ _ANGLES = 32
 _SWEEPS = 20  # at most; in practice no label moves after the fourth
 _MARKER = 3.0  # points: half the side of the square that a marker keeps free
 _LEADER_FROM = 8  # points; a label at least this far off gets a line to its point
+_LEADER = {"color": "0.5", "linewidth": 0.5, "linestyle": (0, (1, 1.5))}  # dotted: no line of data
 # Costs of a place; a distance of one typographic point costs 1.
 _ON_LABEL, _OUTSIDE, _ON_MARKER, _CROSSING, _ON_INK = 3000, 3000, 1000, 300, 12
 
@@ -35,7 +36,9 @@ def place_labels(
     ink: np.ndarray,
     dots: np.ndarray | None = None,
 ) -> None:
-    """Write `names` (n) beside `points` (n, 2; data units); distant ones get a thin line.
+    """Write `names` (n) beside `points` (n, 2; data units); distant ones get a leader.
+
+    A leader is a thin dotted line that begins at the label and ends at the point's marker.
 
     ink: (m, 2) points in data units that a label should not cover: curves, bars, other text.
     dots: (d, 2) in data units, markers without a name, which count as those of `points` do.
@@ -55,8 +58,13 @@ def place_labels(
         # An offset in points, so that it holds at every resolution.
         axes.annotate(name, point, offset, textcoords="offset points", va="bottom", zorder=5)
         if place.distances[k] >= _LEADER_FROM:
-            line = axes.transData.inverted().transform(place.lines[k])
-            axes.plot(*line.T, color="0.45", linewidth=0.5, zorder=1.5)
+            axes.plot(*_leader(axes, *place.lines[k]).T, zorder=1.5, **_LEADER)
+
+
+def _leader(axes: Axes, point: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """The line (2, 2; data units) from a label to its point's marker; both given in pixels."""
+    gap = (_MARKER + 1) * _scale(axes) / np.hypot(*(label - point))
+    return axes.transData.inverted().transform(np.stack([label, point + gap * (label - point)]))
 
 
 def _scale(axes: Axes) -> float:

@@ -3,6 +3,7 @@
 No image is picked by eye: all of them are chosen at even steps, over the file or by agreement.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,14 @@ from ..scores.protocol import Protocol
 from ..scores.score_file import read_scores
 from ..scores.scoring import check_same_images
 from ..scores.summary import explainer_name
-from .overlays import Row, draw_grid, heatmap_overlay
+from .overlays import Row, draw_grid, heatmap_overlay, nothing_to_show
 from .style import LEGEND, PAGE_WIDTH
 
 BLOCK = 8  # samples side by side
 COLUMN = 1.3  # inches: an image's room in Figures 5 and 6, if the page has that much
-LETTERS = 13  # of a class name that fit above a picture
 AGREEMENT = (
     "Images at even steps from the best to the worst agreement (mean rho of the networks shown); "
-    "above each map its rho."
+    "above each map its Spearman correlation ρ with the human map."
 )
 
 
@@ -57,18 +57,17 @@ def by_agreement(rho: pd.DataFrame, count: int) -> list[str]:
     return [ranked.index[step] for step in even_steps(len(ranked), count)]
 
 
-def shortened(name: str) -> str:
-    """A class name that fits above a picture."""
-    return name if len(name) <= LETTERS else name[: LETTERS - 1].rstrip(" ,") + "…"
-
-
 def _images(data: DataFile, index: list[int]) -> list[np.ndarray]:
     """The images at these positions, as the study shows them."""
     return [present(data, i) for i in index]
 
 
-def _overlays(images: list[np.ndarray], maps: list[np.ndarray]) -> list[np.ndarray]:
-    return [heatmap_overlay(*pair) for pair in zip(images, maps, strict=True)]
+def _row(
+    title: str, images: list[np.ndarray], maps: Sequence[np.ndarray], labels: Sequence[str] = ()
+) -> Row:
+    """Maps over images; a map with nothing to show says so."""
+    pictures = [heatmap_overlay(*pair) for pair in zip(images, maps, strict=True)]
+    return Row(title, pictures, labels, list(map(nothing_to_show, maps)))
 
 
 def _human_maps(data: DataFile, index: list[int]) -> list[np.ndarray]:
@@ -98,15 +97,19 @@ def figure1(
     """
     index = [data.index(name) for name in ids]
     images = _images(data, index)
-    rows = [Row("image", images), Row("human", _overlays(images, _human_maps(data, index)))]
+    rows = [Row("image", images), _row("human", images, _human_maps(data, index))]
     for path, column in zip(heatmaps, rho, strict=True):
         with HeatmapFile(path) as file:
             maps = _network_maps(file, explainer, index, protocol, data.image_size)
-            labels = ["undefined" if np.isnan(v) else f"{v:.2f}" for v in rho[column].reindex(ids)]
-            rows.append(Row(file.model, _overlays(images, maps), labels))
+            labels = [_rho_label(value) for value in rho[column].reindex(ids)]
+            rows.append(_row(file.model, images, maps, labels))
     if len(heatmaps) < 2:
         rows.append(Row("The study has no pair of this network with and without DCLS."))
     return draw_grid(rows, [f"{explainer_name(explainer)}.", *notes], PAGE_WIDTH)
+
+
+def _rho_label(rho: float) -> str:
+    return "ρ undefined" if np.isnan(rho) else f"ρ = {rho:.2f}".replace("-", "−")
 
 
 def methods_figure(
@@ -146,7 +149,7 @@ def _method_rows(
     with HeatmapFile(path) as heatmaps:
         check_same_images(data, heatmaps)
         explained = heatmaps.labels if heatmaps.target == "label" else heatmaps.predicted
-        labels = [shortened(class_name(classes, explained[i])) for i in index]
+        labels = [class_name(classes, explained[i]) for i in index]
         for explainer in explainers:
             name = explainer_name(explainer)
             if explainer not in heatmaps.explainers:
@@ -154,7 +157,7 @@ def _method_rows(
                 continue
             maps = _network_maps(heatmaps, explainer, index, protocol, data.image_size)
             title = f"{kind}\n{name}".replace("Threshold-", "Threshold-\n")
-            rows.append(Row(title, _overlays(images, maps), labels))
+            rows.append(_row(title, images, maps, labels))
             labels = []
     return rows
 
@@ -162,15 +165,14 @@ def _method_rows(
 def sample_sheet(data: DataFile, count: int) -> Figure:
     """Images at even steps over the file, in blocks of eight: image, human map, and overlay."""
     chosen, rows = even_steps(len(data), count), []
-    own = data.class_names
-    names = [] if own is None else class_names(data.num_classes, own)
+    names = class_names(data.num_classes, data.class_names)
     for start in range(0, len(chosen), BLOCK):
         block = chosen[start : start + BLOCK]
         images, maps = _images(data, block), _human_maps(data, block)
-        labels = [shortened(class_name(names, data.labels[i])) for i in block]
+        labels = [class_name(names, data.labels[i]) for i in block]
         rows.append(Row("image", images, labels))
-        rows.append(Row("human map", maps))
-        rows.append(Row("overlay", _overlays(images, maps)))
+        rows.append(Row("human map", maps, marks=list(map(nothing_to_show, maps))))
+        rows.append(_row("overlay", images, maps))
     about = f"{len(chosen)} of the {len(data)} images of {data.dataset}, evenly over the file."
     return draw_grid(rows, [about, data.description, *_skipped_entries(data)], PAGE_WIDTH)
 

@@ -47,7 +47,7 @@ def smoothness_figure(
     remark = (
         f"{explainer_name(explainer)}. Above: score of the heatmap without what is finer than the "
         "cut-off, with 95 % intervals; all: the heatmap as it is. Below: share of the heatmap's "
-        "variance in coarser structure than that."
+        "variance in coarser structure than that, a mean over images without an interval."
     )
     width = max(PAGE_WIDTH * columns / _COLUMNS, 3.4)
     figure = new_figure(0.5 + 2.1 * rows, [others, remark, note], width)

@@ -68,7 +68,8 @@ def scores_by_stratum(
     if len(classes):
         axes = figure.add_subplot(grid[1, :])
         _draw_classes(axes, classes, shown)
-        _scale([axes], classes.to_numpy())
+        drawn = _scored_classes(shown).set_index("stratum").loc[classes.index]
+        _scale([axes], drawn[["score", "low", "high"]].to_numpy())
     handles = [
         Line2D([], [], marker="o", ms=3.5, linewidth=0.8, color=COLOURS[dcls], label=LEGEND[dcls])
         for dcls in sorted(set(shown["dcls"]))
@@ -107,7 +108,8 @@ def _remark(shown: pd.DataFrame, classes: pd.DataFrame) -> str:
         return "No classes, because the images have no labels."
     count = _scored_classes(shown)["stratum"].nunique()
     which = f"the {ENDS} highest and the {ENDS} lowest of {count}, " if count > 2 * ENDS else ""
-    return f"Classes: {which}a large dot for the mean over networks, a small one for each."
+    words = f"Classes: {which}a large dot for the mean over networks, its bar the mean of their "
+    return words + "intervals; a small dot for each, whose interval is in tables/strata.csv."
 
 
 def _draw_strata(axes: Axes, part: pd.DataFrame, rows: list[Pair]) -> None:
@@ -143,14 +145,21 @@ def _draw_strata(axes: Axes, part: pd.DataFrame, rows: list[Pair]) -> None:
 
 
 def _draw_classes(axes: Axes, classes: pd.DataFrame, shown: pd.DataFrame) -> None:
-    """A row per class: the mean over plain networks and over those with DCLS, and each network."""
+    """A row per class: the mean over plain networks and over those with DCLS, and each network.
+
+    The bar of a mean is the mean of the networks' intervals. They are of the same images, so that
+    it is wide enough whatever the networks have in common.
+    """
+    by_class = _scored_classes(shown).groupby(["dcls", "stratum"])[["score", "low", "high"]].mean()
     has_dcls = shown.groupby("network")["dcls"].first().reindex(classes.columns).to_numpy()
     for dcls in sorted(set(has_dcls)):
         own = classes.loc[:, has_dcls == dcls]
         places = np.arange(len(classes)) + (dcls - 0.5) * 0.3
         for network in own:
             axes.plot(own[network], places, "o", ms=1.5, color=COLOURS[dcls], alpha=0.5)
-        axes.plot(own.mean(axis=1), places, "o", ms=3.5, color=COLOURS[dcls])
+        score, low, high = by_class.loc[dcls].reindex(classes.index).to_numpy().T
+        axes.hlines(places, low, high, color=COLOURS[dcls], linewidth=0.8)
+        axes.plot(score, places, "o", ms=3.5, color=COLOURS[dcls])
     if _scored_classes(shown)["stratum"].nunique() > len(classes):
         axes.axhline(ENDS - 0.5, color=GREY, linewidth=0.6, linestyle=":")
     axes.set_title("classes")

@@ -22,6 +22,20 @@ _LETTER = 0.06  # inches; width of a letter of a name
 COLOURS = ("#0072B2", "#E69F00")  # without, with DCLS: two of Okabe and Ito's colours
 LEGEND = ("without DCLS", "with DCLS")
 GREY = "0.35"
+# The colour and the marker of each explainer, the same in every figure and study. The colours are
+# Okabe and Ito's but the two above, their yellow, which white swallows, and then three of Tol's.
+EXPLAINER_LOOKS = {
+    "grad_cam": ("#009E73", "o"),
+    "threshold_grad_cam": ("#CC79A7", "s"),
+    "hires_cam": ("#56B4E9", "^"),
+    "grad_cam_plus_plus": ("#D55E00", "D"),
+    "xgrad_cam": ("#000000", "v"),
+    "layer_cam": ("#882255", "P"),
+    "eigen_cam": ("#999933", "X"),
+    "eigen_grad_cam": ("#332288", "p"),
+    "saliency": ("0.4", "<"),  # these two explain a sample of the images
+    "rise": ("0.6", ">"),
+}
 STYLE = {
     "font.size": 7,  # the smallest text anywhere
     "font.family": "DejaVu Sans",  # comes with matplotlib: same figure on every machine

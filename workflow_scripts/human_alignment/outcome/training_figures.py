@@ -1,17 +1,23 @@
 """What the networks learned: DCLS positions and learning curves."""
 
+from collections.abc import Mapping
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from scipy.ndimage import gaussian_filter
 
 from ..scores.pairs import pairs
 from .preference import ANYONE, Preference
 from .style import COLOURS, GREY, LEGEND, STYLE, WIDTH, empty_figure, new_figure, say_instead
 
+DENSITY = "magma_r"  # colours of a density, from pale to dark
 CELLS = 8  # of the density, to a pixel
 LINES = ("--", "-")  # without, with DCLS: both are seen where one covers the other
 MEASURES = {  # columns of a curve, and their titles
@@ -37,32 +43,49 @@ def density(points: np.ndarray, reach: int) -> np.ndarray:
 
 @mpl.rc_context(STYLE)
 def learned_positions(
-    networks: dict[str, tuple[int, dict[str, np.ndarray]]], note: str = "", others: str = ""
+    networks: dict[str, tuple[int, dict[str, np.ndarray]]],
+    note: str = "",
+    others: str = "",
+    maps: Mapping[str, Mapping[str, tuple[int, int]]] | None = None,
 ) -> Figure:
     """A row per network, a column per stage: the density of learned DCLS positions.
 
     networks: by model, the side of the dilated kernel in pixels, and by stage the offsets (n, 2)
         of the kernel's elements from its centre.
     others: a sentence on networks that are not among them.
+    maps: by model and stage, rows and columns of the map that the kernels go over. A pixel of the
+        kernel that is further from the centre than the map's last pixel from its first meets none:
+        that part of a window is hatched.
     Each panel has its own scale, from pale (none) to its densest point.
     """
     stages = sorted({stage for _, found in networks.values() for stage in found}, key=_order)
     if not stages:
         return empty_figure("No network of this study has DCLS.", note)
     labels = list(dict.fromkeys(map(_stage_name, stages)))
-    remark = (
-        "Offsets from the kernel\u2019s centre in pixels (px) of the dilated kernel, up to the "
+    hidden = any(
+        max(1, side // 2) > min((maps or {}).get(name, {}).get(stage, (np.inf,))) - 1
+        for name, (side, found) in networks.items()
+        for stage in found
     )
-    remark += "edge of its window. Above each panel: their number and standard deviation."
+    remark = "Each panel is the whole window of the dilated kernel, whose size is at the left, in "
+    remark += "pixels (px) of the stage\u2019s map. Above it: the number of positions, and the "
+    remark += "standard deviation of their offsets from the kernel\u2019s centre."
+    beyond = "Hatched: further out than the stage\u2019s map is long, so that the kernel meets no "
+    beyond += "pixel there, wherever it is."
     width = max(WIDTH, 0.5 + 0.85 * len(labels))
-    figure = new_figure(0.3 + 1.05 * len(networks), [others, remark, note], width)
+    notes = [others, remark, beyond if hidden else "", note]
+    figure = new_figure(0.7 + 1.03 * len(networks), notes, width)
     panels = figure.subplots(len(networks), len(labels), squeeze=False)
     for row, (name, (side, found)) in zip(panels, networks.items(), strict=True):
         drawn = {_stage_name(stage): points for stage, points in found.items()}
+        own = (maps or {}).get(name, {})
+        sizes = {_stage_name(stage): size for stage, size in own.items()}
         for axes, label in zip(row, labels, strict=True):
             axes.set_box_aspect(1)
             if label in drawn:
-                _draw_positions(axes, drawn[label], max(1, side // 2))
+                reach = max(1, side // 2)
+                _draw_positions(axes, drawn[label], reach)
+                _hatch(axes, reach, sizes.get(label))
             else:
                 say_instead(axes, "no DCLS")
         row[0].text(
@@ -72,13 +95,36 @@ def learned_positions(
     for axes, label in zip(panels[0], labels, strict=True):
         axes.annotate(label, (0.5, 1), (0, 21), "axes fraction", "offset points", ha="center",
                       fontsize=STYLE["axes.titlesize"])  # fmt: skip
+    key = figure.colorbar(
+        ScalarMappable(cmap=DENSITY), ax=panels, location="bottom", aspect=50, pad=0, ticks=[0, 1]
+    )
+    key.set_ticklabels(["none", "densest of its panel"])
+    key.set_label("positions per square pixel", labelpad=-6)
+    key.ax.get_xticklabels()[0].set_ha("left")
+    key.ax.get_xticklabels()[1].set_ha("right")
+    key.ax.tick_params(length=0)
     return figure
+
+
+def _hatch(axes: Axes, reach: int, size: tuple[int, int] | None) -> None:
+    """Hatch the part of a window that lies beyond a map of so many rows and columns."""
+    if size is None:
+        return
+    down, across = (min(reach, one - 1) for one in size)
+    frame = [(-reach, -reach), (reach, -reach), (reach, reach), (-reach, reach)]
+    hole = [(-across, -down), (-across, down), (across, down), (across, -down)]
+    if (down, across) == (reach, reach):
+        return
+    outline = [*frame, frame[0], *hole, hole[0]]
+    codes = ([Path.MOVETO] + [Path.LINETO] * 3 + [Path.CLOSEPOLY]) * 2
+    style = {"facecolor": "none", "edgecolor": GREY, "linewidth": 0.5, "hatch": "////////"}
+    axes.add_patch(PathPatch(Path(outline, codes), **style))
 
 
 def _draw_positions(axes: Axes, points: np.ndarray, reach: int) -> None:
     window = [-reach, reach, reach, -reach]
     shown = density(points, reach)
-    axes.imshow(shown, cmap="magma_r", vmin=0, extent=window, interpolation="bilinear")
+    axes.imshow(shown, cmap=DENSITY, vmin=0, extent=window, interpolation="bilinear")
     axes.set_xticks([-reach, 0, reach], [])
     axes.set_yticks([-reach, 0, reach])
     axes.tick_params(length=2, pad=1, labelleft=axes.get_subplotspec().is_first_col())

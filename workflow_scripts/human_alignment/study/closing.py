@@ -6,7 +6,7 @@ They are read from the files in results/ and logs/, with the standard library on
 import csv
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from .made_from import json_file
@@ -23,13 +23,15 @@ def closing_lines(
     folder: Path | str = ".",
     stale: Collection[str] = (),
     parts: Collection[str] = ("",),
+    not_made: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Lines to print when a run ends.
 
     runs: `<model>/<run>` of every network the study should have.  state: how the run ended.
     started: seconds since the epoch.  folder: holds `results/` and `logs/`.  stale: those of the
     runs whose scores on disk do not count, because the config says something else now.  parts:
-    what follows a run in the names of its score files; the first is that of all images.
+    what follows a run in the names of its score files; the first is that of all images.  not_made:
+    by each figure or page that cannot apply to the study, the reason.
     """
     results, logs = Path(folder) / "results" / study, Path(folder) / "logs" / study
     scores = {run: {} if run in stale else _counts(results / "scores" / run, parts) for run in runs}
@@ -42,6 +44,7 @@ def closing_lines(
         "missing": f"no current scores of {listed(missing)}; see {logs}" if missing else "",
         "without": f"them: {PARTIAL}" if 0 < len(missing) < len(runs) else "",
         "left out": _left_out(results, scores),
+        "not made": _not_made(not_made or {}),
         "to read": ", ".join(str(path) for path in _pages(results)),
     }
     return lines + [f"  {name:<9} {text}" for name, text in about.items() if text]
@@ -119,6 +122,14 @@ def _left_out(results: Path, scores: dict[str, dict]) -> str:
     records = json_file(results / "study.json").get("data", {}).get("left out", {})
     parts = [f"{n:,} x {cause.replace('_', ' ')}" for cause, n in (records | causes).items()]
     return listed(parts) or ("nothing" if any(scores.values()) else "")
+
+
+def _not_made(reasons: Mapping[str, str]) -> str:
+    """Figures and pages that cannot apply to the study, by their reason."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(found)} ({reason})" for reason, found in names.items())
 
 
 def _pages(results: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from .closing import listed
 from .made_from import is_unchanged, json_file, weights_as_wanted, weights_notes
 
 METHOD = "threshold_grad_cam"  # the paper's explainer, of Figure 1 and of the threshold sweep
+PAPERS = ("grad_cam", METHOD)  # the paper's explainers
 MASKING = "rise"  # the explainer of a sample that masks images
 MOST_IN_GALLERY = 16  # networks, where the config names none
 FIRST_METHODS_FIGURE = 5  # Figures 5, 6, ... show both explainers, one network each
@@ -495,6 +496,35 @@ class Study:
         ]
 
     # Figures
+
+    @functools.cached_property
+    def not_made(self) -> dict[str, str]:
+        """By the name of each figure or page that cannot apply to this study, the reason."""
+        scored = self._scored_models()
+        paired = any(len(scored & set(pair)) == 2 for pair in self.twins.items())
+        papers = [name for name in PAPERS if name in self.explainers]
+        no_map = "" if self.is_swept else "no Threshold-Grad-CAM maps"
+        no_pair = "" if paired else "no network with and without DCLS"
+        no_plain = "" if scored - set(self.twins) else "no network without DCLS"
+        compared = paired or len(papers) == len(PAPERS)
+        nothing_to_compare = "" if compared else "no two networks or explainers to compare"
+        reasons = {
+            "figure2": no_map or no_pair,
+            "figure3": "" if papers else "no Grad-CAM and no Threshold-Grad-CAM maps",
+            "figure4": no_map or no_plain,
+            "comparisons": nothing_to_compare,
+            "accuracy": "" if self.has_top1 else "no top-1 accuracy",
+            "threshold_sweep": no_map,
+            "positions": "" if self.dcls_weights() else "no network with DCLS",
+            "curves": "" if self.curves() else "no network is trained",
+            "dcls_by_stratum": no_pair,
+            "claims": "" if self.has_claims else "no network of the paper",
+        }
+        return {name: reason for name, reason in reasons.items() if reason}
+
+    def _scored_models(self) -> set[str]:
+        """Models of which any run has scores, or is to have them."""
+        return {Run.of(file).model for file in self.files("scores", ".parquet")}
 
     @property
     def figure1_explainer(self) -> str:
