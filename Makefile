@@ -32,8 +32,11 @@ $(FOLDER)/complete: $(ENVIRONMENTS)
 	$(FOLDER)/bin/uv pip install --python $(FOLDER)/bin/python --compile-bytecode $(BACKEND) -r $(FOLDER)/pins.txt
 	touch $@
 
+# Something to look at soon: pictures of the data, then one pair of networks.
+FIRST = figures/samples.png figures/figure1.png tables/pair.csv
+
 demo: env
-	$(VENV) snakemake --cores all --profile profiles/demo
+	$(VENV) snakemake --cores all --profile profiles/demo --prioritize $(FIRST:%=results/demo/%)
 	@cat results/demo/tables/table1.md
 	@echo; echo "Figures: results/demo/figures/   Tables: results/demo/tables/"
 

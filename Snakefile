@@ -43,6 +43,10 @@ LABEL = flags({"label": config["figures"]["label"]})  # networks that are named 
 RECEIVED = []  # names of signals that this run has received
 
 
+if workflow.is_main_process and not IS_MODULE:
+    shorten(logger)
+
+
 wildcard_constraints:
     model="|".join(map(re.escape, config["models"])),
     run="published|seed[0-9]+",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 # Of this file and not `workflow.basedir`, which is another's where this workflow is its module.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
@@ -25,6 +26,7 @@ from human_alignment.study.config_file import check_config_file
 from human_alignment.study.locks import lock_note
 from human_alignment.study.signals import cause_of_stop, note_signals
 from human_alignment.study.study import Study, as_json, flags
+from human_alignment.study.terminal import shorten
 
 
 def check_files(paths):
