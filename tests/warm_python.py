@@ -97,6 +97,7 @@ def run(streams: list[int], arguments: list[str], folder: str, environment: dict
 
 if __name__ == "__main__":
     multiprocessing.set_start_method("fork")
+    sys.dont_write_bytecode = False  # many processes import the same copy of the repository
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # forks then share the memory of what is imported
