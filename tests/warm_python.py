@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import runpy
 import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -27,8 +28,7 @@ LIBRARIES += ["pandas", "pyarrow.parquet", "scipy.ndimage", "scipy.stats", "skle
 LIBRARIES += ["matplotlib.pyplot", "matplotlib.backends.backend_pdf", "PIL.Image", "jinja2"]
 LIBRARIES += ["requests", "huggingface_hub", "pydantic", "jsonschema", "yaml", "snakemake.cli"]
 
-PROGRAM = """\
-#!{python} -IS
+CLIENT = """\
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
@@ -56,8 +56,11 @@ def serve(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
-        (folder / "python").write_text(PROGRAM.format(python=sys.executable, address=address))
-        (folder / "python").chmod(0o755)
+        client, program = folder / "client.py", folder / "python"
+        client.write_text(CLIENT.format(address=address))
+        words = [sys.executable, "-IS", str(client)]  # -IS: it needs no site, and starts sooner
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        program.chmod(0o755)
         print("ready", flush=True)
         while sys.stdin not in select.select([sys.stdin, listener], [], [])[0]:
             connection, _ = listener.accept()
