@@ -3,8 +3,8 @@
 To import torch, Matplotlib or Snakemake takes longer than what most of these processes do. A server
 imports them once and forks for each process, which takes over the arguments, environment, folder
 and streams of the program and runs a script, or a module after `-m`, as Python does. Modules of the
-project are not imported before. A signal to the program does not reach the script: tests of kills
-use Python itself.
+project are not imported before. A signal to the program does not reach the script, and a library
+has read the environment on import: tests of kills and of such settings use Python itself.
 """
 
 import functools
