@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import warm_python
 import yaml
 
 PARTS = [
@@ -47,22 +48,31 @@ class Workflow:
     def write(self, config: dict) -> None:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def start(self, *arguments: str, config: bool = True, **more) -> subprocess.Popen:
+    def start(
+        self, *arguments: str, config: bool = True, python: Path = Path(sys.executable), **more
+    ) -> subprocess.Popen:
         """Start snakemake with this interpreter's environment; paths are the workflow's own.
 
-        more: arguments of Popen.
+        python: runs snakemake, and the jobs' scripts.  more: arguments of Popen.
         """
-        command = [sys.executable, "-m", "snakemake", "--snakefile"]
+        command = [str(python), "-m", "snakemake", "--snakefile"]
         command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
         command += ["--cores", "2", "--nocolor", *arguments]
         command += ["--configfile", str(self.config_file)] if config else []
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        folders = [str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env=os.environ | {"PATH": path}, **pipes, **more)
+        environment = os.environ | {"PATH": os.pathsep.join(folders)}
+        return subprocess.Popen(command, env=environment, **pipes, **more)
 
-    def snakemake(self, *arguments: str, config: bool = True) -> subprocess.CompletedProcess:
-        """Run snakemake to its end."""
-        with self.start(*arguments, config=config) as process:
+    def snakemake(
+        self, *arguments: str, config: bool = True, warm: bool = True
+    ) -> subprocess.CompletedProcess:
+        """Run snakemake to its end.
+
+        warm: by a Python that starts quickly, and whose scripts `processes` does not find.
+        """
+        python = warm_python.program() if warm else Path(sys.executable)
+        with self.start(*arguments, config=config, python=python) as process:
             output, error = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 

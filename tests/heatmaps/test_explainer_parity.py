@@ -41,7 +41,7 @@ def network(request):
     spec = zoo.find(request.param)
     torch.manual_seed(0)
     model = zoo.prepare_for_inference(zoo.build(spec)).double()
-    inputs = torch.randn(3, 3, 224, 224, dtype=torch.float64)
+    inputs = torch.randn(3, 3, 96, 160, dtype=torch.float64)  # maps of 3 by 5
     layer = zoo.feature_layer(model, spec)
     found = differentiate_head(model, layer, inputs, torch.tensor(CLASSES), channels_first(model))
     return model, layer, inputs, found

@@ -147,7 +147,7 @@ def extract_and_die(arguments, last):
 
 
 def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_path, monkeypatch):
-    make_data(tmp_path / "data.h5", count=900)
+    make_data(tmp_path / "data.h5", count=450)
     (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
     extract_heatmaps.main(command(tmp_path, "whole.h5", *ALL))
     monkeypatch.setenv("PYTHONPATH", str(Path(extract_heatmaps.__file__).parent))
@@ -155,9 +155,9 @@ def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_pa
     server.set_forkserver_preload(["extract_heatmaps"])
     moment = random.Random(0)
     chunks = [0]
-    for _ in range(10):  # 57 chunks of 14 datasets and a rename: more than ten times 80 events
+    for _ in range(10):  # 29 chunks of 14 datasets and a rename: more than ten times 40 events
         arguments = command(tmp_path, "killed.h5", *ALL)
-        job = server.Process(target=extract_and_die, args=(arguments, moment.randint(1, 80)))
+        job = server.Process(target=extract_and_die, args=(arguments, moment.randint(1, 40)))
         job.start()
         job.join()
         assert job.exitcode == -signal.SIGKILL

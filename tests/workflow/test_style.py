@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import warm_python
 
 RULES = ["Snakefile", "rules"]
 
@@ -26,6 +27,6 @@ def test_formatted_and_linted(root, command):
 
 @pytest.mark.parametrize("study", ["config.yaml", "profiles/demo/study.yaml"])
 def test_snakemake_lint(root, study):
-    command = [sys.executable, "-m", "snakemake", "--lint", "--configfile", study]
+    command = [warm_python.program(), "-m", "snakemake", "--lint", "--configfile", study]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
