@@ -63,7 +63,7 @@ rule prepare_digits:
         f"logs/{STUDY}/prepare_digits.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: 8
     resources:
         mem_mb=1000,
         runtime=10,
@@ -73,7 +73,7 @@ rule prepare_digits:
         settings=flags(config["digits"]),
     shell:
         "python {params.script:q} --output {output.data:q} --train-output {output.train:q} "
-        "{params.settings} 2> {log:q}"
+        "{params.settings} --threads {threads} 2> {log:q}"
 
 
 rule prepare_folder:

@@ -43,6 +43,17 @@ def test_same_seed_same_bytes_and_other_seed_others(tmp_path):
     assert prepare(other, seed=1)[0].digest != digest[0]
 
 
+def test_the_number_of_processes_changes_no_byte(tmp_path):
+    files = []
+    for threads in ("1", "2"):
+        files.append([tmp_path / f"{name}{threads}.h5" for name in ("test", "train")])
+        test, train = map(str, files[-1])
+        counts = ["--train-images", "120", "--test-images", "3", "--threads", threads]
+        prepare_digits.main(["--output", test, "--train-output", train, *counts])
+    for one, other in zip(*files, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
 def test_an_image_does_not_depend_on_how_many_are_made(tmp_path):
     few, many = prepare(tmp_path, test=3)[0], prepare(tmp_path, test=6)[0]
     assert few.images(0, 3) == many.images(0, 3)

@@ -211,7 +211,7 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c["recipes"]["digits"].update(shift=64),
          "recipes.digits.shift: 64 is out of range; allowed: less than the image's side, 64"),
         (lambda c: c.update(train={"gpus": 3}),
-         "recipes.digits: a batch of 64 images cannot be divided among 3 ranks"),
+         "recipes.digits: a batch of 32 images cannot be divided among 3 ranks"),
         (lambda c: c["models"].update(nested(30)), "nested more than 20 deep"),
         (lambda c: c.update(recipes=bomb()), "it holds more than 100,000 values"),
         (lambda c: [c["models"].pop(name) for name in ("convnext_base", "convnext_base_dcls")],

@@ -14,7 +14,7 @@ class Terminal:
 
     def __init__(self, tmp_path, **flags):
         self.time, self._path = 100.0, tmp_path / "terminal.txt"
-        self.stream = open(self._path, "w")
+        self.stream = self._path.open("w")
         handler = ColorizingTextHandler(nocolor=True, stream=self.stream)
         shown = {"quiet": None, "debug_dag": False, "verbose": False, "dryrun": False}
         handler.addFilter(DefaultFilter(**shown | {"printshellcmds": False} | flags))

@@ -7,6 +7,7 @@ No handwriting and no background is on both sides. Everything follows from the s
 does not depend on how many images are made.
 """
 
+import functools
 import io
 from dataclasses import dataclass
 
@@ -49,6 +50,7 @@ class Sample:
     ink: np.ndarray
 
 
+@functools.cache
 def material(split: str) -> Material:
     """Digits and photographs of `train` or `test`; the two share nothing."""
     bunch = load_digits()

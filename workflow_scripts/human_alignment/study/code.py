@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = "human_alignment"
+_BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")  # what holds statements
 # Error messages and progress bars change no result; an edit there re-runs nothing.
 QUIET = frozenset({f"{PACKAGE}/common/cli.py"})
 
@@ -62,7 +63,10 @@ def direct_imports(scripts: Path, path: Path) -> frozenset[Path]:
 
 def _names(tree: ast.Module, path: Path, scripts: Path) -> Iterator[str]:
     """Absolute dotted names of what may be modules; `from a import b` names both a and a.b."""
-    for node in ast.walk(tree):
+    statements: list[ast.AST] = [tree]
+    for node in statements:
+        for block in _BLOCKS:
+            statements += getattr(node, block, ())
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -76,30 +80,33 @@ def _names(tree: ast.Module, path: Path, scripts: Path) -> Iterator[str]:
 @functools.cache
 def syntax_digest(path: Path) -> bytes:
     """SHA-256 of a Python file's syntax tree."""
-    return hashlib.sha256("".join(_parts(_tree(path))).encode()).digest()
+    parts: list[str] = []
+    _add_text(_tree(path), parts)
+    return hashlib.sha256("".join(parts).encode()).digest()
 
 
-def _parts(node: object) -> Iterator[str]:
-    """A syntax tree as text.
+def _add_text(node: object, parts: list[str]) -> None:
+    """Append a syntax tree as text: to a list, because nested generators take longer.
 
     Empty fields are left out, because newer versions of Python add such fields, and statements
     that are only a string, because they do nothing: docstrings are among them.
     """
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
-        for name, value in ast.iter_fields(node):
+        parts.append(f"({type(node).__name__}")
+        for name in node._fields:
+            value = getattr(node, name, None)
             if value is not None and value != []:
-                yield f" {name}="
-                yield from _parts(value)
-        yield ")"
+                parts.append(f" {name}=")
+                _add_text(value, parts)
+        parts.append(")")
     elif isinstance(node, list):
-        yield "["
+        parts.append("[")
         for item in node:
             if not _is_string_statement(item):
-                yield from _parts(item)
-        yield "]"
+                _add_text(item, parts)
+        parts.append("]")
     else:
-        yield repr(node)
+        parts.append(repr(node))
 
 
 def _is_string_statement(node: object) -> bool:

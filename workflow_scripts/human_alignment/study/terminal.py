@@ -9,20 +9,21 @@ with one of Snakemake's flags `--printshellcmds` and `--verbose`.
 import logging
 import time
 from collections import Counter
-
-from snakemake.logging import DefaultFilter, DefaultFormatter, show_logs
-from snakemake_interface_logger_plugins.common import LogEvent
+from collections.abc import Iterator
+from pathlib import Path
 
 from .closing import duration
 
 HANDLER = "DefaultStreamHandler"  # as Snakemake calls it; a logger plugin stands in its place
-_SILENT = {LogEvent.WORKFLOW_STARTED, LogEvent.RESOURCES_INFO, LogEvent.SHELLCMD}
-_SILENT |= {LogEvent.JOB_STARTED, LogEvent.JOB_INFO, LogEvent.JOB_FINISHED}
+# Words of Snakemake's `LogEvent`.
+_SILENT = {"workflow_started", "resources_info", "shellcmd"}
+_SILENT |= {"job_started", "job_info", "job_finished"}
 _ROUTINE = (  # of messages without an event, what says nothing of this run
     "Building DAG of jobs", "Select jobs to execute", "Using shell", "Using profile",
     "Assuming unrestricted", "Conda environments: ignored", "Singularity containers: ignored",
     "Complete log", "Elapsed time", "Removing temporary output",
 )  # fmt: skip
+_RULE = "=" * 80
 _ELSEWHERE = "every command and path: .snakemake/log/, or here with --printshellcmds"
 
 
@@ -32,9 +33,7 @@ def shorten(logger: logging.Logger) -> None:
     Not in a dry run, which is asked for its blocks, and not with the flags named above.
     """
     for handler in logger.handlers:
-        if handler.name != HANDLER or not isinstance(handler.formatter, DefaultFormatter):
-            continue
-        shown = next((one for one in handler.filters if isinstance(one, DefaultFilter)), None)
+        shown = handler.filters[0] if handler.name == HANDLER and handler.filters else None
         if shown and not (shown.dryrun or shown.verbose or shown.printshellcmds):
             short = OneLineFormatter(handler.formatter)
             handler.addFilter(short)
@@ -47,7 +46,8 @@ class OneLineFormatter(logging.Formatter):
     As a filter it keeps back what has no line. Snakemake's handler would print an empty one.
     """
 
-    def __init__(self, usual: DefaultFormatter, clock=time.monotonic):  # noqa: ANN001
+    def __init__(self, usual: logging.Formatter, clock=time.monotonic):  # noqa: ANN001
+        """usual: Snakemake's own formatter, for everything else."""
         super().__init__()
         self._usual, self._clock, self._started = usual, clock, clock()
         self._running: dict[int, tuple[str, str, float]] = {}  # by id: rule, what, begin
@@ -59,10 +59,10 @@ class OneLineFormatter(logging.Formatter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the event has a line; notes which jobs begin and end."""
         event = getattr(record, "event", None)
-        if event == LogEvent.JOB_INFO:
+        if event == "job_info":
             what = " ".join([record.rule_name, *map(str, record.wildcards.values())])
             self._running[record.jobid] = record.rule_name, what, self._clock()
-        elif event == LogEvent.JOB_FINISHED:
+        elif event == "job_finished":
             self._end(record.job_id)
         elif event is None and record.levelno <= logging.INFO:
             return not str(record.msg or "").strip().startswith(_ROUTINE)
@@ -71,14 +71,14 @@ class OneLineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The lines of an event."""
         event = getattr(record, "event", None)
-        if event == LogEvent.RUN_INFO:
+        if event == "run_info":
             stats = dict(getattr(record, "stats", {}))
             self._left = Counter(stats)
             self._left.pop("total", None)
             return f"{stats.get('total', 0)} jobs; {_ELSEWHERE}"
-        if event == LogEvent.PROGRESS:
+        if event == "progress":
             return self._progress(record.done, record.total)
-        if event == LogEvent.JOB_ERROR:
+        if event == "job_error":
             return self._error(record)
         return self._usual.format(record).strip("\n")
 
@@ -123,5 +123,14 @@ class OneLineFormatter(logging.Formatter):
         _, what, _ = self._running.pop(record.jobid, ("", record.rule_name, 0))
         logs = list(record.log or [])
         lines = [f"failed: {what}", *(f"    log: {path}" for path in logs)]
-        lines += list(show_logs(logs)) if self._usual.show_failed_logs else []
+        if self._usual.show_failed_logs:
+            lines += [line for path in logs for line in _text(Path(path))]
         return "\n".join([*lines, f"    {_ELSEWHERE}"])
+
+
+def _text(log: Path) -> Iterator[str]:
+    """The lines of a log, between two rules; none without a log."""
+    if log.is_file():
+        yield _RULE
+        yield from log.read_text(errors="replace").splitlines()
+        yield _RULE
