@@ -1,0 +1,143 @@
+"""What the README quotes is what the code prints, and its graph has the rules of the workflow."""
+
+import re
+import shlex
+from pathlib import Path
+
+import convert_checkpoint
+import download_checkpoint
+import explain_image
+import prepare_folder
+import pytest
+import timm
+import torch
+import yaml
+from human_alignment.common.cli import UserError, run
+from human_alignment.study.config import checked_study
+from human_alignment.study.locks import LOCKS, lock_note
+from misbehaving_server import MisbehavingServer, Reply
+from PIL import Image
+
+STORES = {"data", "weights", "heatmaps", "scores", "tables"}  # cylinders of the graph
+
+
+@pytest.fixture(scope="module")
+def text(root):
+    return (root / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def quoted(text):
+    """Messages of the section of troubleshooting."""
+    section = re.search(r"^## Troubleshooting\n(.*?)^## ", text, re.M | re.S)[1]
+    return re.findall(r"^```\n(.*?)\n```$", section, re.M | re.S)
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def printed(capsys):
+    """What a script prints at its end on bad input."""
+
+    def end(main, *arguments):
+        with pytest.raises(SystemExit):
+            run(lambda: main(list(arguments)))
+        lines = capsys.readouterr().err.splitlines()
+        first = next(place for place, line in enumerate(lines) if line.startswith("error: "))
+        return "\n".join(lines[first:])
+
+    return end
+
+
+def converted(path):
+    """The flags that convert a checkpoint of ResNet50."""
+    return (
+        *("--model", "resnet50", "--checkpoint", str(path)),
+        *("--source", str(path), "--output", "weights.safetensors"),
+    )
+
+
+def test_every_error_has_a_test(quoted):
+    assert len(quoted) == 10 == len(set(quoted))
+
+
+def test_a_locked_folder(quoted, work):
+    (work / LOCKS).mkdir(parents=True)
+    (work / LOCKS / "0.input.lock").touch()
+    typed = shlex.split("--cores all --profile profiles/demo")
+    assert lock_note(typed, work) in quoted
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "extract": {"explainer": ["grad_cam"]},
+            "models": {"resnet50": {"checkpoint": {"url": "a"}}},
+        },
+        {"models": {"resnet50": {"checkpoint": {"url": "weights/resnet50.pth"}}}},
+        {"timm_models": ["resnet50"]},
+        {"timm_models": ["convnext_tiny.*in22k"], "data": "clickme"},
+    ],
+    ids=["key", "path", "pattern", "classes"],
+)
+def test_a_config(quoted, work, root, changes):
+    config = {"study": "mine", "data": "digits"} | changes
+    for entry in config.setdefault("models", {}).values():
+        entry["source"] = "published"
+    schema = yaml.safe_load((root / "schemas" / "config.schema.yaml").read_text())
+    with pytest.raises(UserError) as refused:
+        checked_study(config, schema)
+    assert str(refused.value) in quoted
+
+
+def test_a_network_without_weights(quoted, work, printed):
+    Image.new("RGB", (30, 20)).save("photo.jpg")
+    flags = ("--model", "convnext_tiny", "--output", "overlay.png")
+    assert printed(explain_image.main, "photo.jpg", *flags) in quoted
+
+
+def test_an_address_of_a_page(quoted, work, printed):
+    with MisbehavingServer(Reply(b"<p>Log in</p>", content_type="text/html")) as server:
+        flags = ("--source", f"{server.address}/resnet50.pth", "--output", "resnet50.pth")
+        said = printed(download_checkpoint.main, *flags)
+    assert said.replace(server.address, "https://example.org") in quoted
+
+
+def test_a_checkpoint_of_other_classes(quoted, work, printed):
+    state = timm.create_model("resnet50", num_classes=10).state_dict()
+    torch.save(state, "resnet50.pth")
+    assert printed(convert_checkpoint.main, *converted("resnet50.pth")) in quoted
+
+
+def test_a_checkpoint_that_holds_a_model(quoted, work, printed):
+    torch.save(timm.create_model("resnet18"), "net.pth")
+    assert printed(convert_checkpoint.main, *converted("net.pth")) in quoted
+
+
+def test_pictures_and_maps_of_other_names(quoted, work, printed):
+    for name in ("pictures/cat.jpg", "pictures/dog.jpg", "maps/cat.png", "maps/dog_map.png"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Image.new("L", (30, 20)).save(name)
+    flags = ("--images", "pictures", "--maps", "maps", "--output", "mine.h5")
+    assert printed(prepare_folder.main, *flags) in quoted
+
+
+def test_the_graph_has_every_rule_and_no_other(root, text):
+    graph = re.search(r"```mermaid\n(.*?)```", text, re.S)[1]
+    steps = re.sub(r"-\. .*? \.->", "-->", re.sub(r"\[\(.*?\)\]", "", graph))
+    named = set(re.findall(r"\w+", steps.partition("\n")[2])) - STORES
+    files = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
+    rules = re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", files, re.M)
+    assert named == {one or other for one, other in rules}
+
+
+def test_pictures_are_small_and_there(root, text):
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert {"docs/gallery.png", "docs/table1.png"} <= set(pictures)
+    assert all((root / path).stat().st_size < 500_000 for path in pictures)
