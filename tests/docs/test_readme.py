@@ -1,7 +1,10 @@
 """What the README quotes is what the code prints, and its graph has the rules of the workflow."""
 
+import itertools
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import convert_checkpoint
@@ -128,13 +131,37 @@ def test_pictures_and_maps_of_other_names(quoted, work, printed):
     assert printed(prepare_folder.main, *flags) in quoted
 
 
-def test_the_graph_has_every_rule_and_no_other(root, text):
-    graph = re.search(r"```mermaid\n(.*?)```", text, re.S)[1]
-    steps = re.sub(r"-\. .*? \.->", "-->", re.sub(r"\[\(.*?\)\]", "", graph))
-    named = set(re.findall(r"\w+", steps.partition("\n")[2])) - STORES
+@pytest.fixture(scope="module")
+def arrows(text):
+    """Arrows of the graph, as pairs of names."""
+    graph = re.search(r"```mermaid\n.*?\n(.*?)```", text, re.S)[1]
+    found = set()
+    for line in re.sub(r"-\. .*? \.->", "-->", re.sub(r"\[\(.*?\)\]", "", graph)).splitlines():
+        steps = [re.findall(r"\w+", step) for step in line.split("-->")]
+        for before, behind in itertools.pairwise(steps):
+            found |= set(itertools.product(before, behind))
+    return found
+
+
+def test_the_graph_has_every_rule_and_no_other(root, arrows):
     files = "".join(path.read_text() for path in (root / "rules").glob("*.smk"))
     rules = re.findall(r"^rule (\w+):|^use rule \w+ as (\w+) with:", files, re.M)
+    named = set(itertools.chain(*arrows)) - STORES
     assert named == {one or other for one, other in rules}
+
+
+def test_the_graph_has_the_arrows_of_the_embedded_study(root, tmp_path, arrows):
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/demo", "--rulegraph"]
+    command += ["--cores", "1", "--directory", str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    names = dict(re.findall(r'(\d+)\[label = "(\w+)"', done.stdout))
+    real = {(names[one], names[two]) for one, two in re.findall(r"(\d+) -> (\d+)", done.stdout)}
+    assert len(real) > 80, done.stderr
+    into = {store: {one for one, two in arrows if two == store} for store in STORES}
+    drawn = {(one, two) for name, two in arrows for one in into.get(name) or {name}}
+    # `all` and `show_table` read what others write; the README says what reads the data file.
+    kept = {(one, two) for one, two in real if two not in ("all", "show_table")}
+    assert {(one, two) for one, two in kept - drawn if one != "prepare_digits"} == set()
 
 
 def test_pictures_are_small_and_there(root, text):
