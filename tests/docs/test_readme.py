@@ -168,3 +168,21 @@ def test_pictures_are_small_and_there(root, text):
     pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     assert {"docs/gallery.png", "docs/table1.png"} <= set(pictures)
     assert all((root / path).stat().st_size < 500_000 for path in pictures)
+
+
+def test_the_pictures_are_taken_from_results(root, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(root / "docs")
+    import draw_demo
+
+    for name, colour in (("gallery.html", "red"), ("tables/table1.html", "blue")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"<body style='background: {colour}'>")
+    (tmp_path / "figures").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "figures" / "figure1.png")
+    draw_demo.main(["--results", str(tmp_path), "--output", str(tmp_path)])
+    taken = {
+        name: Image.open(tmp_path / f"{name}.png") for name in ("gallery", "table1", "figure1")
+    }
+    assert taken["gallery"].getpixel((500, 250)) == (255, 0, 0)
+    assert taken["table1"].getpixel((500, 250)) == (0, 0, 255)
+    assert [picture.width for picture in taken.values()] == [1000, 1000, 20]
