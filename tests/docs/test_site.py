@@ -61,7 +61,7 @@ def test_links_of_the_repository_are_links_of_the_site(site):
     assert 'href="cluster.html"' in start and 'href="contributing.html"' in start
     formats = (site / "formats.html").read_text()
     assert 'href="api/data.html#human_alignment.data.data_file"' in formats
-    assert 'href="index.html#reading-the-outputs"' in formats
+    assert 'href="protocols.html#what-a-score-is-worth"' in formats
     assert 'id="human_alignment.data.data_file"' in (site / "api" / "data.html").read_text()
     configuration = (site / "configuration.html").read_text()  # a file that is no page is text
     assert "by <code>make docs</code> from the schema," in configuration

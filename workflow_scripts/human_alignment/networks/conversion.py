@@ -61,7 +61,10 @@ def default_source(network: Network) -> tuple[Network, str]:
     can be used.
     """
     if network.family != "timm" or network.dcls:
-        raise UserError("only plain networks of timm (timm:NAME) have weights without a --source")
+        raise UserError(
+            "only plain networks of timm (timm:NAME) have weights by their name; name the file of "
+            "this one's"
+        )
     row = timm_weights.find(network.arguments["name"])
     if problem := row.problem(network.arguments.get("feature_layer")):
         raise UserError(f"{row.name}: {problem}")
