@@ -241,6 +241,80 @@ def test_the_address_brings_back_the_view(gallery, open_page):
     expect(wrong.locator("#title")).to_contain_text("image-000, 1 of 40")
 
 
+def share_below(heat, row, column):
+    """Percent of a map's positions that are lower than one of them, ties counted half."""
+    value = heat[row, column]
+    return 100 * ((heat < value).mean() + (heat == value).mean() / 2)
+
+
+def test_what_the_mouse_is_over_is_marked_and_compared_in_all_pictures(gallery, open_page, small):
+    page = open_page(gallery, "#image=image-009&a=near/seed0&b=far/seed0&explainer=grad_cam")
+    drawn(page, "image-009")
+    marks, side = page.locator("#panels .point"), small_study.SIDE
+    expect(page.locator("#panels .point:visible")).to_have_count(0)
+    box = page.locator("#panel-b canvas").bounding_box()
+    x, y = 0.7, 0.3
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    expect(page.locator("#panels .point:visible")).to_have_count(4)
+    for name, mark in zip(("image", "human", "a", "b"), marks.all(), strict=True):
+        own, point = page.locator(f"#panel-{name} canvas").bounding_box(), mark.bounding_box()
+        across = (point["x"] + point["width"] / 2 - own["x"]) / own["width"]
+        down = (point["y"] + point["height"] / 2 - own["y"]) / own["height"]
+        assert abs(across - x) < 0.01 and abs(down - y) < 0.01
+    row, column = int(y * side), int(x * side)
+    expect(page.locator("#panel-image .here")).to_have_text(f"column {column + 1}, row {row + 1}")
+    for name, path in zip("ab", small.heatmaps, strict=False):
+        with HeatmapFile(path) as heatmaps:
+            raw = heatmaps.maps("grad_cam", 9, 10)
+        heat = postprocess(PRESETS["released"], "grad_cam", raw, side)[0]
+        said = page.locator(f"#panel-{name} .here").text_content()
+        percent = int(re.fullmatch(r"above (\d+) % of the map", said)[1])
+        assert abs(percent - share_below(heat, row, column)) < 2
+    page.keyboard.press("ArrowRight")  # the mark stays where it is, for the next image
+    drawn(page, "image-010")
+    expect(page.locator("#panels .point:visible")).to_have_count(4)
+    page.mouse.move(1, 1)
+    expect(page.locator("#panels .point:visible")).to_have_count(0)
+    expect(page.locator("#panel-b .here")).to_be_empty()
+
+
+def test_a_map_that_does_not_exist_has_no_rank(gallery, open_page):
+    page = open_page(gallery, f"#a=odd/seed0&image=image-{small_study.NONFINITE:03d}", **PHONE)
+    page.locator("#panel-human canvas").tap(position={"x": 20, "y": 20})
+    expect(page.locator("#panel-a .here")).to_have_text("no map")
+    expect(page.locator("#panel-b .here")).to_contain_text("% of the map")
+    expect(page.locator("#panels .point:visible")).to_have_count(4)  # a lifted finger leaves it
+
+
+def test_the_link_to_a_view_is_copied_and_opens_it(gallery, open_page):
+    page = open_page(gallery, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_label("Sort by").select_option("d-up")
+    page.get_by_label("A network").select_option(label="odd")
+    page.get_by_label("Explainer").select_option(label="Grad-CAM")
+    page.get_by_label("next image").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_have_text("Copied.")
+    link = page.evaluate("navigator.clipboard.readText()")
+    address, _, view = link.partition("#")
+    assert address == gallery.as_uri()
+    again = open_page(gallery, "#" + view)
+    for name in ("A network", "Explainer", "Sort by"):
+        chosen = page.get_by_label(name, exact=True).input_value()
+        expect(again.get_by_label(name, exact=True)).to_have_value(chosen)
+    expect(again.locator("#title")).to_have_text(page.locator("#title").text_content())
+    page.get_by_label("next image").click()
+    expect(page.locator("#copied")).to_be_empty()  # what is shown is another view now
+
+
+def test_a_browser_that_forbids_copying_says_so(gallery, open_page):
+    page = open_page(gallery)
+    page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_contain_text("copy the address of this page by hand")
+
+
 @pytest.mark.parametrize(
     "number, words",
     [
@@ -278,6 +352,25 @@ def test_a_phone_shows_it_without_sideways_scrolling(gallery, open_page):
     page.locator("#list button").nth(20).tap()
     drawn(page, "image-020")
     expect(page.locator("#title")).to_be_in_viewport()
+
+
+def test_a_phone_shows_the_pictures_before_the_settings(gallery, open_page):
+    page = open_page(
+        gallery, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    drawn(page, "image-000")
+    for name in ("image", "human", "a", "b"):
+        box = page.locator(f"#panel-{name} canvas").bounding_box()
+        assert box["y"] + box["height"] < 844  # all four are seen without scrolling
+    summary = page.locator("#settings summary")
+    expect(summary).to_have_text("Settings: A near, B far, Threshold-Grad-CAM")
+    expect(page.get_by_label("A network")).to_be_hidden()
+    summary.tap()
+    page.get_by_label("A network").select_option(label="odd")
+    expect(summary).to_contain_text("A odd, B far")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    expect(page.get_by_label("A network")).to_be_visible()
+    expect(summary).to_be_hidden()
 
 
 def test_dark_and_light_follow_the_system(gallery, open_page):
@@ -621,6 +714,7 @@ def test_the_gallery_works_inside_the_report(report, open_page):
     expect(frame.locator("#list li")).to_have_count(40)
     frame.get_by_label("A network").select_option(label="convnext_tiny_dcls")
     expect(frame.locator("#panel-a figcaption")).to_contain_text("convnext_tiny_dcls")
+    expect(frame.get_by_role("button", name="Copy link")).to_be_hidden()  # no lasting address
     # Chromium refuses frames with data of more than 2 MB, so large pages must come as blobs.
     assert page.frames[-1].url.startswith("blob:")
 
