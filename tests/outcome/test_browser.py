@@ -408,6 +408,7 @@ HOSTILE = [
     "]]><svg onload='window.hacked = 1'>",
     "%3Cscript%3Ealert(1)%3C/script%3E&image=x#",
 ]
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
 # As folders, which a slash would end; the schema of a config allows none of these.
 HOSTILE_MODELS = (HOSTILE[1], HOSTILE[4], HOSTILE[6])
 
@@ -489,8 +490,7 @@ def test_hostile_names_are_text_in_the_page_of_the_study(hostile, tmp_path, open
     )
     page = open_page(tmp_path / "s.html")
     expect(page.locator("h1")).to_contain_text(HOSTILE[0])
-    for summary in page.locator("summary").all():
-        summary.click()
+    page.evaluate(OPEN_ALL)
     words = page.locator("body").text_content()
     assert all(name in words for name in (*HOSTILE_MODELS, HOSTILE[0], HOSTILE[2]))
     nothing_ran(page)
@@ -554,16 +554,77 @@ def test_the_leaderboard_fits_its_screen(leaderboard, open_page, width):
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1] == width
     table = page.locator(".wide")
-    assert table.evaluate("e => e.scrollWidth > e.clientWidth") == (width == 390)
+    assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
     wider = "e => [...e.querySelectorAll('tbody th')].filter(c => c.scrollWidth > c.clientWidth)"
     assert table.evaluate(f"e => ({wider})(e).length") == 0  # no name runs into the next column
     table.evaluate("e => e.scrollTo(400, 2000)")
     name, head = page.locator("tbody th").nth(150), page.locator("thead th").first
-    assert name.bounding_box()["x"] >= 0 and head.bounding_box()["y"] >= 0
+    assert name.bounding_box()["x"] >= 0
+    expect(head).to_be_in_viewport()
     box = page.get_by_label("Search").bounding_box()
     assert box["height"] >= 44 and box["x"] + box["width"] <= width
     unnamed = "[...document.querySelectorAll('input, button')].filter(e => !e.labels.length"
     assert page.evaluate(f"{unnamed} && !e.textContent.trim()).length") == 0
+
+
+LABELS = """row => [...row.cells].map(
+    cell => JSON.parse(getComputedStyle(cell, '::before').content)
+)"""
+
+
+def test_a_row_is_a_card_on_a_phone(leaderboard, open_page):
+    page = open_page(leaderboard, viewport={"width": 390, "height": 844}, has_touch=True)
+    header = page.locator("thead button").all_text_contents()
+    row = page.locator("tbody tr").first
+    assert row.evaluate(LABELS) == header
+    boxes = [cell.bounding_box() for cell in row.locator("th, td:visible").all()]
+    assert len(boxes) > 6
+    for above, below in zip(boxes, boxes[1:], strict=False):  # one below the other, full width
+        assert above["y"] + above["height"] <= below["y"] and above["x"] == below["x"]
+    assert all(cell.inner_text() for cell in row.locator("td:visible").all())
+    page.locator("thead button", has_text="Skill").tap()  # it scrolls into sight by itself
+    skills = page.locator("tbody td:nth-child(9)")
+    values = [float(one) for one in skills.evaluate_all("e => e.map(c => c.dataset.value || -9)")]
+    assert values == sorted(values, reverse=True)
+    page.get_by_label("Search").fill("resnet50_dcls")
+    expect(page.locator("tbody tr:visible")).to_have_count(1)
+
+
+def test_hostile_names_of_columns_are_text_on_a_phone(tmp_path, open_page):
+    names = [*HOSTILE, 'quo"te', "back\\slash", "two\nlines", "}</style>b{"]
+    table = Table.of_frame(pd.DataFrame([range(len(names))], columns=names))
+    html = tables_page("t", [table.explained(dict(zip(names, names, strict=True)))], [], "t", "")
+    (tmp_path / "t.html").write_text(html, encoding="utf-8")
+    page = open_page(tmp_path / "t.html", **PHONE)
+    for place, name in enumerate(names):
+        cell = page.locator("tbody tr > *").nth(place)
+        shown = cell.evaluate("e => getComputedStyle(e, '::before').content")
+        assert len(shown) >= len(name)
+        assert page.locator("thead button").nth(place).get_attribute("title") == name
+    assert page.locator("dt").all_text_contents() == names
+    nothing_ran(page)
+
+
+def test_every_page_of_a_study_sorts_and_explains_its_columns(workflow, study, open_page):
+    results = workflow.work / "results" / study["study"]
+    paths = [path for path in sorted(results.rglob("*.html")) if path.name != "gallery.html"]
+    assert {"leaderboard", "study", "table1", "claims", "strata"} <= {p.stem for p in paths}
+    for path in paths:
+        page = open_page(path)
+        page.evaluate(OPEN_ALL)
+        tables = page.locator("table").all()
+        assert tables
+        for table in tables:
+            explained = f"#{table.get_attribute('id')} thead button:not([title])"
+            assert page.locator(explained).all_text_contents() == [], path.name
+            region = table.locator("xpath=..")
+            words = region.locator("xpath=preceding-sibling::details[1]")
+            expect(words.locator("summary")).to_contain_text("A click on a column’s name sorts")
+            header = table.locator("thead button").all_text_contents()
+            assert words.locator("dt").all_text_contents() == list(dict.fromkeys(header))
+            for head in table.locator("thead th").all():
+                head.locator("button").click()
+                expect(head).to_have_attribute("aria-sort", re.compile("scending$"))
 
 
 def test_hostile_names_are_text_in_the_leaderboard(tmp_path, open_page):
