@@ -8,6 +8,7 @@ from human_alignment.outcome.claims_table import COLUMNS
 from human_alignment.outcome.claims_table import MEANINGS as OF_CLAIMS
 from human_alignment.outcome.columns import MEANINGS, OF_TABLE, meanings
 from human_alignment.outcome.table1 import blocks, table1
+from human_alignment.scores.measures import MEASURES
 from many_networks import references, summary_of, tables_of
 
 SHOWN = sorted(OF_TABLE)  # tables that show_table.py makes pages of
@@ -41,6 +42,11 @@ def test_a_column_that_nobody_knows_is_left_out():
 def test_a_column_means_what_its_table_says():
     assert "Mann and Whitney" in meanings("strata", ["p_value"])["p_value"]
     assert "Wilcoxon" in meanings("comparisons", ["p_value"])["p_value"]
+
+
+def test_every_measure_has_a_word():
+    words = re.findall(r"\w+", meanings("measures", ["measure"])["measure"])
+    assert set(MEASURES) <= set(words)
 
 
 def test_columns_of_claims_and_of_table_1_are_explained():

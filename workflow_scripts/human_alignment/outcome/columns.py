@@ -99,8 +99,11 @@ OF_TABLE = {  # of columns that only one table has, or that mean something else 
         "usual_score": "score at the protocol's threshold",
     },
     "measures": {
-        "measure": "pearson, cosine, kl (Kullback-Leibler divergence, lower is closer), sim "
-        "(similarity), auc_judd, or top_decile_iou (overlap of the strongest tenths)",
+        "measure": "pearson: linear correlation; cosine: of the angle between the maps; kl: "
+        "Kullback-Leibler divergence, the only one that is lower for maps more alike; sim: "
+        "similarity, the intersection of the two densities. The others are about the highest tenth "
+        "of the human map: auc_judd: area under the ROC curve; nss: mean of the standardised "
+        "heatmap there; dice, iou and topk_overlap: overlap with the heatmap's highest tenth",
         "mean": "of the measure, over images",
         "low": f"lower {_INTERVAL}, of the mean",
         "high": f"upper {_INTERVAL}, of the mean",
