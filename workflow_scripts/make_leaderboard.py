@@ -5,7 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
-from human_alignment.outcome.leaderboard import leaderboard, page_table, remarks
+from human_alignment.outcome.leaderboard import leaderboard, meanings, page_table, remarks
 from human_alignment.outcome.page_tables import tables_page
 from human_alignment.outcome.reference_scores import read_references
 from human_alignment.scores.run_tables import read_table
@@ -32,10 +32,10 @@ def main(argv: list[str] | None = None) -> None:
         skill = read_table(arguments.skill, text, numbers)
     references = read_references(arguments.references) if arguments.references else None
     table = leaderboard(summary, skill, references)
-    shown = page_table(table, papers_explainers(summary["explainer"]))
+    shown = page_table(table, papers_explainers(summary["explainer"])).explained(meanings(summary))
     csv, path = table.to_csv(index=False, float_format="%.6g"), arguments.csv
     path = path or arguments.output.with_suffix(".csv")
-    page = tables_page(TITLE, [shown], remarks(summary, shown, arguments.note), path.name, csv)
+    page = tables_page(TITLE, [shown], remarks(shown, arguments.note), path.name, csv)
     for file, content in {path: csv, arguments.output: page}.items():
         with written_whole(file) as partial:
             partial.write_text(content, encoding="utf-8")

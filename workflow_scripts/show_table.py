@@ -5,6 +5,7 @@ from pathlib import Path
 
 from human_alignment.common.cli import run
 from human_alignment.common.files import written_whole
+from human_alignment.outcome.columns import meanings
 from human_alignment.outcome.page_tables import LARGEST_CSV, beginning, tables_page
 from human_alignment.scores.run_tables import read_table
 
@@ -22,6 +23,7 @@ def main(argv: list[str] | None = None) -> None:
         csv = arguments.table.read_text()
     shown, left_out = beginning(table, arguments.table.name)
     about = arguments.table.name, csv, " ".join(left_out)  # said before a reader counts on all rows
+    shown = shown.explained(meanings(arguments.table.stem, shown.header))
     html = tables_page(arguments.title, [shown], [arguments.note], *about)
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")

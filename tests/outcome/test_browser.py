@@ -241,6 +241,80 @@ def test_the_address_brings_back_the_view(gallery, open_page):
     expect(wrong.locator("#title")).to_contain_text("image-000, 1 of 40")
 
 
+def share_below(heat, row, column):
+    """Percent of a map's positions that are lower than one of them, ties counted half."""
+    value = heat[row, column]
+    return 100 * ((heat < value).mean() + (heat == value).mean() / 2)
+
+
+def test_what_the_mouse_is_over_is_marked_and_compared_in_all_pictures(gallery, open_page, small):
+    page = open_page(gallery, "#image=image-009&a=near/seed0&b=far/seed0&explainer=grad_cam")
+    drawn(page, "image-009")
+    marks, side = page.locator("#panels .point"), small_study.SIDE
+    expect(page.locator("#panels .point:visible")).to_have_count(0)
+    box = page.locator("#panel-b canvas").bounding_box()
+    x, y = 0.7, 0.3
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    expect(page.locator("#panels .point:visible")).to_have_count(4)
+    for name, mark in zip(("image", "human", "a", "b"), marks.all(), strict=True):
+        own, point = page.locator(f"#panel-{name} canvas").bounding_box(), mark.bounding_box()
+        across = (point["x"] + point["width"] / 2 - own["x"]) / own["width"]
+        down = (point["y"] + point["height"] / 2 - own["y"]) / own["height"]
+        assert abs(across - x) < 0.01 and abs(down - y) < 0.01
+    row, column = int(y * side), int(x * side)
+    expect(page.locator("#panel-image .here")).to_have_text(f"column {column + 1}, row {row + 1}")
+    for name, path in zip("ab", small.heatmaps, strict=False):
+        with HeatmapFile(path) as heatmaps:
+            raw = heatmaps.maps("grad_cam", 9, 10)
+        heat = postprocess(PRESETS["released"], "grad_cam", raw, side)[0]
+        said = page.locator(f"#panel-{name} .here").text_content()
+        percent = int(re.fullmatch(r"above (\d+) % of the map", said)[1])
+        assert abs(percent - share_below(heat, row, column)) < 2
+    page.keyboard.press("ArrowRight")  # the mark stays where it is, for the next image
+    drawn(page, "image-010")
+    expect(page.locator("#panels .point:visible")).to_have_count(4)
+    page.mouse.move(1, 1)
+    expect(page.locator("#panels .point:visible")).to_have_count(0)
+    expect(page.locator("#panel-b .here")).to_be_empty()
+
+
+def test_a_map_that_does_not_exist_has_no_rank(gallery, open_page):
+    page = open_page(gallery, f"#a=odd/seed0&image=image-{small_study.NONFINITE:03d}", **PHONE)
+    page.locator("#panel-human canvas").tap(position={"x": 20, "y": 20})
+    expect(page.locator("#panel-a .here")).to_have_text("no map")
+    expect(page.locator("#panel-b .here")).to_contain_text("% of the map")
+    expect(page.locator("#panels .point:visible")).to_have_count(4)  # a lifted finger leaves it
+
+
+def test_the_link_to_a_view_is_copied_and_opens_it(gallery, open_page):
+    page = open_page(gallery, permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_label("Sort by").select_option("d-up")
+    page.get_by_label("A network").select_option(label="odd")
+    page.get_by_label("Explainer").select_option(label="Grad-CAM")
+    page.get_by_label("next image").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_have_text("Copied.")
+    link = page.evaluate("navigator.clipboard.readText()")
+    address, _, view = link.partition("#")
+    assert address == gallery.as_uri()
+    again = open_page(gallery, "#" + view)
+    for name in ("A network", "Explainer", "Sort by"):
+        chosen = page.get_by_label(name, exact=True).input_value()
+        expect(again.get_by_label(name, exact=True)).to_have_value(chosen)
+    expect(again.locator("#title")).to_have_text(page.locator("#title").text_content())
+    page.get_by_label("next image").click()
+    expect(page.locator("#copied")).to_be_empty()  # what is shown is another view now
+
+
+def test_a_browser_that_forbids_copying_says_so(gallery, open_page):
+    page = open_page(gallery)
+    page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_contain_text("copy the address of this page by hand")
+
+
 @pytest.mark.parametrize(
     "number, words",
     [
@@ -280,6 +354,25 @@ def test_a_phone_shows_it_without_sideways_scrolling(gallery, open_page):
     expect(page.locator("#title")).to_be_in_viewport()
 
 
+def test_a_phone_shows_the_pictures_before_the_settings(gallery, open_page):
+    page = open_page(
+        gallery, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    drawn(page, "image-000")
+    for name in ("image", "human", "a", "b"):
+        box = page.locator(f"#panel-{name} canvas").bounding_box()
+        assert box["y"] + box["height"] < 844  # all four are seen without scrolling
+    summary = page.locator("#settings summary")
+    expect(summary).to_have_text("Settings: A near, B far, Threshold-Grad-CAM")
+    expect(page.get_by_label("A network")).to_be_hidden()
+    summary.tap()
+    page.get_by_label("A network").select_option(label="odd")
+    expect(summary).to_contain_text("A odd, B far")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    expect(page.get_by_label("A network")).to_be_visible()
+    expect(summary).to_be_hidden()
+
+
 def test_dark_and_light_follow_the_system(gallery, open_page):
     code = "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"
     light = open_page(gallery, color_scheme="light").evaluate(code)
@@ -315,6 +408,7 @@ HOSTILE = [
     "]]><svg onload='window.hacked = 1'>",
     "%3Cscript%3Ealert(1)%3C/script%3E&image=x#",
 ]
+OPEN_ALL = "document.querySelectorAll('details').forEach(one => { one.open = true; })"
 # As folders, which a slash would end; the schema of a config allows none of these.
 HOSTILE_MODELS = (HOSTILE[1], HOSTILE[4], HOSTILE[6])
 
@@ -396,8 +490,7 @@ def test_hostile_names_are_text_in_the_page_of_the_study(hostile, tmp_path, open
     )
     page = open_page(tmp_path / "s.html")
     expect(page.locator("h1")).to_contain_text(HOSTILE[0])
-    for summary in page.locator("summary").all():
-        summary.click()
+    page.evaluate(OPEN_ALL)
     words = page.locator("body").text_content()
     assert all(name in words for name in (*HOSTILE_MODELS, HOSTILE[0], HOSTILE[2]))
     nothing_ran(page)
@@ -461,16 +554,77 @@ def test_the_leaderboard_fits_its_screen(leaderboard, open_page, width):
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1] == width
     table = page.locator(".wide")
-    assert table.evaluate("e => e.scrollWidth > e.clientWidth") == (width == 390)
+    assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
     wider = "e => [...e.querySelectorAll('tbody th')].filter(c => c.scrollWidth > c.clientWidth)"
     assert table.evaluate(f"e => ({wider})(e).length") == 0  # no name runs into the next column
     table.evaluate("e => e.scrollTo(400, 2000)")
     name, head = page.locator("tbody th").nth(150), page.locator("thead th").first
-    assert name.bounding_box()["x"] >= 0 and head.bounding_box()["y"] >= 0
+    assert name.bounding_box()["x"] >= 0
+    expect(head).to_be_in_viewport()
     box = page.get_by_label("Search").bounding_box()
     assert box["height"] >= 44 and box["x"] + box["width"] <= width
     unnamed = "[...document.querySelectorAll('input, button')].filter(e => !e.labels.length"
     assert page.evaluate(f"{unnamed} && !e.textContent.trim()).length") == 0
+
+
+LABELS = """row => [...row.cells].map(
+    cell => JSON.parse(getComputedStyle(cell, '::before').content)
+)"""
+
+
+def test_a_row_is_a_card_on_a_phone(leaderboard, open_page):
+    page = open_page(leaderboard, viewport={"width": 390, "height": 844}, has_touch=True)
+    header = page.locator("thead button").all_text_contents()
+    row = page.locator("tbody tr").first
+    assert row.evaluate(LABELS) == header
+    boxes = [cell.bounding_box() for cell in row.locator("th, td:visible").all()]
+    assert len(boxes) > 6
+    for above, below in zip(boxes, boxes[1:], strict=False):  # one below the other, full width
+        assert above["y"] + above["height"] <= below["y"] and above["x"] == below["x"]
+    assert all(cell.inner_text() for cell in row.locator("td:visible").all())
+    page.locator("thead button", has_text="Skill").tap()  # it scrolls into sight by itself
+    skills = page.locator("tbody td:nth-child(9)")
+    values = [float(one) for one in skills.evaluate_all("e => e.map(c => c.dataset.value || -9)")]
+    assert values == sorted(values, reverse=True)
+    page.get_by_label("Search").fill("resnet50_dcls")
+    expect(page.locator("tbody tr:visible")).to_have_count(1)
+
+
+def test_hostile_names_of_columns_are_text_on_a_phone(tmp_path, open_page):
+    names = [*HOSTILE, 'quo"te', "back\\slash", "two\nlines", "}</style>b{"]
+    table = Table.of_frame(pd.DataFrame([range(len(names))], columns=names))
+    html = tables_page("t", [table.explained(dict(zip(names, names, strict=True)))], [], "t", "")
+    (tmp_path / "t.html").write_text(html, encoding="utf-8")
+    page = open_page(tmp_path / "t.html", **PHONE)
+    for place, name in enumerate(names):
+        cell = page.locator("tbody tr > *").nth(place)
+        shown = cell.evaluate("e => getComputedStyle(e, '::before').content")
+        assert len(shown) >= len(name)
+        assert page.locator("thead button").nth(place).get_attribute("title") == name
+    assert page.locator("dt").all_text_contents() == names
+    nothing_ran(page)
+
+
+def test_every_page_of_a_study_sorts_and_explains_its_columns(workflow, study, open_page):
+    results = workflow.work / "results" / study["study"]
+    paths = [path for path in sorted(results.rglob("*.html")) if path.name != "gallery.html"]
+    assert {"leaderboard", "study", "table1", "claims", "strata"} <= {p.stem for p in paths}
+    for path in paths:
+        page = open_page(path)
+        page.evaluate(OPEN_ALL)
+        tables = page.locator("table").all()
+        assert tables
+        for table in tables:
+            explained = f"#{table.get_attribute('id')} thead button:not([title])"
+            assert page.locator(explained).all_text_contents() == [], path.name
+            region = table.locator("xpath=..")
+            words = region.locator("xpath=preceding-sibling::details[1]")
+            expect(words.locator("summary")).to_contain_text("A click on a column’s name sorts")
+            header = table.locator("thead button").all_text_contents()
+            assert words.locator("dt").all_text_contents() == list(dict.fromkeys(header))
+            for head in table.locator("thead th").all():
+                head.locator("button").click()
+                expect(head).to_have_attribute("aria-sort", re.compile("scending$"))
 
 
 def test_hostile_names_are_text_in_the_leaderboard(tmp_path, open_page):
@@ -621,6 +775,7 @@ def test_the_gallery_works_inside_the_report(report, open_page):
     expect(frame.locator("#list li")).to_have_count(40)
     frame.get_by_label("A network").select_option(label="convnext_tiny_dcls")
     expect(frame.locator("#panel-a figcaption")).to_contain_text("convnext_tiny_dcls")
+    expect(frame.get_by_role("button", name="Copy link")).to_be_hidden()  # no lasting address
     # Chromium refuses frames with data of more than 2 MB, so large pages must come as blobs.
     assert page.frames[-1].url.startswith("blob:")
 

@@ -63,8 +63,8 @@ def test_levels_run_from_the_minimum_to_the_maximum():
 def test_large_maps_are_averaged_over_areas():
     maps = np.random.default_rng(0).random((2, 56, 56), dtype=np.float32)
     means = maps.reshape(2, 28, 2, 28, 2).mean(axis=(2, 4))
-    np.testing.assert_allclose(reduced(maps), means, rtol=1e-5)
-    assert reduced(maps[:, :7, :7]).shape == (2, 7, 7)
+    np.testing.assert_allclose(reduced(maps, 28), means, rtol=1e-5)
+    assert reduced(maps[:, :7, :7], 28).shape == (2, 7, 7)
 
 
 def test_classes_have_the_names_of_the_data_file(tmp_path):

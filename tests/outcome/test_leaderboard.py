@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from human_alignment.common.cli import UserError
-from human_alignment.outcome.leaderboard import leaderboard, page_table, remarks
+from human_alignment.outcome.leaderboard import leaderboard, meanings, page_table, remarks
 from human_alignment.outcome.preference import ranking_explainer
 from human_alignment.scores.pairs import PAPER_ORDER
 from human_alignment.scores.summary import papers_explainers
@@ -53,7 +53,7 @@ def test_equal_scores_share_a_rank_and_a_network_without_a_score_has_none():
     assert table["network"].iloc[-1] == "resnet50" and pd.isna(table["rank"].iloc[-1])
     shown = page_table(table, papers_explainers(summary["explainer"]))
     assert texts(shown)["resnet50"]["Grad-CAM"] == "undefined"
-    assert "undefined: no image has a defined score." in remarks(summary, shown)
+    assert "undefined: no image has a defined score." in remarks(shown)
     assert "Gain by DCLS" not in shown.header and "Skill" not in shown.header
 
 
@@ -113,15 +113,15 @@ def test_several_trainings_and_few_images_are_said():
     shown = page_table(leaderboard(summary), [THRESHOLD])
     cell = texts(shown)["resnet50"]["Threshold-Grad-CAM"]
     assert " ± 0.014† [" in cell
-    assert "†: from fewer than 100 images." in remarks(summary, shown)
+    assert "†: from fewer than 100 images." in remarks(shown)
 
 
 def test_every_column_is_explained():
     summary = summary_of(2)
     shown = page_table(leaderboard(summary, skill_of(summary)), ["grad_cam", THRESHOLD])
-    said = " ".join(remarks(summary, shown, "A note."))
-    assert [name for name in shown.header[1:] if name.removesuffix(" (%)") not in said] == []
-    assert "divided by the human ceiling 0.65753" in said and said.endswith("A note.")
+    assert set(shown.header) == set(meanings(summary))
+    assert "divided by the human ceiling 0.65753" in meanings(summary)["Threshold-Grad-CAM"]
+    assert remarks(shown, "A note.") == ["A note."]
 
 
 def test_the_script_writes_a_page_and_its_csv(files, tmp_path):

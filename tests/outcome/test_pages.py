@@ -23,6 +23,7 @@ from human_alignment.outcome.pages import (
     STUDY_PAGE,
     TABLES_PAGE,
     TEMPLATES,
+    css_string,
     render,
 )
 from jinja2 import Environment, UndefinedError
@@ -44,6 +45,14 @@ def test_styles_and_scripts_hold_no_mark_of_the_template_language(page):
     for name in page:
         if not name.endswith(".html"):
             assert not re.search(r"\{\{|\{%|\{#", (TEMPLATES / name).read_text()), name
+
+
+@pytest.mark.parametrize("text", ["", "Top-1 (%)", 'a"b', "\\", "ρ\n", "}</style>"])
+def test_any_text_can_be_a_string_of_a_style_sheet(text):
+    escaped = css_string(text)
+    assert re.fullmatch(r'"([A-Za-z0-9]|\\[0-9a-f]+ )*"', escaped)
+    plain = re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), escaped[1:-1])
+    assert plain == text
 
 
 def test_a_value_that_is_missing_is_an_error():

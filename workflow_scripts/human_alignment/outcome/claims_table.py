@@ -34,6 +34,14 @@ COLUMNS = {
     "paper_verdict": "Verdict on the paper's numbers",
     "paper_evidence": "The paper's numbers",
 }
+MEANINGS = {  # by the names of the columns on the page
+    "Claim": "what the paper says, in our words",
+    "Sections": "where the paper says it",
+    "Verdict": "what the study's numbers say of the claim",
+    "Numbers": "the study's numbers that decide, in brackets their 95 % intervals",
+    "Verdict on the paper's numbers": "the same verdict on the numbers that the paper prints",
+    "The paper's numbers": "those that decide it",
+}
 
 
 def as_table(claims: list[Claim], tested: bool = True) -> pd.DataFrame:
@@ -123,5 +131,5 @@ def to_markdown(table: pd.DataFrame, scope: str, remarks: list[str]) -> str:
 
 def to_page(table: pd.DataFrame, scope: str, remarks: list[str], name: str, csv: str) -> str:
     """A page that holds the table also as the CSV file `name`."""
-    shown = Table.of_frame(table.rename(columns=COLUMNS))
+    shown = Table.of_frame(table.rename(columns=COLUMNS)).explained(MEANINGS)
     return tables_page(TITLE, [shown], remarks, name, csv, scope)

@@ -1,8 +1,9 @@
 """The gallery page: a sample of a study's images, with the maps and scores of every run.
 
 The page holds raw maps at the resolution of the feature map, one byte a value, and the browser
-enlarges and colours them: 16 networks x 8 explainers take 8 kB an image. Maps of the input's own
-size are averaged to 28 x 28. Scores are read from the score files and not computed again.
+enlarges and colours them. Finer maps, as those of the input's own size, are averaged to 28 x 28, or
+to fewer values where the page holds so many of them that it would become large. Scores are read
+from the score files and not computed again.
 """
 
 import base64
@@ -40,8 +41,10 @@ CROPPED = (
     "the whole image and scored that way, as in the authors' code."
 )
 NOT_SAMPLED = "not in the sample"  # in place of a status, where an explainer has no map
-_JPEG_QUALITY = 85
+MAPS_LIMIT = 4_500_000  # bytes of all maps of networks and references, if that can be
+_JPEG_QUALITY, _JPEG_COLOURS = 85, "420"  # colours at half the resolution: a quarter fewer bytes
 _LARGEST = 28  # side of the maps held; those of the last feature map are smaller
+_LARGEST_HUMAN = 64  # side of the human maps held
 _LOOK = ("resize", "normalisation", "threshold", "below_threshold")  # fields the browser applies
 
 
@@ -90,6 +93,10 @@ class Part:
         """Model and run."""
         return Run.of(self.scores)
 
+    def shape(self, explainer: str, layer: Layer) -> tuple[int, int]:
+        """Height and width of the explainer's maps."""
+        return self.heatmaps.maps(explainer, 0, 1, layer).shape[1:]
+
     def maps(self, explainer: str, rows: list[int], layer: Layer) -> np.ndarray:
         """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""
 
@@ -136,7 +143,20 @@ def floors(maps: np.ndarray) -> list[float | None]:
     ]
 
 
-def reduced(maps: np.ndarray, side: int = _LARGEST) -> np.ndarray:
+def held_side(shapes: Sequence[tuple[int, int]], images: int) -> int:
+    """The side to which a page averages finer maps: 28, or less to keep to MAPS_LIMIT.
+
+    shapes: height and width of the maps of one image.
+    """
+
+    def size(side: int) -> float:
+        values = (side**2 if max(shape) > side else shape[0] * shape[1] for shape in shapes)
+        return images * sum(values) * 4 / 3  # base64 writes three bytes as four
+
+    return next((s for s in range(_LARGEST, 1, -1) if size(s) <= MAPS_LIMIT), 1)
+
+
+def reduced(maps: np.ndarray, side: int) -> np.ndarray:
     """Maps (n, h, w) larger than `side`, averaged over areas to (n, side, side)."""
     if max(maps.shape[1:]) <= side:
         return maps
@@ -144,9 +164,9 @@ def reduced(maps: np.ndarray, side: int = _LARGEST) -> np.ndarray:
     return np.stack([np.asarray(p.resize((side, side), Image.Resampling.BOX)) for p in pictures])
 
 
-def packed_maps(maps: np.ndarray, explainer: str, protocol: Protocol) -> dict:
-    """Raw maps (n, h, w) of one explainer as the page holds them."""
-    maps = reduced(maps)
+def packed_maps(maps: np.ndarray, explainer: str, protocol: Protocol, side: int) -> dict:
+    """Raw maps (n, h, w) of one explainer as the page holds them. side: of `held_side`."""
+    maps = reduced(maps, side)
     packed = {"shape": maps.shape[1:], "levels": _text64(quantise(maps).tobytes())}
     if explainer in THRESHOLDED and protocol.normalisation == "max":
         packed["floors"] = floors(maps)
@@ -174,24 +194,38 @@ def read_rho(part: Part, image_ids: list[str]) -> dict[str, list]:
 
 
 def packed_run(
-    parts: list[Part], explainers: list[str], rows: list[int], rho: list[dict], protocol: Protocol
+    parts: list[Part],
+    explainers: list[str],
+    rows: list[int],
+    rho: list[dict],
+    protocol: Protocol,
+    side: int,
 ) -> dict:
-    """One run as the page holds it. rows: of the images shown.  rho: `read_rho` of each part."""
+    """One run as the page holds it.
+
+    rows: of the images shown.  rho: `read_rho` of each part.  side: of `held_side`.
+    """
     model, run = parts[0].run
     maps, shown = {}, {}
     for part, own in zip(parts, rho, strict=True):
         for name in [name for name in own if name in explainers]:
-            maps[name] = packed_maps(part.maps(name, rows, protocol.layer), name, protocol)
+            raw = part.maps(name, rows, protocol.layer)
+            maps[name] = packed_maps(raw, name, protocol, side)
             shown[name] = own[name]
     return {"model": model, "run": run, "maps": maps, "rho": shown}
 
 
 def packed_references(
-    data: DataFile, found: References, rows: list[int], outside: Sequence[OutsideMaps]
+    data: DataFile,
+    found: References,
+    rows: list[int],
+    outside: Sequence[OutsideMaps],
+    side: int,
 ) -> list[dict]:
     """References without a network as the page holds them: one map an image for all explainers.
 
     found: their scores.  rows: of the images shown.  outside: maps of other people's models.
+    side: of `held_side`.
     Raises UserError when the scores are of another data file.
     """
     if found.source.data_digest != data.digest:
@@ -199,7 +233,7 @@ def packed_references(
             f"the scores of the references are not of {data.path}; score the references again"
         )
     packed = []
-    for name, maps in reference_maps(data, found, rows, outside, _LARGEST).items():
+    for name, maps in reference_maps(data, found, rows, outside, side).items():
         scores = found.scores[name]
         rho = [shown_rho(scores, row) for row in rows]
         levels = {"shape": maps.shape[1:], "levels": _text64(quantise(maps).tobytes())}
@@ -212,13 +246,13 @@ def packed_references(
 
 def packed_images(data: DataFile, index: list[int]) -> list[dict]:
     """The images as the study shows them, each a JPEG."""
+
+    def picture(i: int) -> str:
+        shown = present(data, i)
+        return _text64(simplejpeg.encode_jpeg(shown, _JPEG_QUALITY, colorsubsampling=_JPEG_COLOURS))
+
     return [
-        {
-            "id": data.image_ids[i],
-            "label": int(data.labels[i]),
-            "jpeg": _text64(simplejpeg.encode_jpeg(present(data, i), _JPEG_QUALITY)),
-        }
-        for i in index
+        {"id": data.image_ids[i], "label": int(data.labels[i]), "jpeg": picture(i)} for i in index
     ]
 
 
@@ -246,16 +280,27 @@ def page_contents(
         check_belong_together(data, part.heatmaps, protocol)
     runs = [[p for p in parts if p.run == run] for run in dict.fromkeys(p.run for p in parts)]
     rows = sample.index
-    human = np.concatenate([data.human_maps(row, row + 1) for row in rows])
+    human = np.concatenate([reduced(data.human_maps(row, row + 1), _LARGEST_HUMAN) for row in rows])
     names = class_names(data.num_classes, data.class_names)
     images = packed_images(data, rows)
     ids = [image["id"] for image in images]
     rho = [[read_rho(part, ids) for part in parts] for parts in runs]
     explainers = common_explainers(rho)
+    shapes = [
+        part.shape(name, protocol.layer)
+        for run, scored in zip(runs, rho, strict=True)
+        for part, own in zip(run, scored, strict=True)
+        for name in own
+        if name in explainers
+    ]
+    shapes += [(_LARGEST, _LARGEST)] * len(references.scores if references else [])
+    side = held_side(shapes, len(rows))
     colours = np.asarray(mpl.colormaps[COLOUR_MAP](np.arange(256), bytes=True))[:, :3]
     return {
         "study": study,
         "size": data.image_size,
+        "side": side,
+        "human_side": _LARGEST_HUMAN,
         "colours": _text64(colours.tobytes()),
         "look": {field: getattr(protocol, field) for field in _LOOK},
         "classes": {
@@ -269,10 +314,10 @@ def page_contents(
         "human": {"shape": human.shape[1:], "levels": _text64(quantise(human).tobytes())},
         "runs": [
             *(
-                packed_run(parts, explainers, rows, own, protocol)
+                packed_run(parts, explainers, rows, own, protocol, side)
                 for parts, own in zip(runs, rho, strict=True)
             ),
-            *(packed_references(data, references, rows, outside) if references else []),
+            *(packed_references(data, references, rows, outside, side) if references else []),
         ],
     }
 

@@ -115,27 +115,36 @@ def _with_interval(row: dict, name: str) -> str:
     return f"{row[name]:.3f}" + ("" if pd.isna(low) else f" [{low:.3f}, {high:.3f}]")
 
 
-def remarks(summary: pd.DataFrame, table: Table, note: str = "") -> list[str]:
-    """What each column of the page means. table: of `page_table`.  note: the study's own."""
+def meanings(summary: pd.DataFrame) -> dict[str, str]:
+    """What each column of the page means."""
     ceiling, ranking = human_ceiling(summary), explainer_name(ranking_explainer(summary))
     divided = f", divided by the human ceiling {ceiling:g}" if ceiling else ""
+    score = (
+        f"the score: mean Spearman correlation of the network's maps with the human maps{divided}; "
+        "± standard deviation over several trainings; in brackets its 95 % bootstrap interval over "
+        "images"
+    )
     explainers = [explainer_name(name) for name in papers_explainers(summary["explainer"])]
+    return {
+        "Network": "name of the network, or what made the maps of a reference",
+        "Rank": f"by the score of {ranking}. Rows without a rank are networks without a score, and "
+        "references: maps that no network made, or maps of other images",
+        "Family": "the letters that the name of the network, or of its plain twin, begins with",
+        "DCLS": "whether the network has Dilated Convolution with Learnable Spacings",
+        "Parameters": "learnt values of the network, in millions (M) or thousands (k)",
+        "Top-1 (%)": "accuracy in percent of images; ± standard deviation over several trainings",
+        **dict.fromkeys(explainers, score),
+        "Skill": "how much of the way from a Gaussian in the middle of the image (0) to the human "
+        f"ceiling (1) the maps of {ranking} go; in brackets its 95 % interval",
+        "Gain by DCLS": f"the score of {ranking} minus that of the plain twin. The table of "
+        "differences on the same images has the interval, in rho",
+    }
+
+
+def remarks(table: Table, note: str = "") -> list[str]:
+    """What a reader must know of the cells. table: of `page_table`.  note: the study's own."""
     cells = [cell.text for row in table.rows for cell in row]
     candidates = {
-        f"Rank: by the score of {ranking}. Rows without a rank are networks without a score, and "
-        "references: maps that no network made, or maps of other images.": True,
-        "Family: the letters that the name of the network, or of its plain twin, begins with. "
-        "DCLS: whether the network has Dilated Convolution with Learnable Spacings.": True,
-        "Parameters: of the network. Top-1: accuracy in percent of images; mean ± standard "
-        "deviation over several trainings.": True,
-        f"{' and '.join(explainers)}: the score, the mean Spearman correlation of the network's "
-        f"maps with the human maps{divided}; in brackets its 95 % bootstrap interval over "
-        "images.": True,
-        f"Skill: how much of the way from a Gaussian in the middle of the image (0) to the human "
-        f"ceiling (1) the maps of {ranking} go; in brackets its 95 % interval.": "Skill"
-        in table.header,
-        f"Gain by DCLS: the score of {ranking} minus that of the plain twin. The table of "
-        "differences on the same images has the interval, in rho.": "Gain by DCLS" in table.header,
         REMARK: any(MARK in text for text in cells),
         "undefined: no image has a defined score.": "undefined" in cells,
         note: bool(note),

@@ -1,20 +1,22 @@
 """Small tables of plain text in Markdown and LaTeX."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Block:
     """Cells of one table as plain Unicode text; the first column names each row.
 
-    caption: what the table shows, for pages; Markdown and LaTeX leave it out.
+    caption: what the table shows.  meanings: what columns mean, by their names in the header.
+    Both are for pages; Markdown and LaTeX leave them out.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_markdown(parts: list[Block], remarks: list[str]) -> str:

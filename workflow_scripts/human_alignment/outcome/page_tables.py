@@ -3,7 +3,8 @@
 import html
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import pandas as pd
@@ -39,13 +40,19 @@ class Cell(NamedTuple):
 class Table:
     """A table that a reader can sort by any column; the first column names each row.
 
-    numeric: which columns hold numbers.  caption: may be empty.
+    numeric: which columns hold numbers.  caption: may be empty.  meanings: what columns mean, by
+    their names in the header.
     """
 
     header: list[str]
     numeric: list[bool]
     rows: list[list[Cell]]
     caption: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+    def explained(self, meanings: Mapping[str, str]) -> "Table":
+        """The same table, whose page tells these meanings of its columns."""
+        return replace(self, meanings=meanings)
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame, largest: float = math.inf) -> "Table":
@@ -84,7 +91,7 @@ class Table:
             [Cell(text, key if numeric[place] else None) for place, (text, key) in enumerate(cells)]
             for cells in map(zip, block.rows, keys)
         ]
-        return cls(list(block.header), numeric, rows, block.caption)
+        return cls(list(block.header), numeric, rows, block.caption, block.meanings)
 
 
 def _size(cell: Cell) -> int:

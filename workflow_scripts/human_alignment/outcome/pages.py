@@ -7,6 +7,7 @@ and data are in it. Every value is escaped; only the templates themselves are HT
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
 # A page: its template, then every file that this one extends, imports or includes.
@@ -15,6 +16,13 @@ TABLES_PAGE = ("tables.html", *_TABLE)
 STUDY_PAGE = ("study.html", *_TABLE)
 GALLERY_PAGE = ("gallery.html", "page.html", "page.css", "gallery.css", "gallery.js")
 
+
+def css_string(text: str) -> Markup:
+    """Text as a string of a style sheet: whatever is not a plain letter or digit is escaped."""
+    escaped = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text)
+    return Markup(f'"{escaped}"')
+
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
@@ -22,6 +30,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters["css_string"] = css_string
 _ENVIRONMENT.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
 
 

@@ -67,6 +67,21 @@ def described_data(path: Path, training: Path | None = None) -> dict:
         }
 
 
+_DATA = {"property": "what is told of the data file", "value": "as the file has it"}
+_NETWORKS = {
+    "network": "name of the network",
+    "run": "which weights: published, or those of a training by its seed",
+    "parameters": "learnt values of the network",
+    "explainers": "whose heatmaps are scored",
+    "geometry": "crop: each network sees the image as its own evaluation transform crops it; "
+    "full: the whole image",
+    "extracted with": "versions of the software that made the heatmaps",
+    "weights digest": "SHA-256 of the weights",
+}
+_PROTOCOL = {"field": "one step of the scoring", "value": "how the study does it"}
+_SOFTWARE = {"package": "installed where this page was made", "version": "of the package"}
+
+
 class _Source(Record):
     """The fields that the page shows of what scores were made from."""
 
@@ -114,10 +129,10 @@ def study_page(record: dict) -> str:
         title=f"What the study {config['study']} is made of",
         note=config.get("note", ""),
         tables={
-            "Data": Table.of_mapping(record["data"], "property", "value"),
-            "Networks": Table.of_frame(pd.DataFrame(record["runs"])),
-            "Protocol": Table.of_mapping(record["protocol"], "field", "value"),
+            "Data": Table.of_mapping(record["data"], *_DATA).explained(_DATA),
+            "Networks": Table.of_frame(pd.DataFrame(record["runs"])).explained(_NETWORKS),
+            "Protocol": Table.of_mapping(record["protocol"], *_PROTOCOL).explained(_PROTOCOL),
         },
         config=yaml.safe_dump(config, sort_keys=True, allow_unicode=True),
-        software=Table.of_mapping(record["software"], "package", "version"),
+        software=Table.of_mapping(record["software"], *_SOFTWARE).explained(_SOFTWARE),
     )

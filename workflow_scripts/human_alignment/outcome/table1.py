@@ -1,6 +1,6 @@
 """Table 1: one row per network, beside the paper's numbers if the networks are the paper's."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,16 @@ from .reference_scores import block
 
 MICRO = 10_000_000  # every network of the paper has more than twice as many parameters
 UNDER_PAPER = "_paper_protocol"  # suffix of the columns with scores under that protocol
+_N = {"n": "images with a defined score"}
+_SCORE = (
+    "score of this explainer's maps: their mean Spearman correlation with the human maps; ± "
+    "standard deviation over several trainings; in brackets the 95 % bootstrap interval over images"
+)
+_NETWORK = {
+    "Model": "name of the network",
+    "Parameters": "learnt values of the network, in millions (M) or thousands (k)",
+    "Top-1 (%)": "accuracy in percent of images; ± standard deviation over several trainings",
+}
 _INTERVAL = {"": "score", "_low": "low", "_high": "high"}  # suffix here, column of the average
 
 
@@ -134,13 +144,14 @@ def blocks(table: pd.DataFrame, references: pd.DataFrame | None = None) -> list[
     digits = 4 if compared else 3  # the paper prints four
     bounded = [name.removesuffix("_low") for name in table if name.endswith("_low")]
     explainers = [name for name in bounded if not name.endswith(UNDER_PAPER)]
-    header = ["Model", "Parameters", "Top-1 (%)", *_score_header(explainers)]
+    header = [*_NETWORK, *_score_header(explainers)]
     rows = [
         [row["network"], parameters_text(row), top1_text(row)]
         + _score_cells(row, explainers, digits)
         for row in table.to_dict("records")
     ]
-    parts = [Block(header, rows, "Scores and accuracy")]
+    meanings = _NETWORK | _score_meanings(explainers)
+    parts = [Block(header, rows, "Scores and accuracy", meanings)]
     if references is not None and len(references):
         parts.append(block(references, digits))
     if compared:
@@ -166,6 +177,11 @@ def _score_header(explainers: list[str]) -> list[str]:
     return [cell for explainer in explainers for cell in (explainer_name(explainer), "n")]
 
 
+def _score_meanings(explainers: Iterable[str]) -> dict[str, str]:
+    """What the columns of `_score_header` mean."""
+    return dict.fromkeys(map(explainer_name, explainers), _SCORE) | _N
+
+
 def _score_cells(row: dict, columns: list[str], digits: int) -> list[str]:
     """Score and number of images, of each of these columns."""
     cells = []
@@ -181,7 +197,10 @@ def _under_paper(table: pd.DataFrame, digits: int) -> Block:
         [row["network"], *_score_cells(row, columns, digits)] for row in table.to_dict("records")
     ]
     header = ["Protocol paper", *_score_header(list(EXPLAINER_NAMES))]
-    return Block(header, rows, "Scores under the protocol that the paper's text describes")
+    meanings = {"Protocol paper": "name of the network, scored under that protocol"}
+    meanings |= _score_meanings(EXPLAINER_NAMES)
+    caption = "Scores under the protocol that the paper's text describes"
+    return Block(header, rows, caption, meanings)
 
 
 def _comparison(table: pd.DataFrame) -> Block:
@@ -195,7 +214,14 @@ def _comparison(table: pd.DataFrame) -> Block:
         for name in EXPLAINER_NAMES:
             cells += [_paper_cell(row, name, 4), row[f"{name}_verdict"] or "-"]
         rows.append(cells)
-    return Block(header, rows, "The paper's numbers, in parentheses ours minus the paper's")
+    number = "the paper's number, in parentheses ours minus it"
+    meanings = {
+        "Paper": "name of the network",
+        **dict.fromkeys(["Top-1 (%)", *names], number),
+        "verdict": "whether the paper's score lies in our 95 % interval",
+    }
+    caption = "The paper's numbers, in parentheses ours minus the paper's"
+    return Block(header, rows, caption, meanings)
 
 
 def _paper_cell(row: dict, name: str, digits: int) -> str:

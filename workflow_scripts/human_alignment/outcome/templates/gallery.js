@@ -173,15 +173,63 @@ async function drawPanels() {
     : `A \u2212 B is not defined with ${method.name}`;
   const image = await pixels(i);
   if (i !== state.image) return; // the reader is already elsewhere
-  const canvas = name => byId(`panel-${name}`).querySelector("canvas");
-  paint(canvas("image"), image, null);
-  paint(canvas("human"), image, look(data.human, i, false));
+  heats.human = look(data.human, i, false);
   for (const name of ["a", "b"]) {
     const { reference, maps } = data.runs[state[name]];
-    paint(canvas(name), image,
-      reference ? look(maps, i, false) : look(maps[method.id], i, method.thresholded));
+    heats[name] = reference ? look(maps, i, false) : look(maps[method.id], i, method.thresholded);
   }
+  for (const name of PANELS) paint(part(name, "canvas"), image, heats[name]);
+  drawPoint();
   document.body.dataset.drawn = id;
+}
+
+// ---- The place that the reader points at, in all pictures at once.
+
+const PANELS = ["image", "human", "a", "b"];
+const part = (name, selector) => byId(`panel-${name}`).querySelector(selector);
+const heats = { image: null }; // what each panel shows: `size` x `size` values from 0 to 1, or null
+let point = null; // across and down, each from 0 to below 1
+
+/** Share of a map's positions that are lower than one of them, ties counted half. */
+function rank(heat, position) {
+  let below = 0;
+  for (const value of heat) below += value < heat[position] ? 1 : value === heat[position] ? 0.5 : 0;
+  return below / heat.length;
+}
+
+function drawPoint() {
+  const panels = byId("panels");
+  panels.classList.toggle("pointed", point !== null);
+  for (const name of PANELS) part(name, ".here").textContent = point ? told(name) : "";
+  if (!point) return;
+  panels.style.setProperty("--x", `${100 * point[0]}%`);
+  panels.style.setProperty("--y", `${100 * point[1]}%`);
+}
+
+/** What a panel tells of the place. */
+function told(name) {
+  const [column, row] = point.map(along => Math.floor(along * size)), heat = heats[name];
+  if (name === "image") return `column ${column + 1}, row ${row + 1}`;
+  return heat ? `above ${Math.floor(100 * rank(heat, row * size + column))} % of the map` : "no map";
+}
+
+function pointAt(event) {
+  const box = event.currentTarget.getBoundingClientRect();
+  const along = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  point = along.every(one => one >= 0 && one < 1) ? along : null;
+  drawPoint();
+}
+
+function followPointer() {
+  for (const name of PANELS) {
+    const picture = part(name, ".picture");
+    picture.onpointermove = picture.onpointerdown = pointAt;
+    picture.onpointerleave = event => {
+      if (event.pointerType !== "mouse") return; // a lifted finger leaves its mark
+      point = null;
+      drawPoint();
+    };
+  }
 }
 
 function drawAll() {
@@ -218,6 +266,7 @@ function bar(value) {
 }
 
 const beside = matchMedia("(min-width: 64rem)"); // the list stands beside the image, see the styles
+const roomy = matchMedia("(min-width: 40rem)"); // the settings are always open
 const loader = new IntersectionObserver(entries => entries.forEach(entry => {
   if (!entry.isIntersecting) return;
   loader.unobserve(entry.target);
@@ -263,6 +312,8 @@ function drawControls() {
   byId("overlay").checked = state.overlay;
   byId("opacity").disabled = !state.overlay;
   byId("percent").textContent = `${state.opacity} %`;
+  byId("choice").textContent =
+    `A ${data.runs[state.a].name}, B ${data.runs[state.b].name}, ${explainer().name}`;
 }
 
 /** Change the state, draw it, and note it in the address. */
@@ -275,6 +326,7 @@ function change(changes) {
   drawControls();
   drawAll();
   drawPanels();
+  byId("copied").textContent = "";
   history.replaceState(null, "", `#${address()}`);
 }
 
@@ -303,6 +355,16 @@ function fromAddress() {
   if (named.has("opacity") && opacity >= 0 && opacity <= 100) found.opacity = opacity;
   if (named.has("overlay")) found.overlay = named.get("overlay") === "1";
   return found;
+}
+
+/** Copy the address, which holds the view. Where the browser forbids that, say so. */
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    byId("copied").textContent = "Copied.";
+  } catch {
+    byId("copied").textContent = "The browser forbids it: copy the address of this page by hand.";
+  }
 }
 
 /** Change the order, and go to its first image. */
@@ -345,6 +407,15 @@ function start() {
   byId("previous").onclick = () => step(-1);
   byId("next").onclick = () => step(1);
   byId("controls").onsubmit = event => event.preventDefault();
+  for (const [name, side] of [["side", data.side], ["human-side", data.human_side]]) {
+    document.querySelector(`#help .${name}`).textContent = `${side} by ${side}`;
+  }
+  byId("link").onclick = copyLink;
+  byId("link").hidden = location.protocol === "blob:"; // in a report, whose pages have no lasting address
+  const fit = () => { byId("settings").open = roomy.matches; };
+  roomy.onchange = fit;
+  fit();
+  followPointer();
   window.onhashchange = follow;
   document.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input[type=range]")) return;

@@ -25,7 +25,7 @@ for (const head of document.querySelectorAll("thead th")) {
 const AT_ONCE = 500;
 
 for (const box of document.querySelectorAll(".search input")) {
-  const search = box.closest(".search"), wide = search.nextElementSibling;
+  const search = box.closest(".search"), wide = document.getElementById(box.getAttribute("aria-controls")).parentNode;
   const table = wide.querySelector("table"), body = table.tBodies[0], texts = new Map();
   const text = row => {
     if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
