@@ -63,7 +63,7 @@ def test_a_line_a_job_with_its_count_its_time_and_the_time_left(terminal):
     terminal.begin(8, "train_model", model="resnet50_dcls", seed="0")
     terminal.time += 90
     terminal.end(8, 2, 3)
-    terminal.begin(9, "plot_figure1")
+    terminal.begin(9, "plot_figure1", part=".rise", geometry="")
     terminal.time += 2
     terminal.end(9, 3, 3)
     first, *lines = terminal.lines()
@@ -71,7 +71,7 @@ def test_a_line_a_job_with_its_count_its_time_and_the_time_left(terminal):
     assert lines == [
         "[1/3]         30 s  train_model resnet50 0 (30 s); about 1 min 0 s left",
         "[2/3]    2 min 0 s  train_model resnet50_dcls 0 (1 min 30 s); about 1 min 0 s left",
-        "[3/3]    2 min 2 s  plot_figure1 (2 s)",
+        "[3/3]    2 min 2 s  plot_figure1 rise (2 s)",
     ]
 
 
@@ -87,6 +87,17 @@ def test_the_time_left_counts_the_jobs_that_run_side_by_side(terminal):
         "[1/6]    1 min 0 s  train_model m1 (1 min 0 s)",
         "[2/6]    1 min 0 s  train_model m2 (1 min 0 s); about 2 min 0 s left",
     ]
+
+
+def test_the_first_of_many_jobs_tells_no_time_left(terminal):
+    terminal.event(
+        LogEvent.RUN_INFO, "", stats={"prepare_digits": 1, "train_model": 19, "total": 20}
+    )
+    for job in (1, 2):
+        terminal.begin(job, "prepare_digits" if job == 1 else "train_model")
+        terminal.time += 60
+        terminal.end(job, job, 20)
+    assert ["left" in line for line in terminal.lines()[1:]] == [False, True]
 
 
 def test_a_failed_job_is_named_with_its_log_and_may_run_again(terminal, tmp_path):

@@ -23,6 +23,7 @@ _ROUTINE = (  # of messages without an event, what says nothing of this run
     "Assuming unrestricted", "Conda environments: ignored", "Singularity containers: ignored",
     "Complete log", "Elapsed time", "Removing temporary output",
 )  # fmt: skip
+EARLY = 0.1  # share of the jobs that must have ended before the time left is told
 _RULE = "=" * 80
 _ELSEWHERE = "every command and path: .snakemake/log/, or here with --printshellcmds"
 
@@ -60,7 +61,8 @@ class OneLineFormatter(logging.Formatter):
         """Whether the event has a line; notes which jobs begin and end."""
         event = getattr(record, "event", None)
         if event == "job_info":
-            what = " ".join([record.rule_name, *map(str, record.wildcards.values())])
+            named = (str(value).lstrip(".") for value in record.wildcards.values())
+            what = " ".join([record.rule_name, *filter(None, named)])
             self._running[record.jobid] = record.rule_name, what, self._clock()
         elif event == "job_finished":
             self._end(record.job_id)
@@ -91,7 +93,10 @@ class OneLineFormatter(logging.Formatter):
         self._ended.append(f"{what} ({duration(seconds)})")
 
     def _progress(self, done: int, total: int) -> str:
-        """A line for each job that has ended since the last one; the last says the time left."""
+        """A line for each job that has ended since the last one; the last says the time left.
+
+        The first jobs say little of what the others take: no time left before EARLY of them ended.
+        """
         width, elapsed = len(str(total)), duration(self._clock() - self._started)
         first = done - len(self._ended) + 1
         lines = [
@@ -99,7 +104,7 @@ class OneLineFormatter(logging.Formatter):
             for number, text in enumerate(self._ended, first)
         ]
         self._ended = []
-        if lines and done < total:
+        if lines and EARLY * total <= done < total:
             lines[-1] += f"; about {duration(self._remaining())} left"
         return "\n".join(lines)
 
