@@ -544,8 +544,8 @@ class Study:
 
         Their table is soon there; it needs no other network.
         """
-        pair = self.figure1_files("scores", ".parquet")
-        return 0 < len(pair) < len(self.files("scores", ".parquet"))
+        pair = {Run.of(file).model for file in self.figure1_files("scores", ".parquet")}
+        return 0 < len(pair) < len(self._scored_models())
 
     def pair_accuracies(self) -> list[str]:
         """Top-1 files of the networks of Figure 1."""
