@@ -7,6 +7,7 @@ without RISE, with the first of ten images.
 
 import sys
 
+import human_alignment.common.startup  # noqa: F401 (before torch)
 import torch
 from human_alignment.common.cli import run
 from human_alignment.common.layers import LAYERS
