@@ -6,9 +6,10 @@ Three tables in one file; `seconds` is the median over rounds of this process's 
 other programs on the machine do not add to; on one thread it is the time alone on a core.
 
 step   one training step (forward, backward, AdamW) of convnext_tiny with depthwise kernels 7x7,
-       17x17 (the DCLS network baked: same shapes, ordinary weights), with DCLS, with DCLS that
-       torch differentiates, and with DCLS whose kernels the dcls package builds. In turn, round by
-       round; `ratio` is to 7x7, the median of the rounds' ratios.
+       17x17 (the DCLS network baked: same shapes, ordinary weights, torch's gradients), with DCLS,
+       the first and the last also as torch differentiates them, and with DCLS whose kernels the
+       dcls package builds. In turn, round by round; `ratio` is to 7x7, the median of the rounds'
+       ratios.
 part   where a DCLS step goes: kernel construction (ours, the package's) and the depthwise
        convolutions (ours, torch's), forward and backward, each alone on the shapes of the network;
        `ratio` is to the DCLS step.
@@ -43,7 +44,7 @@ from human_alignment.common.files import written_whole
 from human_alignment.data.folders import ImageFolder
 from human_alignment.networks import zoo
 from human_alignment.networks.dcls import bake, dcls_layers, kernel
-from human_alignment.networks.large_kernels import convolution
+from human_alignment.networks.large_kernels import convolution, speed_up_training
 from human_alignment.training.folder_batches import FolderBatches
 from human_alignment.training.recipe import Recipe
 from human_alignment.training.trainer import Trainer
@@ -59,8 +60,11 @@ def networks() -> dict[str, nn.Module]:
         torch.manual_seed(0)
         return zoo.build(zoo.find(name)).to(memory_format=torch.channels_last)
 
+    plain = build("convnext_tiny")
+    speed_up_training(plain)  # as our trainer does
     return {
-        "7x7": build("convnext_tiny"),
+        "7x7": plain,
+        "7x7, torch's gradients": build("convnext_tiny"),
         "17x17": bake(build("convnext_tiny_dcls")),
         "dcls": build("convnext_tiny_dcls"),
         "dcls, torch's gradients": with_torchs_gradients(build("convnext_tiny_dcls")),

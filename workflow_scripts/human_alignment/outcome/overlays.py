@@ -118,7 +118,7 @@ def draw_grid(rows: list[Row], notes: list[str], width: float) -> Figure:
         for axes, picture in zip(places, row.pictures, strict=False):
             axes.imshow(picture, cmap="gray")
         for axes, label in zip(places, texts, strict=False):
-            axes.set_title(label, fontsize=7, pad=1.5, color=GREY)
+            axes.set_title(label, fontsize=7, pad=3, color=GREY)
         for axes, mark in zip(places, row.marks, strict=False):
             style = {"ha": "center", "va": "center", "color": "white", "in_layout": False}
             behind = {"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 1.5}

@@ -96,7 +96,12 @@ def learned_positions(
         axes.annotate(label, (0.5, 1), (0, 21), "axes fraction", "offset points", ha="center",
                       fontsize=STYLE["axes.titlesize"])  # fmt: skip
     key = figure.colorbar(
-        ScalarMappable(cmap=DENSITY), ax=panels, location="bottom", aspect=50, pad=0, ticks=[0, 1]
+        ScalarMappable(cmap=DENSITY),
+        ax=panels,
+        location="bottom",
+        aspect=50,
+        pad=0.03,
+        ticks=[0, 1],
     )
     key.set_ticklabels(["none", "densest of its panel"])
     key.set_label("positions per square pixel", labelpad=-6)
