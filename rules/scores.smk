@@ -73,7 +73,7 @@ rule collect_scores:
     params:
         script=script("collect_scores.py"),
         code=code("collect_scores.py"),
-        own_top1=flags({"own_top1": study.has_own_top1}),
+        own_top1=flags({"own_top1": study.own_top1}),
         twins=as_json(study.twins),
         statistics=as_json(config["statistics"]),
     shell:

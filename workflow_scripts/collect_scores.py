@@ -21,7 +21,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="of all runs")
     parser.add_argument("--top1", nargs="*", type=Path, default=[], help="of the runs that have it")
     parser.add_argument(
-        "--own-top1", action="store_true", help="of runs without it: top-1 of the scored images"
+        "--own-top1",
+        nargs="+",
+        metavar="MODEL",
+        default=[],
+        help="whose top-1 is that of the scored images",
     )
     parser.add_argument("--twins", **TWINS_FLAG)
     parser.add_argument("--statistics", **STATISTICS_FLAG)

@@ -49,7 +49,7 @@ def test_the_gallery_holds_the_maps_of_the_layer(study, protocol, like):
         with HeatmapFile(path) as heatmaps:
             part = Part(heatmaps, scores)
             rho = [read_rho(part, ids)]
-            return packed_run([part], ["grad_cam"], sample.index, rho, protocol)["maps"]
+            return packed_run([part], ["grad_cam"], sample.index, rho, protocol, 28)["maps"]
 
     found = maps(study.data.parent / "both.h5", study.scores[0], protocol)
     assert found == maps(study.heatmaps[like], study.scores[like], RELEASED)

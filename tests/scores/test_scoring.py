@@ -339,7 +339,7 @@ def test_top1_of_the_scored_images_counts_each_image_once(chain, tmp_path):
         collect_scores.main(["--scores", *map(str, files), *summary])
         return pd.read_csv(tmp_path / "summary.csv")["top1"].tolist()
 
-    assert top1([part, path], "--own-top1") == pytest.approx([100 * 20 / (count - 1)] * 4)
-    assert np.isnan(top1([path])).all()
+    assert top1([part, path], "--own-top1", "toy") == pytest.approx([100 * 20 / (count - 1)] * 4)
+    assert np.isnan(top1([path])).all() and np.isnan(top1([path], "--own-top1", "other")).all()
     write_scores(path, made.source, made.image_ids, made.labels, scores)  # nothing predicted
-    assert np.isnan(top1([path], "--own-top1")).all()
+    assert np.isnan(top1([path], "--own-top1", "toy")).all()

@@ -206,8 +206,9 @@ def test_names_in_the_schema_are_those_of_the_package(schema):
         (lambda c: c["models"].update(mine={"source": "published", "architecture": "resnet50",
             "dcls": {"kernel_size": 4, "kernel_count": 5}, "checkpoint": {"url": "x"}}),
          "models.mine: dcls: kernel_size is 4; allowed: a positive odd number"),
-        (lambda c: c["recipes"]["digits"].update(layer_scale=0.1),
-         "recipes.digits.layer_scale: caformer_s18 is of family caformer, which has none to set"),
+        (lambda c: c["recipes"]["digits_metaformer"].update(layer_scale=0.1),
+         "recipes.digits_metaformer.layer_scale: caformer_s18 is of family caformer, which has "
+         "none to set"),
         (lambda c: c["recipes"]["digits"].update(shift=64),
          "recipes.digits.shift: 64 is out of range; allowed: less than the image's side, 64"),
         (lambda c: c.update(train={"gpus": 3}),

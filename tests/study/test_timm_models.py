@@ -141,6 +141,16 @@ def test_other_classes_are_allowed_for_the_predicted_class(paper, schema):
     assert study.accuracies() == ["results/paper/weights/resnet50/published.top1.json"]
 
 
+def test_a_network_of_other_classes_has_no_top1_on_the_scored_images(root, schema):
+    config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
+    resnet = config["models"]["resnet50"]
+    timms = {"source": "published", "timm": "resnet18.a1_in1k"}
+    config |= {"models": {"resnet50": resnet, "timms": timms}, "protocol": {"target": "prediction"}}
+    del config["figures"]
+    check_config(config, schema)
+    assert Study(config).own_top1 == ["resnet50"]
+
+
 def test_a_network_that_is_trained_has_the_classes_of_its_images(root, schema):
     config = yaml.safe_load((root / "profiles" / "demo" / "study.yaml").read_text())
     config["models"] = {"mine": config["models"]["resnet50"] | {"timm": "resnet18.a1_in1k"}}

@@ -10,7 +10,7 @@ from workflow_copy import HOSTILE, Workflow
 
 # Numbers of Snakemake's own, and texts whose words `study.flags` has quoted one by one.
 UNQUOTED = {"{threads}", "{params.settings}", "{params.label}", "{params.maps}"}
-UNQUOTED |= {"{params.explainers}"}
+UNQUOTED |= {"{params.explainers}", "{params.own_top1}"}
 OF_STUDY = r"study\.(extraction|folder|explainer|attribution|gallery)_"
 BY_FLAGS = rf"((lambda wildcards: )?{OF_STUDY}|)flags\b"
 BY_FLAGS += r"|LABEL,|literal\(study\.reference_(flags|maps)\)"

@@ -228,7 +228,7 @@ def test_the_other_layer_scores_the_stored_heatmaps_again(workflow, study):
 
 def test_without_the_other_layer_heatmaps_are_extracted_again_and_nothing_trained(workflow, study):
     planned = planned_with(workflow, study, sensitivity={"layer": False})
-    assert planned["extract_heatmaps"] == 4
+    assert planned["extract_heatmaps"] == 2
     assert not {"train_model", "extract_attributions"} & planned.keys()
 
 

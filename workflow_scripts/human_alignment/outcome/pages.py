@@ -7,7 +7,6 @@ and data are in it. Every value is escaped; only the templates themselves are HT
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
 # A page: its template, then every file that this one extends, imports or includes.
@@ -17,10 +16,13 @@ STUDY_PAGE = ("study.html", *_TABLE)
 GALLERY_PAGE = ("gallery.html", "page.html", "page.css", "gallery.css", "gallery.js")
 
 
-def css_string(text: str) -> Markup:
-    """Text as a string of a style sheet: whatever is not a plain letter or digit is escaped."""
+def css_string(text: str) -> str:
+    """Text as a string of a style sheet: whatever is not a plain letter or digit is escaped.
+
+    The result is safe in HTML.
+    """
     escaped = "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text)
-    return Markup(f'"{escaped}"')
+    return f'"{escaped}"'
 
 
 _ENVIRONMENT = Environment(

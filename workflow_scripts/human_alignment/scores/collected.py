@@ -1,6 +1,6 @@
 """The summary of a study from the score files of all its runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,14 @@ def collect(
     scores: list[Path],
     accuracies: list[Path],
     twins: Mapping[str, str] | None = None,
-    own_top1: bool = False,
+    own_top1: Collection[str] = (),
     **settings,
 ) -> pd.DataFrame:
     """The summary of a study: a row per run and explainer, in the paper's order of networks.
 
     scores: score files of all runs, `<folder>/<model>/<run>.parquet`, also several of one run with
     other explainers.  accuracies: `<folder>/<model>/<run>.top1.json` of the runs that have it.
-    own_top1: top-1 is that of the scored images, for runs without such a file.
+    own_top1: models whose top-1 is that of the scored images.
     twins: as `pairs.TWINS_FLAG` says; None takes the weights' word on who has DCLS.  settings:
     `resamples` and `seed` of the bootstrap.
 
@@ -57,19 +57,19 @@ def _rows(
     runs: list[Run],
     top1: dict[Run, float | None],
     twins: Mapping[str, str] | None,
-    own_top1: bool,
+    own_top1: Collection[str],
 ) -> Iterator[Row]:
     """Rows of the summary without top-1, file by file; adds the run of each to `runs`.
 
-    own_top1: adds to `top1` what is known of the scored images.
+    own_top1: models of which `top1` gets that of the scored images.
     """
     first = None
     for path in paths:
         file = read_scores(path)
         first = first or file
         check_same_data(first, file)
-        if own_top1 and not file.source.sampled:
-            top1.setdefault(Run.of(path), _top1(file))
+        if Run.of(path).model in own_top1 and not file.source.sampled:
+            top1[Run.of(path)] = _top1(file)
         network = _checked_network(path, file.source.dcls, twins)
         for explainer, (found, values) in summary_rows(file.source, file.scores).items():
             row = {

@@ -232,9 +232,15 @@ class Study:
         return self.top1_images == self.data_file()
 
     @property
+    def own_top1(self) -> list[str]:
+        """Models whose top-1 is that of the scored images; one with other classes has none."""
+        models = self.config["models"] if self.has_own_top1 else ()
+        return [model for model in models if not self.has_other_classes(model)]
+
+    @property
     def has_top1(self) -> bool:
         """Whether any network has a top-1."""
-        return self.has_own_top1 or bool(self.accuracies())
+        return bool(self.own_top1 or self.accuracies())
 
     def images_digest(self, part: str) -> str:
         """Digest of which images the folder `imagenet.<part>` holds; empty without a folder.
