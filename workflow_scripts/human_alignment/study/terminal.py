@@ -7,6 +7,7 @@ with one of Snakemake's flags `--printshellcmds` and `--verbose`.
 """
 
 import logging
+import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -111,14 +112,12 @@ class OneLineFormatter(logging.Formatter):
     def _remaining(self) -> float:
         """Seconds until the end, if jobs go on to take what those of their rule took so far.
 
-        A rule of which no job has ended counts as the mean job. As many jobs run side by side as
-        have run until now on average.
+        A job of a rule of which none has ended counts as that of the median rule. As many jobs run
+        side by side as have run until now on average.
         """
-        mean = self._seconds.total() / self._jobs.total()
-        work = sum(
-            max(0, count) * (self._seconds[rule] / self._jobs[rule] if self._jobs[rule] else mean)
-            for rule, count in self._left.items()
-        )
+        means = {rule: self._seconds[rule] / count for rule, count in self._jobs.items()}
+        unknown = statistics.median(means.values())
+        work = sum(max(0, n) * means.get(rule, unknown) for rule, n in self._left.items())
         under_way = sum(self._clock() - begin for _, _, begin in self._running.values())
         side_by_side = (self._seconds.total() + under_way) / (self._clock() - self._started + 1e-9)
         return max(0.0, work - under_way) / max(1.0, side_by_side)
