@@ -63,7 +63,7 @@ rule prepare_digits:
         f"logs/{STUDY}/prepare_digits.tsv"
     conda:
         ENVIRONMENT
-    threads: 8
+    threads: 2 # which every node has
     resources:
         mem_mb=1000,
         runtime=10,

@@ -106,11 +106,13 @@ def test_a_failed_job_is_named_with_its_log_and_may_run_again(terminal, tmp_path
     terminal.event(LogEvent.RUN_INFO, "", stats={"train_model": 1, "total": 1})
     terminal.begin(1, "train_model", model="resnet50")
     failed = {"rule_name": "train_model", "jobid": 1, "log": [str(log)], "shellcmd": "python x"}
+    failed |= {"rule_msg": "sbatch: no such partition", "aux": {"external_jobid": "17"}}
     terminal.event(LogEvent.JOB_ERROR, "Error in rule", logging.ERROR, **failed)
     terminal.begin(1, "train_model", model="resnet50")
     terminal.end(1, 1, 1)
     lines = terminal.lines()[1:]
-    assert lines[:2] == ["failed: train_model resnet50", f"    log: {log}"]
+    said = ["    message: sbatch: no such partition", "    external_jobid: 17"]
+    assert lines[:4] == ["failed: train_model resnet50", *said, f"    log: {log}"]
     assert "error: images: no such folder" in lines and "python x" not in "\n".join(lines)
     assert lines[-1].startswith("[1/1]")
 

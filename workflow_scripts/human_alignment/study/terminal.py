@@ -123,10 +123,13 @@ class OneLineFormatter(logging.Formatter):
         return max(0.0, work - under_way) / max(1.0, side_by_side)
 
     def _error(self, record: logging.LogRecord) -> str:
-        """Which job failed, its log, and where the command is."""
+        """Which job failed, what the executor says of it, its log, and where the command is."""
         _, what, _ = self._running.pop(record.jobid, ("", record.rule_name, 0))
         logs = list(record.log or [])
-        lines = [f"failed: {what}", *(f"    log: {path}" for path in logs)]
+        lines = [f"failed: {what}"]
+        lines += [f"    message: {record.rule_msg}"] if getattr(record, "rule_msg", None) else []
+        lines += [f"    {key}: {value}" for key, value in getattr(record, "aux", {}).items()]
+        lines += [f"    log: {path}" for path in logs]
         if self._usual.show_failed_logs:
             lines += [line for path in logs for line in _text(Path(path))]
         return "\n".join([*lines, f"    {_ELSEWHERE}"])
