@@ -63,7 +63,7 @@ rule prepare_digits:
         f"logs/{STUDY}/prepare_digits.tsv"
     conda:
         ENVIRONMENT
-    threads: 2 # which every node has
+    threads: 2
     resources:
         mem_mb=1000,
         runtime=10,
