@@ -105,3 +105,4 @@ if __name__ == "__main__":
         importlib.import_module(name)
     gc.freeze()  # forks then share the memory of what is imported
     serve(Path(sys.argv[1]))
+    os._exit(0)  # at a usual end a library of torch's prints what it leaked

@@ -11,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from cluster import Cluster, ends, missing_packages
 from human_alignment.common.files import sha256
+from PIL import Image
 
 PLAIN, DCLS = "convnext_tiny", "convnext_tiny_dcls"
 WEIGHTS = [f"results/demo/weights/{model}/seed0.safetensors" for model in (PLAIN, DCLS)]
@@ -127,6 +129,16 @@ def cluster(tmp_path_factory):
         yield cluster
 
 
+def labelled(folder):
+    """A folder of images for top-1: one of each digit's class."""
+    random = np.random.default_rng(0)
+    for label in range(10):
+        path = folder / f"class{label}" / "0.png"
+        path.parent.mkdir()
+        Image.fromarray(random.integers(0, 256, (64, 64, 3), np.uint8)).save(path)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def folders(study, tmp_path_factory):
     """Two folders with the same study: one for the cluster, one for this machine alone."""
@@ -136,6 +148,7 @@ def folders(study, tmp_path_factory):
     config["extract"] |= {"shards": 2, "batch_size": 5}
     config["attributions"] = {"explainers": []}
     config["sensitivity"] = {"geometry": False}
+    config["imagenet"] = {"val": str(labelled(tmp_path_factory.mktemp("val")))}
     made = tmp_path_factory.mktemp("cluster"), tmp_path_factory.mktemp("local")
     for folder in made:
         (folder / "study.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
