@@ -1,6 +1,6 @@
 """Time and memory of comparing the networks of a study: the paper's sixteen, all its images.
 
-    python benchmarks/bench_compare.py --folder /tmp/compare --output compare.csv
+    python benchmarks/bench_compare.py --folder compare --output compare.csv
 
 Makes score files, controls and references as the pipeline leaves them, with values that are made
 up (as bench_hundreds.py does), where --folder does not have them yet. Then runs compare_models.py
