@@ -57,7 +57,6 @@ rule convert_checkpoint:
 
 # An interrupted training leaves its state in a hidden file beside the weights, which Snakemake does
 # not know and so does not delete; the next attempt goes on from there.
-# Trainings come first: what follows them are short jobs, which leave no core idle at the end.
 rule train_model:
     input:
         images(study.training_images),
@@ -68,7 +67,7 @@ rule train_model:
         f"logs/{STUDY}/train_model/{{model}}.seed{{seed}}.log",
     benchmark:
         f"logs/{STUDY}/train_model/{{model}}.seed{{seed}}.tsv"
-    priority: 1
+    priority: 1  # first: the short jobs that follow leave no core idle at the end
     conda:
         ENVIRONMENT
     threads: config["threads"] * max(1, config["train"]["gpus"])

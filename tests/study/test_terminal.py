@@ -6,6 +6,7 @@ import re
 import pytest
 from human_alignment.study.terminal import HANDLER, OneLineFormatter, shorten
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
 
@@ -115,6 +116,16 @@ def test_a_failed_job_is_named_with_its_log_and_may_run_again(terminal, tmp_path
     assert lines[:4] == ["failed: train_model resnet50", *said, f"    log: {log}"]
     assert "error: images: no such folder" in lines and "python x" not in "\n".join(lines)
     assert lines[-1].startswith("[1/1]")
+
+
+@pytest.mark.parametrize("quiet, lines", [("RULES", 2), ("PROGRESS", 0), ("ALL", 0)])
+def test_quiet_runs_stay_quiet_and_go_on(tmp_path, quiet, lines):
+    terminal = Terminal(tmp_path, quiet={Quietness[quiet]})
+    terminal.event(LogEvent.RUN_INFO, "", stats={"train_model": 1, "total": 1})
+    terminal.begin(1, "train_model", model="resnet50")
+    terminal.end(1, 1, 1)
+    terminal.event(LogEvent.JOB_FINISHED, "", job_id=99)  # which never began
+    assert len(terminal.lines()) == lines
 
 
 def test_routine_is_left_out_and_warnings_are_not(terminal):

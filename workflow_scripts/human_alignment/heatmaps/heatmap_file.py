@@ -24,6 +24,7 @@ first), `nonfinite` (number of images with NaN maps), `layers` (whose maps were 
 stored once, and are given for both). The file's user block holds the SHA-256 of the rest.
 
 A file without `layers` and `norm` is of a time before them: its maps are those of `before_norm`.
+One without `crops` holds maps of its own geometry only.
 
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """

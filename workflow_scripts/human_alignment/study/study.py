@@ -550,13 +550,16 @@ class Study:
 
         Their table is soon there; it needs no other network.
         """
-        pair = {Run.of(file).model for file in self.figure1_files("scores", ".parquet")}
-        return 0 < len(pair) < len(self._scored_models())
+        return 0 < len(self._figure1_models()) < len(self._scored_models())
 
     def pair_accuracies(self) -> list[str]:
         """Top-1 files of the networks of Figure 1."""
-        models = {Run.of(file).model for file in self.figure1_files("scores", ".parquet")}
+        models = self._figure1_models()
         return [file for file in self.accuracies() if Run.of(file).model in models]
+
+    def _figure1_models(self) -> set[str]:
+        """The networks of Figure 1 that have scores, or are to have them."""
+        return {Run.of(file).model for file in self.figure1_files("scores", ".parquet")}
 
     @property
     def methods_numbers(self) -> list[int]:

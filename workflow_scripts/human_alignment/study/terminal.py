@@ -35,10 +35,12 @@ def shorten(logger: logging.Logger) -> None:
     Not in a dry run, which is asked for its blocks, and not with the flags named above.
     """
     for handler in logger.handlers:
-        shown = handler.filters[0] if handler.name == HANDLER and handler.filters else None
+        if handler.name != HANDLER or isinstance(handler.formatter, OneLineFormatter):
+            continue
+        shown = next((one for one in handler.filters if hasattr(one, "printshellcmds")), None)
         if shown and not (shown.dryrun or shown.verbose or shown.printshellcmds):
             short = OneLineFormatter(handler.formatter)
-            handler.addFilter(short)
+            handler.filters.insert(0, short)  # before --quiet, which may drop what it counts
             handler.setFormatter(short)
 
 
@@ -86,7 +88,7 @@ class OneLineFormatter(logging.Formatter):
         return self._usual.format(record).strip("\n")
 
     def _end(self, job: int) -> None:
-        rule, what, begin = self._running.pop(job)
+        rule, what, begin = self._running.pop(job, ("", f"job {job}", self._clock()))
         seconds = self._clock() - begin
         self._seconds[rule] += seconds
         self._jobs[rule] += 1
