@@ -20,7 +20,8 @@ from human_alignment.heatmaps.sampled_extraction import SampledExtraction, extra
 from human_alignment.networks.devices import own_card
 from human_alignment.networks.weights import load_weights
 
-IMAGES_A_CHUNK = 10  # of quick explainers: a file for each image would take longer than its map
+# Of quick explainers: a pass and a file for each image would take longer than its map.
+IMAGES_A_CHUNK = 10
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,30 +1,68 @@
-"""Scripts that need torch make Python look for garbage seldom, before they import it."""
+"""What scripts that need torch import first, and that nothing changes by it but the time."""
 
 import ast
+import subprocess
+import sys
 
-import pytest
+from human_alignment.study.code import imported
 
-TORCH = [
-    "train_model",
-    "extract_heatmaps",
-    "extract_attributions",
-    "evaluate_top1",
-    "explain_image",
-]
+STARTUP = "human_alignment.common.startup"
 
 
-@pytest.mark.parametrize("name", TORCH)
-def test_startup_comes_before_torch(root, name):
-    tree = ast.parse((root / "workflow_scripts" / f"{name}.py").read_text())
-    lines = {
-        alias.name: node.lineno
-        for node in tree.body
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    assert lines["human_alignment.common.startup"] < lines["torch"]
+def imports(path):
+    """Names that a file imports at its top, in their order."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
 
 
-def test_every_script_that_imports_torch_is_among_them(root):
-    scripts = (root / "workflow_scripts").glob("*.py")
-    assert {one.stem for one in scripts if "\nimport torch\n" in one.read_text()} == set(TORCH)
+def test_scripts_that_import_torch_import_startup_before_it(root):
+    scripts = root / "workflow_scripts"
+    found = set()
+    for script in scripts.glob("*.py"):
+        reached = imported(scripts, script) | {script}
+        if any(name.split(".")[0] == "torch" for path in reached for name in imports(path)):
+            found.add(script.stem)
+            own = [
+                name for name in imports(script) if name.startswith(("human_alignment", "torch"))
+            ]
+            assert own[0] == STARTUP, script
+        else:
+            assert STARTUP not in imports(script), script
+    assert {"train_model", "extract_heatmaps", "convert_checkpoint", "plot_positions"} <= found
+    assert "score_alignment" not in found
+
+
+def in_python(code, *folders):
+    """Run code in a new Python that has imported `startup`; what it prints."""
+    lines = ["import sys", f"sys.path[:0] = {[*map(str, folders)]}"]
+    lines += ["import human_alignment.common.startup", "import timm, torch", code]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_compiler_is_imported_when_it_is_needed(root):
+    """timm and torchvision have not imported it, and what they took from it is as it was."""
+    code = """
+print("torch._dynamo" in sys.modules)
+from timm.models.naflexvit import NaFlexRopeIterator
+from torchvision.ops.roi_align import is_compile_supported
+from types import SimpleNamespace
+rope = SimpleNamespace(depth=0, num_heads=1, dim=1)
+print(next(NaFlexRopeIterator(rope, {}, [], 1, 1, "cpu", torch.float32), "nothing"))
+is_compile_supported("cpu")
+print("torch._dynamo" in sys.modules, hasattr(torch._dynamo, "eval_frame"))
+print(is_compile_supported("cpu") == torch._dynamo.utils.is_compile_supported("cpu"))
+print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
+"""
+    found = in_python(code, root / "workflow_scripts")
+    assert found == ["False", "nothing", "True", "True", "True", "2.0"]
+
+
+def test_a_timm_that_needs_more_of_the_compiler_gets_it(root, tmp_path):
+    (tmp_path / "timm.py").write_text("from torch._dynamo.eval_frame import OptimizedModule\n")
+    found = in_python("print(timm.OptimizedModule.__name__)", tmp_path, root / "workflow_scripts")
+    assert found == ["OptimizedModule"]

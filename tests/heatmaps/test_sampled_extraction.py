@@ -117,6 +117,30 @@ def test_an_image_whose_map_is_not_finite_is_named_and_all_its_maps_are_nan(
         assert file.attrs["nonfinite"] == 1
 
 
+def test_quick_explainers_take_ten_images_a_pass(folder, tmp_path, monkeypatch):
+    """Each image has the map it has alone, also beside one whose map is not finite."""
+    passes = []
+
+    def third_is_infinite(model, images, *more):
+        passes.append(len(images))
+        found = saliency(model, images, *more)
+        if len(images) == 10:
+            found[2, 0, 0] = torch.inf
+        return found
+
+    extract_attributions.main(command(folder, tmp_path / "alone.h5", "--images", "12"))
+    monkeypatch.setitem(ATTRIBUTIONS, "saliency", third_is_infinite)
+    quick = command(folder, tmp_path / "a.h5", "--images", "12", explainers=("saliency",))
+    extract_attributions.main(quick)
+    assert passes == [10, 2]
+    with HeatmapFile(tmp_path / "a.h5") as maps, HeatmapFile(tmp_path / "alone.h5") as alone:
+        assert maps.rows.tolist() == alone.rows.tolist() == list(range(12))
+        found, expected = maps.maps("saliency", 0, 12), alone.maps("saliency", 0, 12)
+    assert np.isnan(found[2]).all()
+    others = np.arange(12) != 2
+    np.testing.assert_allclose(found[others], expected[others], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

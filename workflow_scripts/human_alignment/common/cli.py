@@ -1,5 +1,7 @@
 """What every script shares: how it ends on bad input and how it shows progress."""
 
+import atexit
+import gc
 import sys
 from collections.abc import Callable, Iterable
 
@@ -15,11 +17,18 @@ def run(main: Callable[[], None]) -> None:
 
     Other errors are mistakes in the code and keep their traceback.
     """
+    atexit.register(_leave_to_the_system)
     try:
         main()
     except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _leave_to_the_system() -> None:
+    """At its end Python would look for garbage in all that is left: a fifth of a short script."""
+    if "triton" not in sys.modules:  # which prints what was not found, as leaks
+        gc.freeze()
 
 
 def progress(items: Iterable | None, total: int | None, description: str, unit: str) -> tqdm:

@@ -1,8 +1,9 @@
 """Explainers that look past the last feature map: at the input, by gradient or as a black box.
 
-Each takes the network and one image and returns a map of the input's size. Saliency costs a
-full backward pass per image and RISE thousands of forward passes, so they run on a sample. A
-new one is one function here and its name in ATTRIBUTIONS.
+Each takes the network, images (n, 3, h, w) as the network takes them, and the class to explain of
+each, (n,); it returns maps of the input's size, (n, h, w). The network is frozen, in evaluation
+mode. Saliency costs a full backward pass per image and RISE thousands of forward passes, so they
+run on a sample. A new one is one function here and its name in ATTRIBUTIONS.
 """
 
 from collections.abc import Callable, Iterator
@@ -48,33 +49,35 @@ class Masking:
             )
 
 
-def saliency(model: nn.Module, image: Tensor, target: int, _masking: Masking) -> Tensor:
-    """max over colours of |d logit_target / d input|: (h, w).
+def saliency(model: nn.Module, images: Tensor, targets: Tensor, _masking: Masking) -> Tensor:
+    """max over colours of |d logit_target / d input|: (n, h, w).
 
     The image-feature saliency of Fel et al. 2022; serre-lab/Harmonization scores it by default.
-    image: (1, 3, h, w) as the network takes it, frozen in evaluation mode.
     """
-    leaf = image.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(model(leaf)[0, target], leaf)
-    return gradient[0].abs().amax(dim=0)
+    leaf = images.detach().requires_grad_()
+    # No logit depends on another image: the gradient of their sum holds that of each.
+    logits = model(leaf).gather(1, targets[:, None])
+    (gradient,) = torch.autograd.grad(logits.sum(), leaf)
+    return gradient.abs().amax(dim=1)
 
 
 @torch.no_grad()
-def rise(model: nn.Module, image: Tensor, target: int, masking: Masking) -> Tensor:
-    """Mean of random masks weighted by the target's probability behind them, by `keep`: (h, w).
+def rise(model: nn.Module, images: Tensor, targets: Tensor, masking: Masking) -> Tensor:
+    """Mean of random masks weighted by the target's probability behind them, by `keep`: (n, h, w).
 
     Petsiuk et al. 2018, eq. 6; eclique/RISE. Hidden pixels have the value 0 of the normalised
-    input, the mean colour.
+    input, the mean colour. All images have the same masks.
     """
-    total = torch.zeros(image.shape[-2:], device=image.device)
-    for masks in masking.draw(image.shape[-1]):
-        masks = masks.to(image.device)
-        masked = (image * masks).contiguous(memory_format=torch.channels_last)
-        probability = model(masked).softmax(dim=1)[:, target]
-        total += torch.einsum("n,nhw->hw", probability, masks[:, 0])
+    total = torch.zeros_like(images[:, 0])
+    for masks in masking.draw(images.shape[-1]):
+        masks = masks.to(images.device)
+        for image, target, own in zip(images, targets, total, strict=True):
+            masked = (image * masks).contiguous(memory_format=torch.channels_last)
+            probability = model(masked).softmax(dim=1)[:, target]
+            own += torch.einsum("n,nhw->hw", probability, masks[:, 0])
     return total / (masking.masks * masking.keep)
 
 
-Attribution = Callable[[nn.Module, Tensor, int, Masking], Tensor]
+Attribution = Callable[[nn.Module, Tensor, Tensor, Masking], Tensor]
 
 ATTRIBUTIONS: dict[str, Attribution] = {method.__name__: method for method in (saliency, rise)}

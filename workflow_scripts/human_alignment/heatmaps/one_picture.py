@@ -117,7 +117,7 @@ def explain_picture(
         raise UserError("the network's activations on this picture are not finite: no explanation")
     maps = explain([name for name in explainers if name in EXPLAINERS], *pair)
     maps |= {
-        name: ATTRIBUTIONS[name](model, inputs, int(found.target), masking or Masking())[None]
+        name: ATTRIBUTIONS[name](model, inputs, found.target, masking or Masking())
         for name in explainers
         if name in ATTRIBUTIONS
     }

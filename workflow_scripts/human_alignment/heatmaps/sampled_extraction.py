@@ -1,5 +1,6 @@
-"""Saliency and RISE maps of a random sample of a data file's images, one image after the other."""
+"""Saliency and RISE maps of a random sample of a data file's images."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,43 +62,41 @@ def extract_sampled(
     model = prepare_for_inference(model).to(settings.device)
     rows = settings.sample(len(data))
     chunks = list(writer.missing())
-    places = [place for chunk in chunks for place in range(*chunk)]
-    ranges = [(int(rows[place]), int(rows[place]) + 1) for place in places]
+    ranges = [(int(row), int(row) + 1) for chunk in chunks for row in rows[slice(*chunk)]]
     batches = load_batches(data, network.transform, settings.geometry, ranges)
     ids = np.char.encode(data.image_ids, "utf-8")
     nonfinite = []
-    with progress(None, len(places), "attributions", "image") as bar:
+    with progress(None, len(ranges), "attributions", "image") as bar:
         for first, last in chunks:
-            images = []
-            for place, (start, stop, image) in zip(range(first, last), batches, strict=False):
-                image = image.to(settings.device, memory_format=torch.channels_last)
-                columns = _explain_image(model, image, int(data.labels[start]), settings)
-                columns |= {"image_id": ids[start:stop], "label": data.labels[start:stop]}
-                columns["row"] = rows[place : place + 1].astype(np.int32)
-                nonfinite += [data.image_ids[start]] if columns["nonfinite"].any() else []
-                images.append(columns)
-                bar.update()
-            joined = {name: np.concatenate([one[name] for one in images]) for name in images[0]}
-            writer.put(first, joined)
+            chosen = rows[first:last]
+            images = torch.cat([image for *_, image in itertools.islice(batches, last - first)])
+            labels = data.labels[chosen]
+            columns = _explain(model, images, labels, settings)
+            columns |= {"image_id": ids[chosen], "label": labels, "row": chosen.astype(np.int32)}
+            nonfinite += [data.image_ids[row] for row in chosen[columns["nonfinite"]]]
+            writer.put(first, columns)
+            bar.update(last - first)
     return nonfinite
 
 
-def _explain_image(
-    model: nn.Module, image: Tensor, label: int, settings: SampledExtraction
+def _explain(
+    model: nn.Module, images: Tensor, labels: np.ndarray, settings: SampledExtraction
 ) -> dict[str, np.ndarray]:
-    """One image's row of the heatmap file by column; `nonfinite` marks an image without maps.
+    """Rows of the heatmap file by column; `nonfinite` marks an image without maps.
 
-    image: (1, 3, h, w).
+    images: (n, 3, h, w).  labels: (n,).
     """
+    images = images.to(settings.device, memory_format=torch.channels_last)
     with torch.no_grad():
-        logits = model(image)
-    target = logits.argmax(1) if settings.target == "prediction" else torch.tensor([label])
-    target = target.to(logits.device)
-    row = prediction_columns(logits, target)
-    for name in settings.explainers:
-        row[name] = ATTRIBUTIONS[name](model, image, int(target), settings.masking)[None]
-    finite = all(row[name].isfinite().all() for name in settings.explainers)
-    for name in settings.explainers if not finite else ():
-        row[name][:] = torch.nan
-    row["nonfinite"] = torch.tensor([not finite])
-    return {name: values.cpu().numpy() for name, values in row.items()}
+        logits = model(images)
+    predict = settings.target == "prediction"
+    targets = logits.argmax(1) if predict else torch.from_numpy(labels).long().to(logits.device)
+    rows = prediction_columns(logits, targets)
+    maps = {
+        name: ATTRIBUTIONS[name](model, images, targets, settings.masking)
+        for name in settings.explainers
+    }
+    finite = torch.stack([values.isfinite().all(dim=(1, 2)) for values in maps.values()]).all(dim=0)
+    rows |= {name: values.where(finite[:, None, None], torch.nan) for name, values in maps.items()}
+    rows["nonfinite"] = ~finite
+    return {name: values.cpu().numpy() for name, values in rows.items()}
