@@ -1,12 +1,14 @@
 """A program `python` that starts with the large libraries imported, for runs of small studies.
 
 To import torch, Matplotlib or Snakemake takes longer than what most of these processes do. A server
-imports them once and forks for each process, which takes over the arguments, environment, folder
-and streams of the program and runs a script, or a module after `-m`, as Python does. Modules of the
-project are not imported before. A signal to the program does not reach the script, and a library
-has read the environment on import: tests of kills and of such settings use Python itself.
+imports them once and forks for each process, which takes over the arguments, environment, folder,
+streams and group of processes of the program and runs a script, or a module after `-m`, as Python
+does. Modules of the project are not imported before. A signal to the program reaches the script,
+and where the program is killed the script is. Limits of resources are not taken over, and a library
+has read the environment on import: tests of such settings use Python itself.
 """
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -17,6 +19,7 @@ import runpy
 import select
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,14 +32,27 @@ LIBRARIES += ["matplotlib.pyplot", "matplotlib.backends.backend_pdf", "PIL.Image
 LIBRARIES += ["requests", "huggingface_hub", "pydantic", "jsonschema", "yaml", "snakemake.cli"]
 
 CLIENT = """\
-import json, os, socket, sys
+import json, os, signal, socket, sys
+numbers = {{getattr(signal, "SIG" + name) for name in "HUP INT QUIT TERM USR1 USR2".split()}}
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
-    job = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+    job = [sys.argv[1:], os.getcwd(), dict(os.environ), os.getpgrp()]
+    job = json.dumps(job).encode()
     socket.send_fds(server, [len(job).to_bytes(8, "big")], [0, 1, 2])
     server.sendall(job)
-    answer = server.recv(1)
-sys.exit(answer[0] if answer else "the server of Python's processes has ended")
+    script, group = json.loads(server.recv(100) or sys.exit("the server of processes has ended"))
+    if group:  # the script is in the group of this process: a signal to both reaches it once
+        os.setpgid(0, group)
+    for number in numbers:
+        signal.signal(number, lambda number, _: os.kill(script, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    code = int(server.recv(100) or sys.exit("the server of processes has ended"))
+if code < 0:
+    if -code != signal.SIGKILL:
+        signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+sys.exit(code)
 """
 
 
@@ -73,16 +89,29 @@ def answer(connection: socket.socket) -> None:
     """Fork once more for what the program is to run, and tell it how that ended."""
     length, streams, *_ = socket.recv_fds(connection, 8, 3)
     with connection.makefile("rb") as stream:
-        job = json.loads(stream.read(int.from_bytes(length, "big")))
+        *job, group = json.loads(stream.read(int.from_bytes(length, "big")))
     process = multiprocessing.Process(target=run, args=(streams, *job))
     process.start()
-    process.join()
-    code = process.exitcode
-    connection.sendall(bytes([code if code >= 0 else 128 - code]))
+    try:
+        os.setpgid(process.pid, group)
+        ours = os.getpgrp()
+    except PermissionError:  # the program is of a session of its own
+        ours = None
+    for number in streams:
+        os.close(number)
+    ended = os.pidfd_open(process.pid)
+    with contextlib.suppress(BrokenPipeError):  # the program was killed
+        connection.sendall(json.dumps([process.pid, ours]).encode())
+        if ended not in select.select([ended, connection], [], [])[0]:
+            process.kill()
+        process.join()
+        connection.sendall(str(process.exitcode).encode())
+    process.kill()
 
 
 def run(streams: list[int], arguments: list[str], folder: str, environment: dict[str, str]) -> None:
-    """Run a script, or a module after -m, in this process."""
+    """Run a script, or a module after -m, in this process; with -u first, unbuffered."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind `&`
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -90,6 +119,9 @@ def run(streams: list[int], arguments: list[str], folder: str, environment: dict
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    if arguments[0] == "-u":
+        sys.stdout.reconfigure(write_through=True)
+        arguments = arguments[1:]
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)

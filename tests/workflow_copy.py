@@ -49,12 +49,14 @@ class Workflow:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
 
     def start(
-        self, *arguments: str, config: bool = True, python: Path = Path(sys.executable), **more
+        self, *arguments: str, config: bool = True, warm: bool = True, **more
     ) -> subprocess.Popen:
         """Start snakemake with this interpreter's environment; paths are the workflow's own.
 
-        python: runs snakemake, and the jobs' scripts.  more: arguments of Popen.
+        warm: run it, and the jobs' scripts, by a Python that starts quickly (warm_python.py).
+        more: arguments of Popen.
         """
+        python = warm_python.program() if warm else Path(sys.executable)
         command = [str(python), "-m", "snakemake", "--snakefile"]
         command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
         command += ["--cores", "2", "--nocolor", *arguments]
@@ -67,12 +69,8 @@ class Workflow:
     def snakemake(
         self, *arguments: str, config: bool = True, warm: bool = True
     ) -> subprocess.CompletedProcess:
-        """Run snakemake to its end.
-
-        warm: by a Python that starts quickly, and whose scripts `processes` does not find.
-        """
-        python = warm_python.program() if warm else Path(sys.executable)
-        with self.start(*arguments, config=config, python=python) as process:
+        """Run snakemake to its end; arguments are those of `start`."""
+        with self.start(*arguments, config=config, warm=warm) as process:
             output, error = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
@@ -82,7 +80,7 @@ class Workflow:
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it has ended
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
-                found += [int(entry.name)] if scripts.intersection(words[1:2]) else []
+                found += [int(entry.name)] if scripts.intersection(words[:4]) else []
         return found
 
     def planned(self, *arguments: str, config: bool = True) -> dict[str, int]:

@@ -11,6 +11,7 @@ import time
 import pandas as pd
 import pytest
 import torch
+import warm_python
 from human_alignment.common.cli import UserError
 from human_alignment.training.batches import FileBatches
 from human_alignment.training.checkpoint import Interruption, TrainingState
@@ -87,7 +88,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(
 
 def test_a_real_sigterm(digits_to_train, root, tmp_path):
     recipe = LONG | {"steps": 60, "windows": [[60, [32]]]}
-    command = [sys.executable, str(root / "workflow_scripts" / "train_model.py")]
+    command = [str(warm_python.program()), str(root / "workflow_scripts" / "train_model.py")]
     command += arguments(digits_to_train, tmp_path / "parts.safetensors", recipe=recipe)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:

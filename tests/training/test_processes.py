@@ -8,6 +8,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
+import warm_python
 from human_alignment.common.cli import UserError
 from human_alignment.networks.dcls import dcls_layers
 from human_alignment.networks.weights import load_weights
@@ -18,10 +19,13 @@ from small_training import SHORT, arguments, run
 TWENTY = SHORT | {"steps": 20, "windows": [[20, [32]]], "drop_path": 0.1, "ema": 0.9}
 
 
-def torchrun(root, given: list, count: int = 2) -> subprocess.CompletedProcess:
+def torchrun(root, given: list) -> subprocess.Popen:
+    """Start two ranks; torchrun and ranks by a Python that has imported torch."""
+    python = str(warm_python.program())
     script = str(root / "workflow_scripts" / "train_model.py")
-    command = [*processes.torchrun(count, 1), script, *given]
-    return subprocess.run(command, capture_output=True, text=True)
+    command = [python, *processes.torchrun(2, 1)[1:], script, *given]
+    environment = os.environ | {"PYTHON_EXEC": python}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("device_batch", [None, 4])
@@ -29,8 +33,9 @@ def test_two_ranks_learn_what_one_process_does(digits_to_train, root, tmp_path, 
     """With pieces of four images, stochastic depth too is drawn alike; without, it is off."""
     recipe = TWENTY | ({"device_batch": 4} if device_batch else {"drop_path": 0.0})
     one, curve = run(digits_to_train, tmp_path, "one", recipe=recipe)
-    done = torchrun(root, arguments(digits_to_train, tmp_path / "two.safetensors", recipe=recipe))
-    assert done.returncode == 0, done.stderr
+    two = torchrun(root, arguments(digits_to_train, tmp_path / "two.safetensors", recipe=recipe))
+    _, said = two.communicate()
+    assert two.returncode == 0, said
     curves = [pd.read_csv(path) for path in (curve, tmp_path / "two.csv")]
     assert list(curves[0]["step"]) == list(range(1, 21))
     assert (curves[0]["loss"] - curves[1]["loss"]).abs().max() < 1e-4
@@ -40,7 +45,7 @@ def test_two_ranks_learn_what_one_process_does(digits_to_train, root, tmp_path, 
         torch.testing.assert_close(states[1][name], value, atol=1e-3, rtol=0)
     model, _, _ = load_weights(tmp_path / "two.safetensors")  # refuses shared positions that differ
     assert len(dcls_layers(model)) == 5
-    lines = [line for line in done.stderr.splitlines() if line.startswith("step ")]
+    lines = [line for line in said.splitlines() if line.startswith("step ")]
     assert len(lines) == 20  # only the first rank prints
 
 
@@ -48,8 +53,7 @@ def test_two_ranks_interrupted_and_one_process_that_goes_on(digits_to_train, roo
     """torchrun hands the signal on; the first rank saves before any leaves; ranks are no state."""
     recipe = TWENTY | {"steps": 40, "device_batch": 4}
     given = arguments(digits_to_train, tmp_path / "parts.safetensors", recipe=recipe)
-    command = [*processes.torchrun(2, 1), str(root / "workflow_scripts" / "train_model.py"), *given]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with torchrun(root, given) as process:
         for line in process.stderr:
             if line.startswith("step 6 "):
                 process.send_signal(signal.SIGUSR1)

@@ -87,7 +87,7 @@ def limited():
 def test_a_full_disk_is_told_with_the_files_name(root, study, tmp_path):
     workflow = Workflow(root, tmp_path)
     workflow.write(study)
-    with workflow.start(DATA, preexec_fn=limited) as process:
+    with workflow.start(DATA, warm=False, preexec_fn=limited) as process:
         output, error = process.communicate()
     assert process.returncode != 0
     assert re.search(r"^error: .*File too large: .*digits.*h5", output + error, re.M)
@@ -138,9 +138,7 @@ def test_killed_jobs_are_tried_again(workflow, tmp_path):
         killing(other, "extract_heatmaps.py", chunks.is_dir),
         killing(other, "score_alignment.py", (results / f"heatmaps/{MODEL}/seed0.h5").exists),
     ]
-    done = other.snakemake(
-        f"results/demo/scores/{MODEL}/seed0.parquet", "--retries", "1", warm=False
-    )
+    done = other.snakemake(f"results/demo/scores/{MODEL}/seed0.parquet", "--retries", "1")
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
     assert [killer for killer in killers if killer.is_alive()] == []
@@ -167,10 +165,10 @@ def test_a_killed_download_and_conversion_go_on(root, study, contents, tmp_path,
             "download_checkpoint.py",
             lambda: received.exists() and received.stat().st_size > 100_000,
         )
-        assert workflow.snakemake(weights, warm=False).returncode != 0
+        assert workflow.snakemake(weights).returncode != 0
         assert not kill.is_alive() and received.stat().st_size > 100_000
         kill = killing(workflow, "convert_checkpoint.py", (workflow.work / downloaded).exists)
-        assert workflow.snakemake(weights, warm=False).returncode != 0
+        assert workflow.snakemake(weights).returncode != 0
         assert not kill.is_alive()
         assert hidden(workflow) == []
         assert workflow.planned(weights) == {"convert_checkpoint": 1}

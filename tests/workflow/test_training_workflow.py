@@ -41,7 +41,7 @@ def test_a_folder_trained_through_an_interruption(workflow):
     killer = threading.Thread(target=interrupt_training, args=(workflow, log), daemon=True)
     killer.start()
     top1 = str(weights.with_name("seed0.top1.json").relative_to(workflow.work))
-    done = workflow.snakemake(top1, "--retries", "1", warm=False)
+    done = workflow.snakemake(top1, "--retries", "1")
     killer.join(timeout=1)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Trying to restart job" in done.stdout + done.stderr

@@ -1,5 +1,7 @@
 """The program that starts with libraries imported runs a script as Python itself does."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -49,7 +51,63 @@ def test_libraries_are_imported_and_no_module_of_the_project(tmp_path):
     assert [name for name in names if name.startswith("human_alignment")] == []
 
 
-def test_a_script_killed_by_a_signal_has_failed(tmp_path):
+def started(tmp_path, code, **more):
+    """A script that has printed a word, run by the program."""
     script = tmp_path / "script.py"
-    script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
-    assert subprocess.run([str(warm_python.program()), str(script)]).returncode == 128 + 9
+    script.write_text("import os, signal, sys, time\n" + code)
+    command = [str(warm_python.program()), str(script)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
+    assert process.stdout.readline() == "started\n"
+    return process
+
+
+SLEEP = """
+print("started", flush=True)
+time.sleep(60)
+"""
+TELL = """
+def tell(number, _):
+    print("got", number, flush=True)
+    caught.append(number)
+caught = []
+signal.signal(signal.SIGTERM, tell)
+print("started", flush=True)
+while not caught:
+    time.sleep(0.01)
+time.sleep(0.2)
+sys.exit(len(caught) + 6)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_script_that_a_signal_ended_ends_the_program_alike(tmp_path, number):
+    script = tmp_path / "script.py"
+    script.write_text(f"import os\nos.kill(os.getpid(), {int(number)})")
+    assert subprocess.run([str(warm_python.program()), str(script)]).returncode == -number
+
+
+@pytest.mark.parametrize("group", [{}, {"process_group": 0}, {"start_new_session": True}])
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_a_signal_reaches_the_script_once(tmp_path, send, group):
+    if send is os.killpg and not group:
+        group = {"process_group": 0}  # not the group of this process
+    process = started(tmp_path, TELL, **group)
+    send(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (7, "got 15\n")
+
+
+def test_the_keyboards_signal_interrupts(tmp_path):
+    process = started(tmp_path, SLEEP, stderr=subprocess.PIPE)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode != 0 and "KeyboardInterrupt" in error
+
+
+@pytest.mark.parametrize("send", [os.kill, os.killpg])
+def test_a_killed_program_takes_its_script_along(tmp_path, send):
+    """Its output ends, which the script held."""
+    process = started(tmp_path, SLEEP, process_group=0)
+    send(process.pid, signal.SIGKILL)
+    process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGKILL
