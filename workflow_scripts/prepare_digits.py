@@ -34,7 +34,8 @@ def write(path: str, split: str, count: int, seed: int, threads: int) -> None:
         if threads == 1:
             images = map(one, range(count))
         else:
-            pool = stack.enter_context(ProcessPoolExecutor(threads))
+            pool = ProcessPoolExecutor(threads)
+            stack.callback(pool.shutdown, cancel_futures=True)  # those left by an interruption
             images = pool.map(one, range(count), chunksize=IMAGES_A_TASK)
         for image in progress(images, count, split, "image"):
             writer.append(*image)

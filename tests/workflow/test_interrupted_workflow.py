@@ -47,7 +47,7 @@ def started(workflow, *arguments):
 def slow(root, study, tmp_path):
     """A study whose data take some seconds to make."""
     workflow = Workflow(root, tmp_path)
-    workflow.write({**study, "digits": study["digits"] | {"train_images": 3000}})
+    workflow.write({**study, "digits": study["digits"] | {"train_images": 2000}})
     return workflow
 
 

@@ -14,7 +14,7 @@ LOG = "logs/demo/prepare_digits.log"
 def running(root, study, tmp_path):
     """A run whose first job, of some seconds, has started; in a process group of its own."""
     workflow = Workflow(root, tmp_path)
-    workflow.write({**study, "digits": study["digits"] | {"train_images": 4000}})
+    workflow.write({**study, "digits": study["digits"] | {"train_images": 1000}})
     process = workflow.start(
         process_group=0,
         # A shell that starts tests in the background has SIGINT ignored.
