@@ -129,6 +129,9 @@ def test_parts_of_different_settings_are_not_joined(folder):
         join_heatmaps.main([parts[0], parts[0], "--output", str(folder / "ab.h5")])
 
 
+FEW = 4  # batches a chunk, so that many chunks need not have many batches
+
+
 def extract_and_die(arguments, last):
     """Extract in a process that kills itself at its `last`-th write or rename of a file."""
     events = itertools.count(1)
@@ -141,6 +144,7 @@ def extract_and_die(arguments, last):
 
         return call
 
+    extract_heatmaps.BATCHES_PER_CHUNK = FEW
     h5py.Group.create_dataset = dying(h5py.Group.create_dataset)
     os.replace = dying(os.replace)
     extract_heatmaps.main(arguments)
@@ -149,14 +153,16 @@ def extract_and_die(arguments, last):
 def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_path, monkeypatch):
     make_data(tmp_path / "data.h5", count=450)
     (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
-    extract_heatmaps.main(command(tmp_path, "whole.h5", *ALL))
+    monkeypatch.setattr(extract_heatmaps, "BATCHES_PER_CHUNK", FEW)
+    given = (*ALL, "--batch-size", "4")
+    extract_heatmaps.main(command(tmp_path, "whole.h5", *given))
     monkeypatch.setenv("PYTHONPATH", str(Path(extract_heatmaps.__file__).parent))
     server = multiprocessing.get_context("forkserver")  # starts a job without importing torch anew
     server.set_forkserver_preload(["extract_heatmaps"])
     moment = random.Random(0)
     chunks = [0]
     for _ in range(10):  # 29 chunks of 14 datasets and a rename: more than ten times 40 events
-        arguments = command(tmp_path, "killed.h5", *ALL)
+        arguments = command(tmp_path, "killed.h5", *given)
         job = server.Process(target=extract_and_die, args=(arguments, moment.randint(1, 40)))
         job.start()
         job.join()
@@ -164,7 +170,7 @@ def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_pa
         chunks.append(len(list((tmp_path / ".killed.chunks").glob("0*.h5"))))
     assert chunks == sorted(chunks) and chunks[-1] > 9
     assert not (tmp_path / "killed.h5").exists()
-    extract_heatmaps.main(command(tmp_path, "killed.h5", *ALL))
+    extract_heatmaps.main(command(tmp_path, "killed.h5", *given))
     assert digest(tmp_path / "killed.h5") == digest(tmp_path / "whole.h5")
     assert not list(tmp_path.glob(".killed*"))
 
