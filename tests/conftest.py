@@ -23,7 +23,8 @@ def pytest_configure() -> None:
     Scripts use every core that they may. With those of another process, threads that wait for each
     other would spend five times the tests' work on waiting.
     """
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):  # on Linux
         allowed = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {allowed[int(worker.removeprefix("gw")) % len(allowed)]})
 
