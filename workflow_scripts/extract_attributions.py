@@ -2,7 +2,7 @@
 
 These explainers cost a full backward pass or thousands of forward passes an image. Maps have the
 size of the network's input. A run that was killed continues with the first image that is missing;
-without RISE, with the first of ten images.
+of small images and without RISE, with the first of ten images.
 """
 
 import sys
@@ -20,8 +20,9 @@ from human_alignment.heatmaps.sampled_extraction import SampledExtraction, extra
 from human_alignment.networks.devices import own_card
 from human_alignment.networks.weights import load_weights
 
-# Of quick explainers: a pass and a file for each image would take longer than its map.
-IMAGES_A_CHUNK = 10
+# Of small images, whose maps take less time than a pass and a file for each would; of large ones
+# there is one a chunk, and memory does not grow.
+PIXELS_A_CHUNK = 10 * 64 * 64
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -49,7 +50,8 @@ def main(argv: list[str] | None = None) -> None:
         header |= {"seed": settings.seed}
         header |= {"masks": settings.masking.masks} if "rise" in settings.explainers else {}
         header |= {"layers": list(LAYERS), "norm": False}  # they look at the input: no layer
-        chunk = 1 if "rise" in settings.explainers else IMAGES_A_CHUNK
+        quick = "rise" not in settings.explainers
+        chunk = max(1, PIXELS_A_CHUNK // network.transform.crop**2) if quick else 1
         rows = 0, len(settings.sample(len(data)))
         writer = HeatmapWriter(arguments.output, header, rows, chunk)
         nonfinite = extract_sampled(model, network, data, writer, settings)

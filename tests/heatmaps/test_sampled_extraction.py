@@ -117,7 +117,7 @@ def test_an_image_whose_map_is_not_finite_is_named_and_all_its_maps_are_nan(
         assert file.attrs["nonfinite"] == 1
 
 
-def test_quick_explainers_take_ten_images_a_pass(folder, tmp_path, monkeypatch):
+def test_quick_explainers_take_ten_small_images_a_pass(folder, tmp_path, monkeypatch):
     """Each image has the map it has alone, also beside one whose map is not finite."""
     passes = []
 
