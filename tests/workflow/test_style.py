@@ -30,3 +30,11 @@ def test_snakemake_lint(root, study):
     command = [warm_python.program(), "-m", "snakemake", "--lint", "--configfile", study]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_mark_of_a_merge_is_left(root):
+    marked = subprocess.run(
+        ["git", "grep", "--line-number", "-E", "^(<{7}|>{7}|={7}$)"],
+        cwd=root, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (marked.returncode, marked.stdout) == (1, ""), marked.stderr  # 1: nothing was found
