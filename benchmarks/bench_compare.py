@@ -9,13 +9,12 @@ on them, and a script that has its imports only; medians of `--repeats` runs tha
 
 import argparse
 import csv
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 from bench_hundreds import write_data, write_network, write_references_file
+from measured import measured
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
 
@@ -57,16 +56,6 @@ def compare(folder: Path) -> list[str]:
     return list(map(str, command))
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Processor seconds of a script, and its peak resident set in MiB."""
-    limits = {"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "stdout": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, *command], **limits)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{command[0]} failed")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def main(argv: list[str] | None = None) -> None:
     """Make the study, compare, print and write the numbers."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -82,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
     found = {name: [] for name in commands}
     for _ in range(arguments.repeats):
         for name, command in commands.items():
-            found[name].append(measured(command))
+            found[name].append(measured(*command))
     rows = [
         [name, len(NETWORKS), arguments.images, *np.round(np.median(values, axis=0), 2).tolist()]
         for name, values in found.items()

@@ -5,14 +5,11 @@
 Makes a data file of smooth human maps and, per network, a heatmap file of each geometry with 7 x 7
 maps, in a temporary folder; then runs score_alignment.py as the pipeline does, `--jobs` processes
 side by side, under `released` and under `paper`. Then one network alone on 500 and on four times as
-many images: the peak resident set must not grow.
+many images: the peak resident set grows by their ids and scores only, not by their maps.
 """
 
 import argparse
 import csv
-import os
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from measured import measured
 from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts"))
@@ -71,18 +69,11 @@ def make_heatmaps(
     writer.finish()
 
 
-def score(data: Path, heatmaps: Path, protocol: str) -> float:
-    """Run the script; its peak resident set in MiB."""
-    command = [
-        sys.executable, score_alignment.__file__, "--data", data, "--heatmaps", heatmaps,
-        "--protocol", protocol, "--output", heatmaps.with_suffix(f".{protocol}.parquet"),
-    ]  # fmt: skip
-    limits = {"env": {**os.environ, "OMP_NUM_THREADS": "1"}, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(list(map(str, command)), **limits)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"scoring {heatmaps} failed")
-    return usage.ru_maxrss / 1024
+def score(data: Path, heatmaps: Path, protocol: str) -> tuple[float, float]:
+    """Run the script; its processor seconds, and its peak resident set in MiB."""
+    flags = {"--data": data, "--heatmaps": heatmaps, "--protocol": protocol}
+    flags["--output"] = heatmaps.with_suffix(f".{protocol}.parquet")
+    return measured(score_alignment.__file__, *(part for flag in flags.items() for part in flag))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -105,19 +96,16 @@ def main(argv: list[str] | None = None) -> None:
                     path = folder / f"{geometry}{i}.h5"
                     make_heatmaps(path, data, geometry, random)
                     jobs.append((folder / "data.h5", path, protocol))
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        start = time.perf_counter()
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            list(pool.map(lambda job: score(*job), jobs))
+            costs = list(pool.map(lambda job: score(*job), jobs))
         found["seconds"] = time.perf_counter() - start
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found["cpu_seconds"] = (after.ru_utime + after.ru_stime) - (
-            before.ru_utime + before.ru_stime
-        )
+        found["cpu_seconds"] = sum(seconds for seconds, _ in costs)
         for images in (500, 2000):
             make_data(folder / f"{images}.data.h5", images, random)
             with DataFile(folder / f"{images}.data.h5") as data:
                 make_heatmaps(folder / f"{images}.h5", data, "crop", random)
-            peak = score(folder / f"{images}.data.h5", folder / f"{images}.h5", "released")
+            _, peak = score(folder / f"{images}.data.h5", folder / f"{images}.h5", "released")
             found[f"peak_mib_{images}_images"] = peak
     row = {"models": arguments.models, "images": arguments.images, "jobs": arguments.jobs, **found}
     print("\n".join(f"{name:>24} {value:.1f}" for name, value in row.items()))

@@ -122,7 +122,7 @@ def test_blocks_of_rows_give_what_all_rows_at_once_give(monkeypatch):
     assert list(found[0]) == ["place", "low", "high", "score_low", "score_high"]
     assert found[7] == {"place": 7, "low": None, "high": None}
     assert all(row["low"] < row["high"] for row in found if row["place"] != 7)
-    for name, size in (("_BLOCK", 100), ("_HELD", 1), ("_PRODUCT", 5000)):
+    for name, size in (("_BLOCK", 100), ("_KEPT", 1), ("_PRODUCT", 5000), ("_SHEET", 3)):
         monkeypatch.setattr(bootstrap, name, size)
         again = list(add_intervals(rows_of_a_table(), **SETTINGS))
         assert [list(row) for row in again] == [list(row) for row in found]

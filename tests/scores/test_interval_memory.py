@@ -3,14 +3,19 @@
 import tracemalloc
 
 import numpy as np
+import pytest
+from human_alignment.scores import bootstrap
 from human_alignment.scores.bootstrap import add_intervals
 
 COUNT, ROWS, RESAMPLES = 20_000, 150, 2000
 
 
-def test_intervals_need_a_byte_for_each_count_and_a_few_copies_of_a_block():
-    values = np.random.default_rng(0).normal(size=COUNT)
-    rows = [({}, {("low", "high"): values}) for _ in range(ROWS)]
+@pytest.mark.parametrize("block", [2**23, 2**20])
+def test_intervals_need_four_bytes_for_each_value_of_a_block(block, monkeypatch):
+    """And what counts the resamples. Rows come one by one: nobody else holds their values."""
+    monkeypatch.setattr(bootstrap, "_BLOCK", block)
+    random = np.random.default_rng(0)
+    rows = (({}, {("low", "high"): random.normal(size=COUNT)}) for _ in range(ROWS))
     tracemalloc.start()
     try:
         found = list(add_intervals(rows, resamples=RESAMPLES, seed=0))
@@ -18,4 +23,4 @@ def test_intervals_need_a_byte_for_each_count_and_a_few_copies_of_a_block():
     finally:
         tracemalloc.stop()
     assert len(found) == ROWS and all(row["low"] < row["high"] for row in found)
-    assert peak < RESAMPLES * COUNT + 6 * 2**21 * 8
+    assert peak < 4 * min(block, ROWS * COUNT) + 20 * 2**20

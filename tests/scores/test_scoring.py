@@ -343,3 +343,14 @@ def test_top1_of_the_scored_images_counts_each_image_once(chain, tmp_path):
     assert np.isnan(top1([path])).all() and np.isnan(top1([path], "--own-top1", "other")).all()
     write_scores(path, made.source, made.image_ids, made.labels, scores)  # nothing predicted
     assert np.isnan(top1([path], "--own-top1", "toy")).all()
+
+
+def test_a_read_serves_many_images(chain, monkeypatch):
+    reads = []
+    read = DataFile.human_maps
+    monkeypatch.setattr(
+        DataFile, "human_maps", lambda data, *ends: reads.append(ends) or read(data, *ends)
+    )
+    score(chain)
+    assert reads[0][0] == 0 and reads[-1][1] == 70
+    assert len(reads) <= 3

@@ -6,6 +6,7 @@ small study.
 
 import functools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
@@ -16,10 +17,10 @@ from ..common.records import Record, checked
 _DRAWS = 2**17  # indices drawn at once: 2 MB with what they select, whatever the number of values
 _ROUNDING = 1e-13  # share of the largest value within which two means are equal
 _MANY = 1000  # values from which on a resample surely holds some of those that are there
-_PRODUCT = 2**20  # numbers of a factor of a product of matrices: 8 MB
-_HELD = 2**28  # counts that are kept between products: 256 MB
-_SMALL = 2**20  # counts of which many are kept: 1 MB
-_BLOCK = 2**21  # values whose intervals are computed at once: 16 MB
+_PRODUCT = 2**19  # numbers of a factor of a product of matrices: 2 MB
+_KEPT = 2**20  # counts that are kept for the next rows: 1 MB
+_BLOCK = 2**23  # values whose intervals are computed at once: 32 MB
+_SHEET = 32  # rows of a matrix: it grows by so many
 
 Row = tuple[dict, dict[tuple[str, str], np.ndarray]]  # what `add_intervals` takes
 
@@ -60,19 +61,26 @@ def draws(
         yield rng.integers(0, count, (rows, count), dtype=np.int32)
 
 
-def _ends(
-    deviation: np.ndarray,
-    count: np.ndarray,
-    means: np.ndarray,
-    rounding: np.ndarray,
-    level: float,
-) -> np.ndarray:
-    """The ends of the intervals of k means, (k, 2), as deviations from these means.
+@dataclass(frozen=True)
+class _Moments:
+    """What is known of k means beside their resamples, (k, 1) each. Deviations are from the mean,
+    in units of the largest one of their row.
 
-    deviation: of the values from their mean, (k, n), 0 where a row lacks a value.  count: how many
-    values rows have, two or more which differ, (k, 1).  means: of the resamples, as deviations too,
-    (k, r).  rounding: below which a mean's deviation is none, (k, 1). All are in units of the
-    largest deviation of their row.
+    centre: the means.  top: the largest deviations.  count: how many values rows have, two or more
+    which differ.  square, cube: means of squares and cubes of the deviations.  rounding: the size
+    below which a deviation is none.
+    """
+
+    centre: np.ndarray
+    top: np.ndarray
+    count: np.ndarray
+    square: np.ndarray
+    cube: np.ndarray
+    rounding: np.ndarray
+
+
+def _ends(moments: _Moments, means: np.ndarray, level: float) -> np.ndarray:
+    """The ends of the intervals of k means, (k, 2). means: of the resamples, as deviations, (k, r).
 
     Plain percentiles miss skewed means too often: the bias and acceleration of Efron (1987,
     "Better bootstrap confidence intervals") mend that. And they are too narrow for few values, by
@@ -81,15 +89,12 @@ def _ends(
     """
     from scipy import special  # slow to import, and a scoring job needs no interval
 
+    count = moments.count
     # A resample may be a permutation of the values: its mean does not deviate, to rounding.
-    tied = np.abs(means) <= rounding
+    tied = np.abs(means) <= moments.rounding
     below = ((means < 0) & ~tied).mean(axis=1, keepdims=True)
     bias = special.ndtri(below + tied.mean(axis=1, keepdims=True) / 2)
-    squares = deviation * deviation
-    spread = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count
-    squares *= deviation
-    skew = squares.sum(axis=1, keepdims=True, dtype=np.float64) / count / spread**1.5
-    acceleration = skew / (6 * np.sqrt(count))
+    acceleration = moments.cube / moments.square**1.5 / (6 * np.sqrt(count))
     width = special.stdtrit(count - 1, (1 + level) / 2) * np.sqrt(count / (count - 1))
     ends = bias + width * np.array([-1, 1])
     place = special.ndtr(bias + ends / (1 - acceleration * ends)) * (means.shape[1] - 1)
@@ -99,7 +104,34 @@ def _ends(
         np.take_along_axis(ordered, np.minimum(one, means.shape[1] - 1), axis=1)
         for one in (first, first + 1)
     )
-    return left + (right - left) * (place - first)
+    return moments.centre + moments.top * (left + (right - left) * (place - first))
+
+
+def _deviations(values: np.ndarray) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Deviations of a row's values (n,) from their mean, in units of the largest, and the numbers
+    of its _Moments. Deviations are 0 where the row lacks a value.
+
+    Of many values they are float32: its error is a millionth of the standard error of the mean.
+    """
+    known = ~np.isnan(values)
+    count = np.count_nonzero(known)
+    values = np.where(known, values, 0)
+    centre = values.sum() / count
+    largest = np.abs(values).max()
+    values -= centre
+    values[~known] = 0
+    top = np.abs(values).max()
+    values /= top
+    values = values.astype(np.float32 if len(values) >= _MANY else np.float64, copy=False)
+    power = values * values
+    square = power.sum(dtype=np.float64) / count
+    power *= values
+    cube = power.sum(dtype=np.float64) / count
+    return values, (centre, top, count, square, cube, _ROUNDING * largest / top)
+
+
+def _stacked(moments: list[tuple[float, ...]]) -> _Moments:
+    return _Moments(*np.array(moments, np.float64).T[..., None])
 
 
 def bootstrap_interval(
@@ -115,95 +147,127 @@ def bootstrap_interval(
         return -np.inf, np.inf
     if values.min() == values.max():
         return float(values[0]), float(values[0])
-    centre = values.mean()
-    top = np.abs(values - centre).max()
+    _, moments = _deviations(values)
+    centre, top = moments[:2]
     deviation = (values - centre) / top
     drawn = draws(len(values), resamples, seed)
     means = np.concatenate([deviation.take(index).mean(axis=1) for index in drawn])
-    about = np.full((1, 1), len(values)), means[None], _ROUNDING * np.abs(values[None]).max() / top
-    low, high = (centre + top * _ends(deviation[None], *about, level)[0]).tolist()
+    low, high = _ends(_stacked([moments]), means[None], level)[0].tolist()
     return low, high
 
 
-def bootstrap_intervals(
-    values: np.ndarray, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> np.ndarray:
-    """Intervals of the means of rows of values (k, n), NaN where a row lacks a value; (k, 2).
+class _Rows:
+    """Rows of n values that share their resamples: how often each resample holds each value is
+    counted once, and one product of matrices then gives the means of all rows.
 
-    Rows share their resamples, which are counted once: how often each holds each value. One product
-    of matrices then gives the means of all rows. The interval of a complete row is that of
+    A row is held as its deviations from its mean, of many values in 4 bytes each.
+    """
+
+    def __init__(self):
+        self._sheets: list[np.ndarray] = []  # deviations, (_SHEET, n) each
+        self._moments: list[tuple[float, ...]] = []
+        self._missing: list[np.ndarray] = []  # by row, the places where it lacks a value
+
+    def add(self, values: np.ndarray) -> int:
+        """Add a row (n,), NaN where it lacks a value; its place among the rows.
+
+        It must have two values that differ.
+        """
+        deviations, moments = _deviations(values)
+        place = len(self._moments)
+        if place % _SHEET == 0:
+            self._sheets.append(np.empty((_SHEET, len(values)), deviations.dtype))
+        self._sheets[-1][place % _SHEET] = deviations
+        self._moments.append(moments)
+        self._missing.append(np.flatnonzero(np.isnan(values)))
+        return place
+
+    def intervals(self, level: float, resamples: int, seed: int) -> np.ndarray:
+        """The intervals of the means of all rows, (k, 2)."""
+        rows, count = len(self._moments), self._sheets[0].shape[1]
+        kind = self._sheets[0].dtype
+        gaps = np.unique(np.concatenate(self._missing))  # places that some row lacks
+        missing = np.zeros((rows, len(gaps)), kind)
+        for row, places in zip(missing, self._missing, strict=True):
+            row[np.searchsorted(gaps, places)] = 1
+        sheets = [*self._sheets[:-1], self._sheets[-1][: (rows - 1) % _SHEET + 1]]
+        parts = []
+        for times in _times(count, resamples, seed):
+            times = times.astype(kind)
+            sums = np.concatenate([times @ sheet.T for sheet in sheets], axis=1)
+            parts.append(sums / (count - times[:, gaps] @ missing.T))
+        means = np.concatenate(parts).T.astype(np.float64)
+        return _ends(_stacked(self._moments), means, level)
+
+
+class _Block:
+    """Rows of any lengths, whose intervals are computed together; see `bootstrap_intervals`."""
+
+    def __init__(self):
+        self._known: list[tuple[float, float] | None] = []  # by row, an interval without resamples
+        self._shared: dict[int, _Rows] = {}  # by the number of places
+        self._places: dict[int, tuple[int, int]] = {}  # by row, where it stands in `_shared`
+
+    def add(self, values: np.ndarray) -> None:
+        """Add a row of values (n,), NaN where it lacks one. `ValueError` on infinite values."""
+        values = np.asarray(values, np.float64)
+        if np.isinf(values).any():
+            raise ValueError("values are infinite")
+        there = values[~np.isnan(values)]
+        if len(there) < _MANY:
+            values = there
+        if len(there) < 2:
+            self._known.append((np.nan, np.nan))
+        elif there.min() == there.max():
+            self._known.append((there[0], there[0]))
+        else:
+            rows = self._shared.setdefault(len(values), _Rows())
+            self._places[len(self._known)] = len(values), rows.add(values)
+            self._known.append(None)
+
+    def intervals(self, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> np.ndarray:
+        """The intervals of the means of all rows, (k, 2)."""
+        by_count = {
+            count: rows.intervals(level, resamples, seed) for count, rows in self._shared.items()
+        }
+        found = np.empty((len(self._known), 2))
+        for row, known in enumerate(self._known):
+            if known is None:
+                count, place = self._places[row]
+                known = by_count[count][place]
+            found[row] = known
+        return found
+
+
+def bootstrap_intervals(values: Iterable[np.ndarray], **settings) -> np.ndarray:
+    """Intervals of the means of k rows of values (n,), NaN where a row lacks a value; (k, 2).
+
+    settings: `level`, `resamples` and `seed`, as of `bootstrap_interval`.
+
+    Rows of one n share their resamples. The interval of a complete row is that of
     `bootstrap_interval`: to rounding, and from _MANY values on to a millionth of its width. So is
     that of the values of a row with fewer than _MANY. Of a row with more, resamples are drawn from
     all n places, and their means are over what is there: then rows that lack different values share
     resamples too. Ends are NaN for fewer than two values. `ValueError` on infinite values.
     """
-    values = np.asarray(values, np.float64)
-    if np.isinf(values).any():
-        raise ValueError("values are infinite")
-    known = ~np.isnan(values)
-    counts = known.sum(axis=1)
-    alone = (counts < values.shape[1]) & (counts < _MANY)
-    found = np.full((len(values), 2), np.nan)
-    settings = level, resamples, seed
-    for count in np.unique(counts[alone]):
-        rows = np.flatnonzero(alone & (counts == count))
-        found[rows] = _sharing(values[rows][known[rows]].reshape(len(rows), count), *settings)
-    found[~alone] = _sharing(values[~alone], *settings)
-    return found
+    block = _Block()
+    for row in values:
+        block.add(row)
+    return block.intervals(**settings)
 
 
-def _sharing(values: np.ndarray, level: float, resamples: int, seed: int) -> np.ndarray:
-    """Intervals of rows (k, n) that share resamples of their n places, (k, 2)."""
-    count = values.shape[1]
-    if count < 2 or not len(values):
-        return np.full((len(values), 2), np.nan)
-    low, high = np.nanmin(values, axis=1), np.nanmax(values, axis=1)
-    found = np.stack([low, low], axis=1)  # the interval of equal values
-    varied = np.flatnonzero(low < high)
-    if not len(varied):
-        return found
-    values = values[varied]  # a copy, in which all that follows is done
-    known = ~np.isnan(values)
-    sizes = known.sum(axis=1, keepdims=True)
-    values[~known] = 0
-    centre = values.sum(axis=1, keepdims=True) / sizes
-    values -= centre
-    values[~known] = 0
-    top = np.maximum(values.max(axis=1, keepdims=True), -values.min(axis=1, keepdims=True))
-    values /= top
-    # Of many values float32 will do: its error is a millionth of the standard error of the mean.
-    kind = np.float32 if count >= _MANY else np.float64
-    deviation = values.astype(kind, copy=False)
-    gaps = ~known.all(axis=0)  # places that some row lacks
-    missing = (~known[:, gaps]).astype(kind)
-    parts = []
-    for times in _times(count, resamples, seed):
-        times = times.astype(kind)
-        parts.append(times @ deviation.T / (count - times[:, gaps] @ missing.T))
-    means = np.concatenate(parts).T.astype(np.float64)
-    rounding = _ROUNDING * np.maximum(-low, high)[varied, None] / top
-    found[varied] = centre + top * _ends(deviation, sizes, means, rounding, level)
-    return found
-
-
-def _times(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def _times(count: int, resamples: int, seed: int) -> Iterable[np.ndarray]:
     """How often each of `resamples` draws holds each of `count` places, int (chunk, count)."""
-    numbers = count, resamples, seed
-    if resamples * count <= _SMALL:
-        yield from _small(*numbers)
-    elif resamples * count <= _HELD:
-        yield from _large(*numbers)
-    else:
-        yield from map(_counted, draws(*numbers, _PRODUCT))
+    if resamples * count <= _KEPT:
+        return _kept(count, resamples, seed)
+    return map(_counted, draws(count, resamples, seed, _PRODUCT))
 
 
-def _held(count: int, resamples: int, seed: int) -> list[np.ndarray]:
+@functools.lru_cache(maxsize=64)  # strata have many sizes
+def _kept(count: int, resamples: int, seed: int) -> list[np.ndarray]:
     """What `_times` gives, in a byte each: no resample holds one of many places 256 times."""
-    return [_counted(index).astype(np.uint8) for index in draws(count, resamples, seed, _PRODUCT)]
-
-
-_small = functools.lru_cache(maxsize=64)(_held)  # strata have many sizes
-_large = functools.lru_cache(maxsize=1)(_held)  # blocks of rows follow each other with one size
+    drawn = draws(count, resamples, seed, _PRODUCT)
+    return [_counted(index).astype(np.uint8) for index in drawn]
 
 
 def _counted(index: np.ndarray) -> np.ndarray:
@@ -221,27 +285,27 @@ def add_intervals(rows: Iterable[Row], **settings) -> Iterator[dict]:
     Rows of one n share their resamples, as in `bootstrap_intervals`. Memory does not grow with the
     number of rows.
     """
-    block, size = [], 0
-    for row in rows:
-        block.append(row)
-        size += sum(len(values) for values in row[1].values())
+    waiting, block, size = [], _Block(), 0
+    for row, every in rows:
+        waiting.append((row, list(every)))
+        for values in every.values():
+            block.add(values)
+            size += len(values)
         if size >= _BLOCK:
-            yield from _with_ends(block, **settings)
-            block, size = [], 0
-    yield from _with_ends(block, **settings)
+            yield from _with_ends(waiting, block.intervals(**settings))
+            waiting, block, size = [], _Block(), 0
+    yield from _with_ends(waiting, block.intervals(**settings))
 
 
-def _with_ends(block: list[Row], **settings) -> Iterator[dict]:
-    wanted = [(row, ends, values) for row, every in block for ends, values in every.items()]
-    by_count: dict[int, list] = {}
-    for one in wanted:
-        by_count.setdefault(len(one[2]), []).append(one)
-    for same in by_count.values():
-        found = bootstrap_intervals(np.stack([values for *_, values in same]), **settings)
-        for (row, ends, _), interval in zip(same, found.tolist(), strict=True):
+def _with_ends(rows: list[tuple[dict, list]], intervals: np.ndarray) -> Iterator[dict]:
+    """Rows with the ends of their intervals. rows: each with the names of the ends."""
+    found = iter(intervals.tolist())
+    for row, names in rows:
+        for ends in names:
+            interval = next(found)
             known = interval if not np.isnan(interval[0]) else (None, None)
             row.update(zip(ends, known, strict=True))
-    yield from (row for row, _ in block)
+        yield row
 
 
 def finite(values) -> np.ndarray:

@@ -66,8 +66,8 @@ def _rows(
     first = None
     for path in paths:
         file = read_scores(path)
-        first = first or file
-        check_same_data(first, file)
+        first = first or file.origin
+        check_same_data(first, file.origin)
         if Run.of(path).model in own_top1 and not file.source.sampled:
             top1[Run.of(path)] = _top1(file)
         network = _checked_network(path, file.source.dcls, twins)

@@ -12,7 +12,7 @@ from .controlled import ControlledStudy
 from .image_means import image_means
 from .image_values import ImageValues, Values, paired
 from .pairs import Pair, pairs
-from .score_file import ScoreFile, Scores, check_same_data, read_scores
+from .score_file import Scores, ScoreSource, check_same_data, read_scores
 from .statistics import Correlation, compared_row, correlate, holm
 from .summary import explainer_order, scores_of
 
@@ -34,7 +34,7 @@ class StudyRho:
         self._paths: dict[str, list[Path]] = {}
         for path in paths:
             self._paths.setdefault(Run.of(path).model, []).append(path)
-        self._first: ScoreFile | None = None
+        self._first: tuple[Path, ScoreSource] | None = None  # of whose data all must be
 
     def compared(self, network: str) -> dict[str, ImageValues]:
         """A network's rho by explainer, averaged over its runs.
@@ -45,8 +45,8 @@ class StudyRho:
         runs: dict[str, list[tuple[np.ndarray, Scores]]] = {}
         for path in self._paths.get(network, []):
             found = read_scores(path)
-            self._first = self._first or found
-            check_same_data(self._first, found)
+            self._first = self._first or found.origin
+            check_same_data(self._first, found.origin)
             for explainer, scores in found.scores.items():
                 runs.setdefault(explainer, []).append((found.image_ids, scores))
         return {explainer: _over_runs(every) for explainer, every in runs.items()}

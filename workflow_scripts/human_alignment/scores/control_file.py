@@ -114,7 +114,7 @@ def read_controls(path: Path | str) -> ControlFile:
 
 
 def _by_name(rho: np.ndarray, codes: np.ndarray, names: list[str], keys) -> dict[str, dict]:
-    status = np.array(STATUSES)[codes]
+    status = np.array(STATUSES, object)[codes]
     return {
         name: {key: Scores(rho[i, j], status[i, j]) for j, key in enumerate(keys)}
         for i, name in enumerate(names)

@@ -106,7 +106,7 @@ def read_references(path: Path | str) -> References:
         _check(source, rho, codes, ratio, groups)
         if any((np.abs(one) > 1).any() for one in agreement):
             raise UserError("an agreement of human maps is not from -1 to 1")
-    status = np.array(STATUSES)[codes]
+    status = np.array(STATUSES, object)[codes]
     scores = {
         name: Scores(rho[place], status[place]) for place, name in enumerate(source.references)
     }

@@ -37,8 +37,8 @@ _FORMATS = {".parquet": (read_parquet, write_parquet), ".csv": (read_csv, write_
 class Scores:
     """Scores of one explainer, of n records.
 
-    rho: float64 (n,), NaN unless the record's status (n,) is `ok`.  groups: which image each record
-    shows, int (n,); None stands for an image of its own each.
+    rho: float64 (n,), NaN unless the record's status is `ok`.  status: words (n,).  groups: which
+    image each record shows, int (n,); None stands for an image of its own each.
     """
 
     rho: np.ndarray
@@ -103,6 +103,11 @@ class ScoreFile:
     labels: np.ndarray
     scores: dict[str, Scores]
     predicted: np.ndarray | None = None
+
+    @property
+    def origin(self) -> tuple[Path, ScoreSource]:
+        """Where the scores are and what they were made from, without the scores."""
+        return self.path, self.source
 
 
 def source_path(path: Path | str) -> Path:
@@ -218,12 +223,14 @@ def read_scores(path: Path | str) -> ScoreFile:
     )
 
 
-def check_same_data(first: ScoreFile, other: ScoreFile) -> None:
-    """Raise UserError when two score files are not of one data file."""
-    digests = first.source.data_digest, other.source.data_digest
+def check_same_data(first: tuple[Path, ScoreSource], other: tuple[Path, ScoreSource]) -> None:
+    """Raise UserError when two score files are not of one data file. Each is given by its `origin`:
+    a first file that all others are compared with need not be held.
+    """
+    digests = [source.data_digest for _, source in (first, other)]
     if len(set(digests)) > 1:
         raise UserError(
-            f"{first.path} and {other.path} are of different data files: their data digests are "
+            f"{first[0]} and {other[0]} are of different data files: their data digests are "
             f"{digests[0][:12]} and {digests[1][:12]}; score all runs with one data file"
         )
 

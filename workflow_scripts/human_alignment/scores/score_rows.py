@@ -17,6 +17,9 @@ from ..common.cli import UserError
 from ..common.files import written_whole
 from .spearman import CAUSES, OK
 
+# Arrow's own allocator keeps what it got from the system; what C's frees, numpy's arrays take up.
+pa.set_memory_pool(pa.system_memory_pool())
+
 COLUMNS = ("image_id", "label", "explainer", "rho", "status")
 _WORDS = pa.dictionary(pa.int32(), pa.string())  # a column of text in which each word stands once
 _SCHEMA = pa.schema(
@@ -105,26 +108,31 @@ def _from_buffers(kind: pa.DataType, length: int, *buffers) -> pa.Array:
 def read_parquet(path: Path | str) -> Rows:
     """Read a Parquet file of all columns. Raises UserError on anything else."""
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            _check_schema(file.schema_arrow)
+            columns = {field.name: _values(file, field) for field in _SCHEMA}
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"it is not a Parquet file ({error})") from error
-    if not table.schema.equals(_SCHEMA):
-        found = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
-        wanted = ", ".join(f"{field.name} ({field.type})" for field in _SCHEMA)
-        raise UserError(f"its columns are {found}, not {wanted}")
-    columns = {}
-    for field in _SCHEMA:
-        column = table[field.name].combine_chunks()
-        if column.null_count and field.name != "rho":
-            raise UserError(f"the column {field.name} has an empty cell")
-        if field.type == _WORDS:
-            words = np.array(column.dictionary.to_pylist(), object)
-            columns[field.name] = words[column.indices.to_numpy()]
-        else:
-            columns[field.name] = column.to_numpy(zero_copy_only=False).copy()
-    columns["status"] = columns["status"].astype(str)
     _check(columns["status"], columns["rho"], ~np.isnan(columns["rho"]), columns["rho"], 1)
     return Rows(**columns)
+
+
+def _check_schema(schema: pa.Schema) -> None:
+    if not schema.equals(_SCHEMA):
+        found = ", ".join(f"{field.name} ({field.type})" for field in schema)
+        wanted = ", ".join(f"{field.name} ({field.type})" for field in _SCHEMA)
+        raise UserError(f"its columns are {found}, not {wanted}")
+
+
+def _values(file: pq.ParquetFile, field: pa.Field) -> np.ndarray:
+    """A column, (rows,), of text as objects. One column at a time takes less memory than all."""
+    column = file.read([field.name], use_threads=False)[field.name].combine_chunks()
+    if column.null_count and field.name != "rho":
+        raise UserError(f"the column {field.name} has an empty cell")
+    if field.type == _WORDS:
+        words = np.array(column.dictionary.to_pylist(), object)
+        return words[column.indices.to_numpy()]
+    return column.to_numpy(zero_copy_only=False).copy()
 
 
 def read_csv(path: Path | str) -> Rows:

@@ -16,7 +16,8 @@ EXPLAINERS_FLAG = {  # of scripts that read a heatmap file: `add_argument("--exp
     "metavar": "NAME",
     "help": "whose maps are read; default: all in the heatmap file",
 }
-_BATCH = 8  # images whose maps are held at once: few enough for the cache
+_READ = 32  # images that are read at once
+_BATCH = 8  # images whose maps are compared at once: few enough for the cache
 _KEPT = 2**24  # bytes: more than what a batch frees at once
 
 
@@ -85,18 +86,20 @@ def score_under(
     parts: dict[tuple, list[tuple[np.ndarray, np.ndarray]]] = {kind: [] for kind in kinds}
     size = data.image_size
     with progress(None, len(heatmaps), "scores", "image") as bar:
-        for start in range(0, len(heatmaps), _BATCH):
-            stop = min(start + _BATCH, len(heatmaps))
-            human = rank(resize_bilinear(human_maps(data, heatmaps.rows[start:stop]), size, size))
-            layers = {protocol.layer for protocol in protocols.values()}
+        for start in range(0, len(heatmaps), _READ):
+            stop = min(start + _READ, len(heatmaps))
+            human = human_maps(data, heatmaps.rows[start:stop])
             raw = {
                 (name, layer): heatmaps.maps(name, start, stop, layer)
                 for name in explainers
-                for layer in layers
+                for layer in {protocol.layer for protocol in protocols.values()}
             }
-            for kind, protocol in kinds.items():
-                maps = postprocess(protocol, kind[0], raw[kind[0], protocol.layer], size)
-                parts[kind].append(correlate(human, maps))
+            for first in range(0, stop - start, _BATCH):
+                some = slice(first, first + _BATCH)
+                ranks = rank(resize_bilinear(human[some], size, size))
+                for kind, protocol in kinds.items():
+                    maps = postprocess(protocol, kind[0], raw[kind[0], protocol.layer][some], size)
+                    parts[kind].append(correlate(ranks, maps))
             bar.update(stop - start)
     groups = data.groups[heatmaps.rows]
     whole = {

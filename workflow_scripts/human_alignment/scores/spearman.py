@@ -23,8 +23,7 @@ CONSTANT_HEATMAP = "constant_heatmap"
 NONFINITE_HEATMAP = "nonfinite_heatmap"
 CAUSES = (CONSTANT_HUMAN_MAP, CONSTANT_HEATMAP, NONFINITE_HEATMAP)
 
-_SIGN = np.uint32(1 << 31)
-_LARGEST = np.uint16(2**16 - 1)
+_ALL_BUT_SIGN = np.int32(2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -47,31 +46,14 @@ def _order(values: np.ndarray) -> np.ndarray:
     """Places of finite values (m,) in ascending order of the values."""
     if values.dtype != np.float32:
         return np.argsort(values)
-    # As whole numbers the bits of positive floats rise with their value; with the sign bit set
-    # they stand above the negative ones, whose order is turned round by inverting all bits.
-    key = (values.view(np.int32) >> 31).view(np.uint32)  # all bits set where negative, or none
-    key |= _SIGN
-    key ^= values.view(np.uint32)
-    by_lower = np.argsort(key.astype(np.uint16), kind="stable")  # the cast keeps the lower 16 bits
-    upper = (key >> 16).astype(np.uint16)
-    upper -= upper.min(initial=_LARGEST)  # numpy skips a byte that is the same in all
-    return by_lower.take(np.argsort(upper.take(by_lower), kind="stable"))
-
-
-def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Doubled average ranks of finite values (m,), ascending, float64; and their `_order`.
-
-    The mean rank, m + 1, is subtracted from the ranks.
-    """
-    order = _order(values)
-    values = values.take(order)
-    begins = np.ones(len(values) + 1, bool)
-    np.not_equal(values[1:], values[:-1], out=begins[1:-1])
-    edges = np.flatnonzero(begins)  # where each group of equal values begins, and the end
-    # A group from edge b up to edge e has the ranks b + 1 to e: twice their mean is b + e + 1.
-    of_group = (edges[1:] + edges[:-1]).astype(np.float64)
-    of_group -= len(values)
-    return np.repeat(of_group, edges[1:] - edges[:-1]), order
+    # As whole numbers the bits of positive floats rise with their value. Those of negative ones
+    # are below them and fall, until all bits but the sign are inverted.
+    bits = values.view(np.int32)
+    if bits.min(initial=0) < 0:
+        bits = bits ^ ((bits >> 31) & _ALL_BUT_SIGN)
+    upper = bits >> 16
+    upper -= upper.min(initial=_ALL_BUT_SIGN)  # numpy skips a byte that is the same in all
+    return np.lexsort((bits.astype(np.uint16), upper.astype(np.uint16)))  # casts keep 16 bits
 
 
 def _above_floor(values: np.ndarray) -> np.ndarray | None:
@@ -85,33 +67,29 @@ def _above_floor(values: np.ndarray) -> np.ndarray | None:
     return above if np.count_nonzero(above) * 4 < len(values) * 3 else None
 
 
-def _compared(values: np.ndarray, others: list[np.ndarray]) -> tuple[np.ndarray, float]:
-    """Sums of a finite map's ranks times the doubled ones of k others, and times themselves.
-
-    others: k arrays (p,).  The map's ranks are doubled, and their mean is subtracted. Returns the k
-    sums, and the sum of squares.
-    """
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Doubled average ranks of a finite map (p,) less their mean, p + 1; float64 (p,)."""
     pixels = len(values)
     above = _above_floor(values)
     if above is not None:
-        values, others = values[above], [one[above] for one in others]
+        values = values[above]
     floor = pixels - len(values)
-    ranks, order = _ranked(values)
-    ordered = np.array([one.take(order) for one in others], np.float64)
-    # `ranks` have mean 0 over the pixels above the floor. Over all pixels each of them is
-    # higher by `floor`, and the floor's own rank is floor - pixels.
-    sum_above = ordered.sum(axis=1)
-    sum_floor = pixels * (pixels + 1) - sum_above
-    product = ordered @ ranks + floor * sum_above - (pixels - floor) * sum_floor
-    return product, _squares(ranks, floor, pixels)
-
-
-def _squares(ranks: np.ndarray, floor: int, pixels: int) -> float:
-    """Sum of squares of a map's doubled ranks less their mean.
-
-    ranks: of the pixels above the floor, as `_ranked` gives them.  floor: how many others tie.
-    """
-    return ranks @ ranks + (pixels - floor) * floor * pixels
+    order = _order(values)
+    ordered = values.take(order)
+    begins = np.ones(len(ordered) + 1, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:-1])
+    edges = np.flatnonzero(begins)  # where each group of equal values begins, and the end
+    # A group from edge b up to edge e, above the floor, has the ranks floor + b + 1 to floor + e:
+    # twice their mean is 2 floor + b + e + 1.
+    of_group = (edges[1:] + edges[:-1]).astype(np.float64)
+    of_group += 2 * floor - pixels
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(of_group, edges[1:] - edges[:-1])
+    if above is None:
+        return ranks
+    whole = np.full(pixels, float(floor - pixels))
+    whole[above] = ranks
+    return whole
 
 
 def _as_rows(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,22 +108,12 @@ def rank(maps: np.ndarray) -> Ranks:
     a data set in batches, not at once.
     """
     rows, finite = _as_rows(maps)
-    pixels = rows.shape[1]
     doubled, norm = np.zeros(rows.shape, np.int32), np.zeros(len(rows))
     for row in np.flatnonzero(finite):
-        above = _above_floor(rows[row])
-        values = rows[row] if above is None else rows[row][above]
-        floor = pixels - len(values)
-        ranks, order = _ranked(values)
-        found = np.empty(len(values))
-        found[order] = ranks
-        found += pixels + floor + 1
-        if above is None:
-            doubled[row] = found
-        else:
-            doubled[row] = floor + 1
-            doubled[row, above] = found
-        norm[row] = np.sqrt(_squares(ranks, floor, pixels))
+        ranks = _centred(rows[row])
+        norm[row] = np.sqrt(ranks @ ranks)
+        ranks += len(ranks) + 1
+        doubled[row] = ranks
     return Ranks(doubled, norm, finite)
 
 
@@ -192,8 +160,10 @@ def correlate_several(
             raise ValueError(f"human maps {one.doubled.shape} against heatmaps {rows.shape}")
     product, square = np.zeros((len(others), len(rows))), np.zeros(len(rows))
     for row in np.flatnonzero(finite):
-        ranked = [one.doubled[row] for one in others]
-        product[:, row], square[row] = _compared(rows[row], ranked)
+        ranks = _centred(rows[row])
+        square[row] = ranks @ ranks
+        for place, one in enumerate(others):  # its mean adds nothing: `ranks` sum to zero
+            product[place, row] = ranks @ one.doubled[row]
     found = []
     for one, own in zip(others, product, strict=True):
         status = causes(one.finite, one.norm == 0, finite, square == 0)

@@ -78,7 +78,7 @@ def read_variants(path: Path | str) -> Variants:
             source = checked(VariantSource, "source", json.loads(file.attrs["source"]))
             rho, codes, groups = (file[name][:] for name in COLUMNS)
         _check(source, rho, codes)
-    status = np.array(STATUSES)[codes]
+    status = np.array(STATUSES, object)[codes]
     scores = {
         explainer: {
             name: Scores(rho[i, j], status[i, j], groups) for j, name in enumerate(source.protocols)
