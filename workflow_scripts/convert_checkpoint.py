@@ -7,7 +7,7 @@ file. fetch_checkpoint.py downloads and converts in one go.
 import argparse
 from pathlib import Path
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 from human_alignment.common.cli import run
 from human_alignment.common.sources import local_path
 from human_alignment.networks.conversion import convert_file

@@ -7,7 +7,7 @@ into huggingface_hub's cache. Neither it nor a local checkpoint is copied: the o
 import argparse
 from pathlib import Path
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 from human_alignment.common.cli import run
 from human_alignment.common.sources import hub_file, masked
 from human_alignment.data.download import fetch

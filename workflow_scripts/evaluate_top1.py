@@ -7,7 +7,7 @@ validation images usually do. Images go through the network's own resize and cen
 import argparse
 from pathlib import Path
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 import torch
 from human_alignment.common.arguments import THREADS_HELP, cores, positive
 from human_alignment.common.cli import UserError, run

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 import numpy as np
 import torch
 from human_alignment.common.arguments import THREADS_HELP, cores, positive

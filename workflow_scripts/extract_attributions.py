@@ -7,7 +7,7 @@ of small images and without RISE, with the first of ten images.
 
 import sys
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 import torch
 from human_alignment.common.cli import run
 from human_alignment.common.layers import LAYERS

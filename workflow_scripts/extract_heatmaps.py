@@ -10,7 +10,7 @@ counted, and stored as NaN.
 import argparse
 import sys
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 import torch
 from human_alignment.common.cli import run
 from human_alignment.common.layers import BEFORE_NORM, LAYERS

@@ -9,7 +9,7 @@ of the Hugging Face hub, which stays in huggingface_hub's cache. Without --sourc
 import argparse
 from pathlib import Path
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 from human_alignment.common.cli import run
 from human_alignment.common.sources import masked
 from human_alignment.data.download import fetch

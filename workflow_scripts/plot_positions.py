@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 from human_alignment.common.cli import run
 from human_alignment.common.paths import Run
 from human_alignment.networks.positions import map_sizes, read_positions

@@ -13,7 +13,7 @@ full after it, the saved state stays, and the same command trains no step again.
 import argparse
 from pathlib import Path
 
-import human_alignment.common.startup  # noqa: F401 (before torch)
+import human_alignment.networks.startup  # noqa: F401 (before torch)
 import torch
 from human_alignment.common.arguments import json_object, positive
 from human_alignment.common.cli import UserError, run

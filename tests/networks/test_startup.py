@@ -6,7 +6,7 @@ import sys
 
 from human_alignment.study.code import imported
 
-STARTUP = "human_alignment.common.startup"
+STARTUP = "human_alignment.networks.startup"
 
 
 def imports(path):
@@ -38,7 +38,7 @@ def test_scripts_that_import_torch_import_startup_before_it(root):
 def in_python(code, *folders):
     """Run code in a new Python that has imported `startup`; what it prints."""
     lines = ["import sys", f"sys.path[:0] = {[*map(str, folders)]}"]
-    lines += ["import human_alignment.common.startup", "import timm, torch", code]
+    lines += ["import human_alignment.networks.startup", "import timm, torch", code]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
