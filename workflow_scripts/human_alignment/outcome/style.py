@@ -119,8 +119,14 @@ def settle(figure: Figure) -> None:
 
     Drawing it does not solve the layout again. A figure that is settled stays the same.
     """
-    if figure.get_layout_engine():
-        figure.get_layout_engine().execute(figure)
+    engine = figure.get_layout_engine()
+    if engine:
+        engine.execute(figure)
+        shaped = [axes for axes in figure.axes if axes.get_aspect() != "auto"]
+        if shaped:
+            engine.execute(figure)  # the first time knew nothing of the room that they leave
+        for axes in shaped:
+            axes.apply_aspect()
         figure.set_layout_engine(None)  # "none" would leave one that has savefig draw it twice
 
 
