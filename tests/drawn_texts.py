@@ -5,8 +5,8 @@ import itertools
 from matplotlib.text import Text
 
 
-def texts_of(figure):
-    """All visible texts of a figure with their boxes in pixels; no tick labels out of view."""
+def seen_texts(figure):
+    """All visible texts of a figure; no tick labels out of view."""
     hidden = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -18,12 +18,18 @@ def texts_of(figure):
         hidden |= {id(t) for t in axis.findobj(Text) if id(t) not in seen and t is not axis.label}
         hidden |= set() if axis.axes.axison else {id(axis.label)}
     found = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    return [t for t in found if id(t) not in hidden]
+
+
+def texts_of(figure):
+    """The visible texts of a figure with their boxes in pixels."""
     renderer = figure.canvas.get_renderer()
-    return [(t, t.get_window_extent(renderer)) for t in found if id(t) not in hidden]
+    return [(text, text.get_window_extent(renderer)) for text in seen_texts(figure)]
 
 
 def words_of(figure):
-    return " ".join(" ".join(text.get_text().split()) for text, _ in texts_of(figure))
+    """The visible texts of a figure as one, in which a space stands for any blank."""
+    return " ".join(" ".join(text.get_text().split()) for text in seen_texts(figure))
 
 
 def check_texts(placed, figure):

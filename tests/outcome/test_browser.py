@@ -29,6 +29,7 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touc
 LOCAL = ("file:", "data:", "blob:")
 # Snakemake's report warns of a style library of its own; it is embedded and loads nothing.
 KNOWN_WARNING = "cdn.tailwindcss.com should not be used in production"
+KEPT = "[document.cookie, localStorage.length + sessionStorage.length]"
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +45,26 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def context_of(browser):
+    """A browser's context of these settings. A context costs a second, so that tests share it."""
+    contexts = {}
+
+    def context_of(settings):
+        key = json.dumps(settings, sort_keys=True)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**settings)
+        return contexts[key]
+
+    yield context_of
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def open_page(browser):
+def open_page(context_of):
     """Open a file; at the end, no error was told, no dialog, nothing asked of the network."""
-    contexts, troubles = [], []
+    pages, troubles = [], []
 
     def on_console(message):
         if message.type in ("error", "warning") and KNOWN_WARNING not in message.text:
@@ -62,9 +79,8 @@ def open_page(browser):
         dialog.dismiss()
 
     def open_page(path, address="", **settings):
-        context = browser.new_context(**({"offline": True} | settings))
-        contexts.append(context)
-        page = context.new_page()
+        page = context_of({"offline": True} | settings).new_page()
+        pages.append(page)
         page.set_default_timeout(10_000)
         page.on("console", on_console)
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -74,8 +90,10 @@ def open_page(browser):
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        kept = page.evaluate(KEPT)
+        page.close()
+        assert kept == ["", 0], "a page keeps nothing that another test could meet"
     assert troubles == []
 
 

@@ -271,3 +271,20 @@ def test_the_page_says_how_many_networks_it_leaves_out(study, tmp_path):
     words = "1,284 other networks of the study are not on this page; leaderboard.html has the"
     assert f"<p>{words} scores of all.</p>" in page
     assert "other networks" not in study.gallery(tmp_path / "h.html").read_text()
+
+
+def test_maps_are_read_in_runs_and_in_the_order_asked_for(study, monkeypatch):
+    reads, read = [], HeatmapFile.maps
+
+    def counted(self, explainer, start, stop, layer):
+        reads.append((start, stop))
+        return read(self, explainer, start, stop, layer)
+
+    with HeatmapFile(study.heatmaps[0]) as heatmaps:
+        every = heatmaps.maps("grad_cam", 0, 40)
+        monkeypatch.setattr(HeatmapFile, "maps", counted)
+        part = gallery.Part(heatmaps, study.scores[0])
+        found = part.maps("grad_cam", [7, 3, 4, 5, 99, 6, 20], "before_norm")
+    blank = np.full_like(every[0], np.nan)
+    np.testing.assert_array_equal(found, [*every[[7, 3, 4, 5]], blank, *every[[6, 20]]])
+    assert set(reads) == {(0, 1), (7, 8), (3, 7), (20, 21)}  # the first tells the maps' shape

@@ -7,28 +7,39 @@ import re
 import make_gallery
 import numpy as np
 import pytest
-import score_references
 import small_study
 from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.heatmaps.heatmap_file import HeatmapWriter
 from human_alignment.outcome.gallery import MAPS_LIMIT, held_side
+from human_alignment.scores import human_agreement
+from human_alignment.scores.protocol import RELEASED
+from human_alignment.scores.reference_file import References, ReferenceSource, write_references
+from human_alignment.scores.reference_scoring import NAMES
+from scipy.fft import irfft2, rfft2
 
 COUNT, NETWORKS, SIDE = 200, 16, 224
 OF_FEATURES = ["grad_cam", "threshold_grad_cam", "hires_cam", "xgrad_cam", "layer_cam", "eigen_cam"]
 OF_THE_INPUT = ["rise", "saliency"]
 
 
-def photograph(random):
-    """Made-up picture (SIDE, SIDE, 3) with the power spectrum of photographs, 1 over f cubed.
+def photographs(random):
+    """Made-up pictures (COUNT, SIDE, SIDE, 3) with the power spectrum of photographs, 1 over f^3.
 
-    As a JPEG it takes as many bytes as a photograph of this size, about 13 kB.
+    As a JPEG each takes as many bytes as a photograph of this size, about 13 kB. Three of four are
+    another one mirrored.
     """
-    frequency = np.hypot(*np.meshgrid(*[np.fft.fftfreq(SIDE)] * 2))
+    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)).astype(np.float32)
     frequency[0, 0] = 1
-    grey, colours = random.normal(size=(1, SIDE, SIDE)), random.normal(size=(3, SIDE, SIDE))
-    noise = np.fft.ifft2(np.fft.fft2(0.8 * grey + 0.4 * colours) / frequency**1.5).real
-    return (128 + 50 * noise / noise.std()).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    grey, colours = (
+        random.standard_normal((COUNT // 4, channels, SIDE, SIDE), np.float32)
+        for channels in (1, 3)
+    )
+    noise = irfft2(rfft2(0.8 * grey + 0.4 * colours) / frequency**1.5)
+    noise /= noise.std(axis=(1, 2, 3), keepdims=True)
+    made = (128 + 50 * noise).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    made = np.concatenate([made, made[:, ::-1]])
+    return np.concatenate([made, made[:, :, ::-1]])
 
 
 def write_maps(path, data, explainers, side):
@@ -58,23 +69,35 @@ def write_maps(path, data, explainers, side):
     writer.finish()
 
 
+def write_random_references(path, data):
+    """Random scores of all references whose maps can be made of the data alone."""
+    random = np.random.default_rng(0)
+    source = ReferenceSource(
+        data_digest=data.digest,
+        image_size=SIDE,
+        human_ceiling=None,
+        references=list(NAMES),
+        protocol=RELEASED,
+        ratios=[1.0],
+    )
+    scores = {name: small_study.scores_of(random.uniform(-1, 1, COUNT)) for name in NAMES}
+    agreement = {kind: np.full(COUNT, np.nan) for kind in human_agreement.KINDS}
+    found = References(source, scores, np.ones(COUNT), np.arange(COUNT), agreement)
+    write_references(path, found)
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The gallery of sixteen networks with eight explainers, two of them of the input."""
     folder, random = tmp_path_factory.mktemp("size"), np.random.default_rng(0)
     about = dict(dataset="size", description="made up", num_classes=4, image_size=SIDE)
     with DataWriter(folder / "data.h5", **about) as writer:
-        for number in range(COUNT):
+        for number, picture in enumerate(photographs(random)):
             human = random.random((SIDE, SIDE), np.float32)
-            writer.append(encode(photograph(random)), number % 4, f"image-{number:03d}", human)
-    references = folder / "references"
-    score_references.main(
-        ["--data", str(folder / "data.h5"), "--output", str(references.with_suffix(".csv"))]
-        + ["--summary", str(references.with_suffix(".json"))]
-        + ["--rho", str(references.with_suffix(".h5"))]
-    )
+            writer.append(encode(picture), number % 4, f"image-{number:03d}", human)
     heatmaps, scores = [], []
     with DataFile(folder / "data.h5") as data:
+        write_random_references(folder / "references.h5", data)
         for number in range(NETWORKS):
             for part, explainers, side in (("", OF_FEATURES, 7), (".input", OF_THE_INPUT, 56)):
                 heatmaps.append(folder / f"network{number}" / f"seed0{part}.h5")
@@ -87,7 +110,7 @@ def page(tmp_path_factory):
     make_gallery.main(
         ["--data", str(folder / "data.h5"), "--heatmaps", *map(str, heatmaps)]
         + ["--scores", *map(str, scores), "--protocol", small_study.protocol_json("released")]
-        + ["--references", str(references.with_suffix(".h5")), "--output", str(folder / "g.html")]
+        + ["--references", str(folder / "references.h5"), "--output", str(folder / "g.html")]
     )
     return folder / "g.html"
 

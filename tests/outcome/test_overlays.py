@@ -16,7 +16,7 @@ from human_alignment.data.data_file import DataFile, DataWriter
 from human_alignment.data.digits import encode
 from human_alignment.outcome.map_figures import by_agreement, figure1, read_rho
 from human_alignment.outcome.overlays import Row, draw_grid, heatmap_overlay, nothing_to_show
-from human_alignment.outcome.style import STYLE
+from human_alignment.outcome.style import STYLE, settle
 from human_alignment.scores.protocol import RELEASED
 
 IMAGE = np.full((32, 32, 3), 128, np.uint8)
@@ -69,8 +69,8 @@ def test_names_of_classes_keep_all_their_letters_and_are_clear_of_each_other(col
         rows = [Row(title, [IMAGE] * columns, labels) for labels in names]
         figure = draw_grid(rows, [], width)
         with mpl.rc_context(STYLE):
-            for _ in range(2):  # as saving does: the second time settles the layout
-                figure.draw_without_rendering()
+            settle(figure)  # as saving does
+            figure.draw_without_rendering()
             check_texts(texts_of(figure), figure)
         shown = [re.sub(r"[\s-]", "", axes.get_title()) for axes in figure.axes]
         assert shown == [re.sub(r"[\s-]", "", name) for labels in names for name in labels]

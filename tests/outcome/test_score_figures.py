@@ -21,6 +21,7 @@ from human_alignment.outcome.score_figures import (
 )
 from human_alignment.outcome.style import COLOURS, STYLE, new_figure, save
 from human_alignment.scores.summary import read_summary
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 FIGURES = [scatter_with_and_without, bars_per_model, size_against_score]
 NOTE = "Micro models on the embedded digits; human maps simulated: not comparable with the paper."
@@ -248,6 +249,19 @@ def test_the_same_summary_gives_the_same_bytes_at_another_time(summary, tmp_path
     save(size_against_score(summary), [tmp_path / "late" / name for name in names])
     for name in names:
         assert (tmp_path / "early" / name).read_bytes() == (tmp_path / "late" / name).read_bytes()
+
+
+def test_every_format_has_the_layout_that_names_were_placed_in(summary, tmp_path, monkeypatch):
+    solved, solve = [], ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(
+        ConstrainedLayoutEngine, "execute", lambda *given: solved.append(given) or solve(*given)
+    )
+    figure = scatter_with_and_without(summary)  # equal axes: solving again would move them
+    places = [figure.axes[0].get_position().bounds]
+    for ending in ("png", "pdf", "svg"):
+        save(figure, [tmp_path / f"figure.{ending}"])
+        places.append(figure.axes[0].get_position().bounds)
+    assert len(solved) == 2 and len(set(places)) == 1
 
 
 def test_unknown_format_is_refused_and_nothing_is_left(summary, tmp_path):

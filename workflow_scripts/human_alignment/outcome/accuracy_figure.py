@@ -26,6 +26,7 @@ from .style import (
     empty_figure,
     new_figure,
     score_label,
+    settle,
 )
 
 FRONT = " Pareto front: no other network is higher in one of the two and at least as high in the "
@@ -95,7 +96,7 @@ def accuracy_against_score(
         panel.draw(axes, of_study, marks)
         bands.draw(axes, name)
     rows[-1].set_xlabel("top-1 accuracy (%)")
-    figure.draw_without_rendering()
+    settle(figure)
     for axes, panel in zip(rows, panels.values(), strict=True):
         panel.write_names(axes, of_study, texts)
     return figure
@@ -144,7 +145,7 @@ class _Marks:
 
     def looks(self, network: str) -> tuple[str, str]:
         """The colour of a network's mark, and the colour inside it."""
-        dcls, own = self.networks.loc[network, ["dcls", "family"]]
+        dcls, own = self.networks.at[network, "dcls"], self.networks.at[network, "family"]
         if not self.colours:
             return COLOURS[dcls], COLOURS[dcls]
         return self.colours[own], "white" if dcls else self.colours[own]

@@ -99,13 +99,16 @@ class Part:
 
     def maps(self, explainer: str, rows: list[int], layer: Layer) -> np.ndarray:
         """Raw maps (n, h, w) of rows of the data file; NaN for a row that this file leaves out."""
-
-        def one(place: int) -> np.ndarray:
-            return self.heatmaps.maps(explainer, place, place + 1, layer)
-
         place = {int(row): i for i, row in enumerate(self.heatmaps.rows)}
-        blank = np.full_like(one(0), np.nan)
-        return np.concatenate([one(place[row]) if row in place else blank for row in rows])
+        places = np.array([place.get(row, -1) for row in rows])
+        maps = np.full((len(rows), *self.shape(explainer, layer)), np.nan, np.float32)
+        here = np.flatnonzero(places >= 0)
+        # Maps that follow each other are read at once: a read takes longer than a map.
+        for run in np.split(here, np.flatnonzero(np.diff(places[here]) != 1) + 1):
+            if len(run):
+                first, last = places[run[0]], places[run[-1]]
+                maps[run] = self.heatmaps.maps(explainer, first, last + 1, layer)
+        return maps
 
 
 def sampled_rows(parts: list[Part]) -> set[int]:

@@ -1,6 +1,7 @@
 """Names beside the points of a scatter plot, placed so that they cover nothing."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -133,36 +134,46 @@ def _cross(lines: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (side(a, b, p) * side(a, b, q) < 0) & (side(p, q, a) * side(p, q, b) < 0)
 
 
-def _pair_costs(places: list[_Places]) -> np.ndarray:
-    """Costs between two labels, for all pairs of their places: int16 (n, n, k, k)."""
-    count, each = len(places), len(_DISTANCES) * _ANGLES
-    costs = np.zeros((count, count, each, each), np.int16)
-    for i, one in enumerate(places):
-        for j, other in enumerate(places[:i]):
-            crossings = _meet(one.lines, other.boxes).astype(np.int16)
-            crossings += _meet(other.lines, one.boxes).T
-            crossings += _cross(one.lines, other.lines)
-            costs[i, j] = _CROSSING * crossings + _ON_LABEL * _overlap(one.boxes, other.boxes)
-            costs[j, i] = costs[i, j].T
+def _beside(places: list[_Places], label: int, k: int) -> np.ndarray:
+    """Costs of all places of all labels (n, k) where one of them is at its place `k`.
+
+    Those of this label itself are 0.
+    """
+    boxes = np.concatenate([one.boxes for one in places])
+    lines = np.concatenate([one.lines for one in places])
+    box, line = places[label].boxes[k][None], places[label].lines[k][None]
+    crossings = _meet(lines, box)[:, 0].astype(int) + _meet(line, boxes)[0]
+    crossings += _cross(lines, line)[:, 0]
+    costs = _CROSSING * crossings + _ON_LABEL * _overlap(boxes, box)[:, 0]
+    costs = costs.reshape(len(places), -1)
+    costs[label] = 0
     return costs
 
 
 def _settle(places: list[_Places]) -> list[int]:
     """The place of each label, from the cheapest result over all rotations of the order."""
+
+    @cache  # labels take few of their places, and those again and again
+    def beside(label: int, k: int) -> np.ndarray:
+        return _beside(places, label, k)
+
+    own = np.array([one.costs for one in places])
     count = len(places)
-    every = np.arange(count)
-    pairs = _pair_costs(places)
     best, least = [], np.inf
     for turn in range(count):
-        chosen = np.array([place.costs.argmin() for place in places])
+        chosen = own.argmin(1)
+        crowd = sum(beside(*one) for one in enumerate(chosen))
         for _ in range(_SWEEPS):
             before = chosen.copy()
-            for i in np.roll(every, turn):
-                chosen[i] = (places[i].costs + pairs[i, every, :, chosen].sum(0)).argmin()
+            for i in np.roll(np.arange(count), turn):
+                k = (own[i] + crowd[i]).argmin()
+                if k != chosen[i]:
+                    crowd = crowd + beside(i, k) - beside(i, chosen[i])
+                    chosen[i] = k
             if (chosen == before).all():
                 break
-        total = sum(place.costs[k] for place, k in zip(places, chosen, strict=True))
-        total += pairs[every[:, None], every, chosen[:, None], chosen].sum() / 2
+        at = np.arange(count), chosen
+        total = own[at].sum() + crowd[at].sum() / 2
         if total < least:
             best, least = list(chosen), total
     return best

@@ -64,6 +64,11 @@ class Preference:
     def _front(self) -> set[str]:
         return set(front_of(self.scores))
 
+    @cached_property
+    def _known(self) -> dict[str, float]:
+        """The score of each network that has one."""
+        return self.scores["score"].dropna().to_dict()
+
     def group(self, network: str) -> int:
         """0 for a network in `label`, 1 on the front, 2 of the paper, 3 for any other."""
         if network in self.label:
@@ -74,8 +79,7 @@ class Preference:
 
     def _key(self, pair: Pair) -> tuple[int, float]:
         networks = [network for network in pair if network]
-        scores = self.scores["score"].reindex(networks)
-        best = scores.max() if scores.notna().any() else -np.inf
+        best = max(self._known.get(network, -np.inf) for network in networks)
         return min(map(self.group, networks)), -best
 
     def first(self, of_study: Iterable[Pair], most: int = MOST_LABELS) -> list[Pair]:

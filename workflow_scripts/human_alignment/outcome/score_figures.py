@@ -39,6 +39,7 @@ from .style import (
     save,
     say_instead,
     score_label,
+    settle,
 )
 
 METHOD = "threshold_grad_cam"  # of Figures 2 and 4
@@ -107,7 +108,7 @@ def scatter_with_and_without(
     axes.set_title("Threshold-Grad-CAM, 95 % intervals")
     corners = _draw_diagonal(axes, *limits)
     bands.draw(axes, METHOD, "xy")
-    figure.draw_without_rendering()
+    settle(figure)
     low, high = axes.get_xlim()
     ink = [_line((low, low), (high, high), 160), _text_ink(axes, corners)]
     for across, up in zip(x.itertuples(), y.itertuples(), strict=True):
@@ -198,7 +199,6 @@ def bars_per_model(
         drawn[-1].tick_params(axis="x", length=0)
         handles = [Patch(color=COLOURS[dcls], label=LEGEND[dcls]) for dcls in (0, 1)]
         figure.legend(handles=handles, loc="outside upper center", ncols=2)
-    figure.draw_without_rendering()
     return figure
 
 
@@ -263,7 +263,7 @@ def size_against_score(
         fit = np.stack([line, slope * np.log10(line) + height], -1)
         axes.plot(*fit.T, color=GREY, linewidth=0.8, zorder=1)
         ink.append(fit)
-    figure.draw_without_rendering()
+    settle(figure)
     points = dict(zip(known.index, np.stack([size, score], -1), strict=True))
     labelled = {texts[name]: points.pop(name) for name in named}
     _write_names(axes, labelled, points.values(), ink)

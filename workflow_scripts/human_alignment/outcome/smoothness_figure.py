@@ -101,11 +101,12 @@ def _share_axes(panels: np.ndarray, table: pd.DataFrame, top: float) -> None:
     low, high = (np.nanmin(table["low"].fillna(table["score"])),
                  np.nanmax(table["high"].fillna(table["score"])))  # fmt: skip
     room = 0.06 * (high - low or 0.1)
+    first = panels[0, 0]  # whose x axis all others share
+    first.set_xscale("log")
+    first.minorticks_off()
+    first.set_xticks([*cutoffs, top * _WHOLE], [*(f"{one:g}" for one in cutoffs), "all"])
     for row, axes_of_row in enumerate(panels):
         for column, axes in enumerate(axes_of_row):
-            axes.set_xscale("log")
-            axes.minorticks_off()
-            axes.set_xticks([*cutoffs, top * _WHOLE], [*(f"{one:g}" for one in cutoffs), "all"])
             axes.set_ylim((low - room, high + room) if row % 2 == 0 else (0, 1.05))
             axes.tick_params(labelleft=column == 0, labelbottom=row % 2 == 1)
             if row % 2 == 1 and row == len(panels) - 1:

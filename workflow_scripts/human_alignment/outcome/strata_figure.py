@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ..scores.pairs import Pair, pairs
+from ..scores.pairs import NETWORK, Pair, pairs
 from ..scores.summary import explainer_name, explainer_order
 from .preference import ANYONE, Preference
 from .style import COLOURS, GREY, LEGEND, PAGE_WIDTH, STYLE, empty_figure, new_figure, room_for
@@ -36,12 +36,12 @@ def scores_by_stratum(
     further, have their own. The explainer is Threshold-Grad-CAM, or else the first of the study.
     table: tables/strata.csv.  preference: who has a row where there are too many for all.
     """
-    explainers = explainer_order(table["explainer"])
+    explainers = explainer_order(table["explainer"].unique())
     chosen = METHOD if METHOD in explainers else next(iter(explainers), None)
     shown = table[table["explainer"] == chosen]
     if shown["score"].isna().all():
         return empty_figure("No image has a score, so that no stratum has one.", note)
-    rows, others = preference.rows(pairs(shown), "tables/strata.html")
+    rows, others = preference.rows(pairs(shown[NETWORK].drop_duplicates()), "tables/strata.html")
     classes = _classes(shown)
     strata = {kind: shown[shown["stratification"] == kind] for kind in TITLES}
     strata = {kind: part for kind, part in strata.items() if len(part)}

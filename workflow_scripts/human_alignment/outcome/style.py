@@ -114,15 +114,34 @@ def score_label(ceiling: float | None) -> str:
     return f"mean Spearman ρ / human ceiling {ceiling:g}" if ceiling else "mean Spearman ρ"
 
 
+def settle(figure: Figure) -> None:
+    """Solve the layout of a figure, so that places in it can be measured and stay as they are.
+
+    Drawing it does not solve the layout again. A figure that is settled stays the same.
+    """
+    engine = figure.get_layout_engine()
+    if engine:
+        engine.execute(figure)
+        shaped = [axes for axes in figure.axes if axes.get_aspect() != "auto"]
+        if shaped:
+            engine.execute(figure)  # the first time knew nothing of the room that they leave
+        for axes in shaped:
+            axes.apply_aspect()
+        figure.set_layout_engine(None)  # "none" would leave one that has savefig draw it twice
+
+
 def save(figure: Figure, paths: list[Path]) -> None:
     """Write a figure to each path in the format of its ending: .png (200 dpi), .pdf or .svg.
 
-    The same figure gives the same bytes. Raises UserError on any other ending.
+    All of them have the same layout, and the same figure gives the same bytes. Raises UserError
+    on any other ending.
     """
     paths = [Path(path) for path in paths]
     for path in paths:
         if path.suffix not in _METADATA:
             raise UserError(f"{path}: figures are written as {', '.join(_METADATA)}")
+    with mpl.rc_context(STYLE):
+        settle(figure)
     for path in paths:
         # Into memory first: matplotlib's PDF writer hides a full disk behind an error of its own.
         drawn = io.BytesIO()
