@@ -87,9 +87,11 @@ def pairs(table: pd.DataFrame) -> list[Pair]:
     A plain network with several twins is in a pair with each of them.
     """
     found: list[Pair] = []
+    networks: dict[tuple[str, int], list[str]] = {}
+    for model, dcls, network in table[NETWORK].drop_duplicates().itertuples(index=False):
+        networks.setdefault((model, dcls), []).append(network)
     for model in model_order(table):
-        own = table[table["model"] == model]
-        plain, dcls = (list(dict.fromkeys(own["network"][own["dcls"] == d])) for d in (0, 1))
+        plain, dcls = (networks.get((model, d), []) for d in (0, 1))
         first = plain[0] if plain else None
         found += [Pair(first, other) for other in dcls] or [Pair(first, None)]
     return found
