@@ -1,6 +1,7 @@
 # Functions only, and only those that need Snakemake. What a study consists of is in
 # workflow_scripts/human_alignment/study.
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,9 @@ SCRIPTS = ROOT / "workflow_scripts"
 # Snakemake formats the path of an environment: braces of the checkout's own path are doubled.
 ENVIRONMENT = str(ROOT / "envs" / "human_alignment.yaml").replace("{", "{{").replace("}", "}}")
 STARTED = time.time()
+# Python looks for garbage each time that some hundred objects are new. Syntax trees and the graph
+# of jobs are many objects and no garbage: to look for it took an eighth of a dry run.
+gc.set_threshold(100_000)
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.common.cli import UserError

@@ -12,11 +12,11 @@ import contextlib
 import functools
 import gc
 import importlib
-import json
+import marshal
 import multiprocessing
 import os
 import runpy
-import select
+import selectors
 import shlex
 import shutil
 import signal
@@ -31,29 +31,35 @@ LIBRARIES += ["pandas", "pyarrow.parquet", "scipy.ndimage", "scipy.stats", "skle
 LIBRARIES += ["matplotlib.pyplot", "matplotlib.backends.backend_pdf", "PIL.Image", "jinja2"]
 LIBRARIES += ["requests", "huggingface_hub", "pydantic", "jsonschema", "yaml", "snakemake.cli"]
 
+# Only modules that are part of the interpreter: others would take longer than all the rest.
 CLIENT = """\
-import json, os, signal, socket, sys
-numbers = {{getattr(signal, "SIG" + name) for name in "HUP INT QUIT TERM USR1 USR2".split()}}
-signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-with socket.socket(socket.AF_UNIX) as server:
-    server.connect({address!r})
-    job = [sys.argv[1:], os.getcwd(), dict(os.environ), os.getpgrp()]
-    job = json.dumps(job).encode()
-    socket.send_fds(server, [len(job).to_bytes(8, "big")], [0, 1, 2])
-    server.sendall(job)
-    script, group = json.loads(server.recv(100) or sys.exit("the server of processes has ended"))
-    if group:  # the script is in the group of this process: a signal to both reaches it once
-        os.setpgid(0, group)
-    for number in numbers:
-        signal.signal(number, lambda number, _: os.kill(script, number))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-    code = int(server.recv(100) or sys.exit("the server of processes has ended"))
+import _signal, _socket, marshal, posix, sys
+numbers = {{_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM, _signal.SIGUSR1}}
+_signal.pthread_sigmask(_signal.SIG_BLOCK, numbers)
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+server.connect({address!r})
+def answer():
+    return marshal.loads(server.recv(100) or sys.exit("the server of processes has ended"))
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+job = marshal.dumps([sys.argv[1:], posix.getcwd(), posix.environ, posix.getpgrp()])
+length = len(job).to_bytes(8, "big")
+server.sendmsg([length], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.sendall(job)
+script, group = answer()
+if group:  # the script is in the group of this process: a signal to both reaches it once
+    posix.setpgid(0, group)
+for number in numbers:
+    _signal.signal(number, lambda number, _: posix.kill(script, number))
+_signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
+code = answer()
 if code < 0:
-    if -code != signal.SIGKILL:
-        signal.signal(-code, signal.SIG_DFL)
-    os.kill(os.getpid(), -code)
+    if -code != _signal.SIGKILL:
+        _signal.signal(-code, _signal.SIG_DFL)
+    posix.kill(posix.getpid(), -code)
 sys.exit(code)
 """
+# Large pages of memory, which are few: a fork copies the table of them.
+LARGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 @functools.cache
@@ -61,7 +67,8 @@ def program() -> Path:
     """The program, alone in a folder; its server ends with this process."""
     folder = Path(tempfile.mkdtemp(prefix="python"))
     command = [sys.executable, __file__, str(folder)]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    server = subprocess.Popen(command, env=os.environ | LARGE_PAGES, **streams)
     assert server.stdout.readline() == b"ready\n"
     return folder / "python"
 
@@ -69,7 +76,7 @@ def program() -> Path:
 def serve(folder: Path) -> None:
     """Write the program, and fork for each of its runs until the standard input ends."""
     address = str(folder / "socket")
-    with socket.socket(socket.AF_UNIX) as listener:
+    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
         listener.bind(address)
         listener.listen(64)
         client, program = folder / "client.py", folder / "python"
@@ -77,39 +84,63 @@ def serve(folder: Path) -> None:
         words = [sys.executable, "-IS", str(client)]  # -IS: it needs no site, and starts sooner
         program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         program.chmod(0o755)
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(sys.stdin, selectors.EVENT_READ)
         print("ready", flush=True)
-        while sys.stdin not in select.select([sys.stdin, listener], [], [])[0]:
-            connection, _ = listener.accept()
-            with connection:
-                multiprocessing.Process(target=answer, args=(connection,)).start()
-    shutil.rmtree(folder)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is sys.stdin:
+                    shutil.rmtree(folder)
+                    return
+                if key.fileobj is listener:
+                    Job(listener.accept()[0], selector)
+                else:
+                    key.data.end()
 
 
-def answer(connection: socket.socket) -> None:
-    """Fork once more for what the program is to run, and tell it how that ended."""
-    length, streams, *_ = socket.recv_fds(connection, 8, 3)
-    with connection.makefile("rb") as stream:
-        *job, group = json.loads(stream.read(int.from_bytes(length, "big")))
-    process = multiprocessing.Process(target=run, args=(streams, *job))
-    process.start()
-    try:
-        os.setpgid(process.pid, group)
-        ours = os.getpgrp()
-    except PermissionError:  # the program is of a session of its own
-        ours = None
-    for number in streams:
-        os.close(number)
-    ended = os.pidfd_open(process.pid)
-    with contextlib.suppress(BrokenPipeError):  # the program was killed
-        connection.sendall(json.dumps([process.pid, ours]).encode())
-        if ended not in select.select([ended, connection], [], [])[0]:
-            process.kill()
-        process.join()
-        connection.sendall(str(process.exitcode).encode())
-    process.kill()
+class Job:
+    """A fork that runs what one run of the program is to run."""
+
+    def __init__(self, connection: socket.socket, selector: selectors.BaseSelector):
+        self.connection, self.selector = connection, selector
+        length, streams, *_ = socket.recv_fds(connection, 8, 3)
+        with connection.makefile("rb") as stream:
+            *job, group = marshal.loads(stream.read(int.from_bytes(length, "big")))
+        self.process = multiprocessing.Process(target=run, args=(streams, *job))
+        self.process.start()
+        try:
+            os.setpgid(self.process.pid, group)
+            ours = os.getpgrp()
+        except PermissionError:  # the program is of a session of its own
+            ours = None
+        for number in streams:
+            os.close(number)
+        self.ended = os.pidfd_open(self.process.pid)
+        for sign in (self.ended, connection):  # it has ended; or the program, which was killed
+            selector.register(sign, selectors.EVENT_READ, self)
+        self.tell([self.process.pid, ours])
+
+    def tell(self, said: object) -> None:
+        """Send the program a message, if it is still there."""
+        with contextlib.suppress(BrokenPipeError):
+            self.connection.sendall(marshal.dumps(said))
+
+    def end(self) -> None:
+        """Tell the program how its fork ended, or kill the fork of a program that was killed."""
+        if self.connection.fileno() < 0:  # of both signs at once this is the second
+            return
+        self.process.kill()
+        self.process.join()
+        for sign in (self.ended, self.connection):
+            self.selector.unregister(sign)
+        self.tell(self.process.exitcode)
+        os.close(self.ended)
+        self.connection.close()
 
 
-def run(streams: list[int], arguments: list[str], folder: str, environment: dict[str, str]) -> None:
+def run(
+    streams: list[int], arguments: list[str], folder: str, environment: dict[bytes, bytes]
+) -> None:
     """Run a script, or a module after -m, in this process; with -u first, unbuffered."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind `&`
     for number, stream in enumerate(streams):
@@ -118,7 +149,7 @@ def run(streams: list[int], arguments: list[str], folder: str, environment: dict
     sys.stdin = os.fdopen(0)  # which multiprocessing has closed
     os.chdir(folder)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environb.update(environment)
     if arguments[0] == "-u":
         sys.stdout.reconfigure(write_through=True)
         arguments = arguments[1:]
