@@ -1,22 +1,20 @@
 """Extraction of heatmaps: shards, kills, full disks, precision, what is refused."""
 
 import hashlib
-import itertools
-import multiprocessing
 import os
 import random
 import resource
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
+import dying_extraction
 import extract_heatmaps
-import h5py
 import join_heatmaps
 import numpy as np
 import pytest
 import torch
+import warm_python
 from human_alignment.common.arguments import cores
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataWriter
@@ -129,44 +127,18 @@ def test_parts_of_different_settings_are_not_joined(folder):
         join_heatmaps.main([parts[0], parts[0], "--output", str(folder / "ab.h5")])
 
 
-FEW = 4  # batches a chunk, so that many chunks need not have many batches
-
-
-def extract_and_die(arguments, last):
-    """Extract in a process that kills itself at its `last`-th write or rename of a file."""
-    events = itertools.count(1)
-
-    def dying(function):
-        def call(*args, **options):
-            if next(events) == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*args, **options)
-
-        return call
-
-    extract_heatmaps.BATCHES_PER_CHUNK = FEW
-    h5py.Group.create_dataset = dying(h5py.Group.create_dataset)
-    os.replace = dying(os.replace)
-    extract_heatmaps.main(arguments)
-
-
 def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_path, monkeypatch):
     make_data(tmp_path / "data.h5", count=450)
     (tmp_path / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes())
-    monkeypatch.setattr(extract_heatmaps, "BATCHES_PER_CHUNK", FEW)
+    monkeypatch.setattr(extract_heatmaps, "BATCHES_PER_CHUNK", dying_extraction.BATCHES_PER_CHUNK)
     given = (*ALL, "--batch-size", "4")
     extract_heatmaps.main(command(tmp_path, "whole.h5", *given))
-    monkeypatch.setenv("PYTHONPATH", str(Path(extract_heatmaps.__file__).parent))
-    server = multiprocessing.get_context("forkserver")  # starts a job without importing torch anew
-    server.set_forkserver_preload(["extract_heatmaps"])
     moment = random.Random(0)
     chunks = [0]
     for _ in range(10):  # 29 chunks of 14 datasets and a rename: more than ten times 40 events
-        arguments = command(tmp_path, "killed.h5", *given)
-        job = server.Process(target=extract_and_die, args=(arguments, moment.randint(1, 40)))
-        job.start()
-        job.join()
-        assert job.exitcode == -signal.SIGKILL
+        job = [warm_python.program(), dying_extraction.__file__, str(moment.randint(1, 40))]
+        job += command(tmp_path, "killed.h5", *given)
+        assert subprocess.run(job).returncode == -signal.SIGKILL
         chunks.append(len(list((tmp_path / ".killed.chunks").glob("0*.h5"))))
     assert chunks == sorted(chunks) and chunks[-1] > 9
     assert not (tmp_path / "killed.h5").exists()
