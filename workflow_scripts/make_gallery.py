@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         contents = page_contents(
             data, parts, sample, arguments.protocol, arguments.study, references, outside
         )
-    about = sentences(sample, arguments.protocol, arguments.note, arguments.others)
+    about = sentences(sample, parts, arguments.note, arguments.others)
     html = page(contents, about)
     with written_whole(arguments.output) as partial:
         partial.write_text(html, encoding="utf-8")

@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +66,16 @@ def test_large_maps_are_averaged_over_areas():
     means = maps.reshape(2, 28, 2, 28, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(reduced(maps, 28), means, rtol=1e-5)
     assert reduced(maps[:, :7, :7], 28).shape == (2, 7, 7)
+
+
+@pytest.mark.parametrize("crops", [True, False])
+def test_only_of_networks_that_crop_the_page_says_so(tmp_path, crops):
+    study = small_study.make(tmp_path, count=8)
+    for path in study.heatmaps:
+        with h5py.File(path, "r+") as file:
+            file.attrs["crops"] = crops
+    page = study.gallery(tmp_path / "g.html").read_text()
+    assert ("evaluation transforms crop it" in page) == crops
 
 
 def test_classes_have_the_names_of_the_data_file(tmp_path):

@@ -37,7 +37,7 @@ from .reference_scores import reference_name
 
 PAGE_LIMIT = 25_000_000  # bytes: what phones open and mail servers still take
 CROPPED = (
-    "Each network sees the image as its own evaluation transform crops it. Its map is laid over "
+    "Networks see the image as their own evaluation transforms crop it. Their maps are laid over "
     "the whole image and scored that way, as in the authors' code."
 )
 NOT_SAMPLED = "not in the sample"  # in place of a status, where an explainer has no map
@@ -325,15 +325,16 @@ def page_contents(
     }
 
 
-def sentences(sample: Sample, protocol: Protocol, note: str, others: int = 0) -> list[str]:
+def sentences(sample: Sample, parts: list[Part], note: str, others: int = 0) -> list[str]:
     """The sentences under the title: how the images were drawn, the note, how maps are placed.
 
-    others: how many networks the study has that the page leaves out.
+    parts: of the networks on the page.  others: how many networks the study has that it leaves out.
     """
     lacking = f"{others:,} other networks of the study are not on this page; leaderboard.html has "
     lacking += "the scores of all."
     found = [sample.sentence, lacking if others else "", note]
-    found += [CROPPED if protocol.geometry == "crop" else ""]
+    cropped = any(part.heatmaps.geometries == ("crop",) for part in parts)
+    found += [CROPPED if cropped else ""]
     return [sentence for sentence in found if sentence]
 
 
