@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import warm_python
 import yaml
 from filelock import FileLock
 from workflow_copy import HOSTILE, Workflow
@@ -21,11 +22,13 @@ def pytest_configure() -> None:
     """Give each of several processes of tests a core of its own.
 
     Scripts use every core that they may. With those of another process, threads that wait for each
-    other would spend five times the tests' work on waiting.
+    other would spend five times the tests' work on waiting. Jobs of a workflow have a thread each:
+    they may run on any core.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and hasattr(os, "sched_setaffinity"):  # on Linux
-        allowed = sorted(os.sched_getaffinity(0))
+        warm_python.cores = os.sched_getaffinity(0)
+        allowed = sorted(warm_python.cores)
         os.sched_setaffinity(0, {allowed[int(worker.removeprefix("gw")) % len(allowed)]})
 
 

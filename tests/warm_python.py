@@ -62,11 +62,14 @@ sys.exit(code)
 LARGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
+cores: set[int] = set()  # that the server's forks may use, where this process may use fewer
+
+
 @functools.cache
 def program() -> Path:
     """The program, alone in a folder; its server ends with this process."""
     folder = Path(tempfile.mkdtemp(prefix="python"))
-    command = [sys.executable, __file__, str(folder)]
+    command = [sys.executable, __file__, str(folder), *map(str, cores)]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     server = subprocess.Popen(command, env=os.environ | LARGE_PAGES, **streams)
     assert server.stdout.readline() == b"ready\n"
@@ -162,6 +165,8 @@ def run(
 
 
 if __name__ == "__main__":
+    if sys.argv[2:]:
+        os.sched_setaffinity(0, set(map(int, sys.argv[2:])))
     multiprocessing.set_start_method("fork")
     sys.dont_write_bytecode = False  # many processes import the same copy of the repository
     for name in LIBRARIES:

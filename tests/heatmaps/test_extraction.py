@@ -137,7 +137,7 @@ def test_a_job_killed_at_ten_random_writes_ends_in_the_same_bytes(folder, tmp_pa
     chunks = [0]
     for _ in range(10):  # 29 chunks of 14 datasets and a rename: more than ten times 40 events
         job = [warm_python.program(), dying_extraction.__file__, str(moment.randint(1, 40))]
-        job += command(tmp_path, "killed.h5", *given)
+        job += command(tmp_path, "killed.h5", *given, "--threads", "1")
         assert subprocess.run(job).returncode == -signal.SIGKILL
         chunks.append(len(list((tmp_path / ".killed.chunks").glob("0*.h5"))))
     assert chunks == sorted(chunks) and chunks[-1] > 9

@@ -29,8 +29,8 @@ def finished(workflow, tmp_path):
     other = copy.copy(workflow)
     other.work, other.config_file = tmp_path / "work", tmp_path / "study.yaml"
     shutil.copytree(workflow.work, other.work)
-    shutil.rmtree(other.work / "results/demo/figures")
-    (other.work / "results/demo/tables/dcls_by_stratum.html").unlink()
+    for name in OUTCOME:
+        (other.work / "results/demo" / name).unlink()
     return other
 
 
