@@ -66,3 +66,24 @@ def test_a_timm_that_needs_more_of_the_compiler_gets_it(root, tmp_path):
     (tmp_path / "timm.py").write_text("from torch._dynamo.eval_frame import OptimizedModule\n")
     found = in_python("print(timm.OptimizedModule.__name__)", tmp_path, root / "workflow_scripts")
     assert found == ["OptimizedModule"]
+
+
+def test_to_explain_an_image_needs_no_compiler(root, tmp_path):
+    """Weights are read, and their extent is checked, without it; so are heatmaps extracted."""
+    code = f"""
+import extract_attributions, extract_heatmaps, prepare_digits
+from human_alignment.networks import zoo
+from human_alignment.networks.weights import save_weights
+folder = {str(tmp_path)!r}
+prepare_digits.main(["--output", folder + "/d.h5", "--train-output", folder + "/t.h5",
+                     "--train-images", "1", "--test-images", "2"])
+for name in ("convnext_tiny_dcls", "caformer_s18", "fastvit_sa24", "resnet50_dcls"):
+    network = zoo.find("micro_" + name)
+    save_weights(folder + "/w.safetensors", zoo.build(network), network)
+    common = ["--data", folder + "/d.h5", "--weights", folder + "/w.safetensors"]
+    extract_heatmaps.main([*common, "--output", f"{{folder}}/{{name}}.h5"])
+    common += ["--explainers", "saliency"]
+    extract_attributions.main([*common, "--output", f"{{folder}}/{{name}}.saliency.h5"])
+    print("torch._dynamo" in sys.modules)
+"""
+    assert in_python(code, root / "workflow_scripts") == ["False"] * 4
