@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results/demo"))
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the pictures")
     arguments = parser.parse_args(argv)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     for name, (page, width, height) in PAGES.items():
         picture = photographed(arguments.results / page, width, height)
         small = picture.resize((WIDTH, round(height * WIDTH / width)))
