@@ -35,7 +35,9 @@ def test_snakemake_lint(root, study):
 
 def test_no_mark_of_a_merge_is_left(root):
     kinds = {".md", ".py", ".smk", ".yaml", ".yml", ".toml", ".cff", ".in", ".html", ".json"}
-    places = [one for one in root.iterdir() if one.name not in (".venv", "results", ".git")]
+    made = ("results", "site")  # like what is hidden, not of the repository; but for .github
+    places = [one for one in root.iterdir() if one.name[0] != "." and one.name not in made]
+    places.append(root / ".github")
     files = [path for one in places for path in (one.rglob("*") if one.is_dir() else [one])]
     texts = {path: path.read_text() for path in files if path.suffix in kinds}
     assert root / "CHANGELOG.md" in texts

@@ -144,9 +144,9 @@ class _ShapesAlone(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-# With one tensor and numbers: random values, and arithmetic.
-_OF_VALUES = {"normal_", "uniform_", "erfinv_", "clamp_", "fill_", "zero_"}
-_OF_VALUES |= {"mul_", "add_", "div_", "sub_", "mul", "__mul__", "__rmul__"}
+# What builders do to one tensor and numbers: random values, and scaling.
+_OF_VALUES = {"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_"}
+_OF_VALUES |= {"mul", "__mul__", "__rmul__"}
 
 
 def _largest(value: object) -> float:
