@@ -17,8 +17,15 @@ class Corner(nn.Module):
         return torch.stack([torch.zeros_like(seen), 4 * seen], dim=1)
 
 
+def passed(model, images):
+    """What an explainer takes of a pass: the network, its images, and their logits."""
+    leaf = images.clone().requires_grad_()
+    return model, leaf, model(leaf)
+
+
 def test_saliency_is_the_absolute_gradient():
-    found = saliency(Corner(), torch.ones(2, 3, 8, 8), torch.tensor([1, 0]), Masking())
+    seen = passed(Corner(), torch.ones(2, 3, 8, 8))
+    found = saliency(*seen, torch.tensor([1, 0]), Masking())
     expected = torch.zeros(2, 8, 8)
     expected[0, :4, :4] = 4 / 16
     torch.testing.assert_close(found, expected)
@@ -30,7 +37,7 @@ def test_captum_gives_the_same_saliency(name):
     model = zoo.prepare_for_inference(zoo.build(zoo.find(name)))
     images, targets = torch.randn(3, 3, 64, 64), torch.tensor([3, 0, 7])
     theirs = Saliency(model).attribute(images.clone().requires_grad_(), target=targets).amax(1)
-    torch.testing.assert_close(saliency(model, images, targets, Masking()), theirs)
+    torch.testing.assert_close(saliency(*passed(model, images), targets, Masking()), theirs)
 
 
 def test_rise_is_the_weighted_mean_of_the_masks():
@@ -38,7 +45,7 @@ def test_rise_is_the_weighted_mean_of_the_masks():
     images = torch.rand(2, 3, 20, 20)
     masks = torch.cat(list(masking.draw(20)))
     assert masks.shape == (50, 1, 20, 20)
-    found = rise(Corner(), images, torch.tensor([1, 0]), masking)
+    found = rise(*passed(Corner(), images), torch.tensor([1, 0]), masking)
     for image, target, one in zip(images, (1, 0), found, strict=True):
         probability = torch.stack([Corner()(image * m[None]).softmax(1)[0, target] for m in masks])
         expected = (probability[:, None, None] * masks[:, 0]).sum(0) / (50 * 0.5)
@@ -49,7 +56,8 @@ def test_rise_finds_where_the_class_is():
     def model(x):  # sure of the class when it sees more than half of the corner
         return Corner()(x) * torch.tensor([1.0, 8.0]) - torch.tensor([0.0, 16.0])
 
-    (found,) = rise(model, torch.ones(1, 3, 28, 28), torch.tensor([1]), Masking(batch=500))
+    seen = passed(model, torch.ones(1, 3, 28, 28))
+    (found,) = rise(*seen, torch.tensor([1]), Masking(batch=500))
     inside = found[:14, :14].mean()
     outside = torch.cat([found[:14, 18:].flatten(), found[18:].flatten()])
     assert inside > outside.mean() + 5 * outside.std()

@@ -210,8 +210,9 @@ def test_saliency_and_rise_are_those_of_an_extraction(gradient, weights):
     found = explain_picture(model, spec, gradient, names, target=2, masking=masking)
     inputs = torch.from_numpy(picture_input(gradient, spec.transform, "crop"))[None]
     assert list(found.maps) == names
+    seen = model, inputs.requires_grad_(), model(inputs)
     for explainer in (saliency, rise):
-        (expected,) = explainer(model, inputs, torch.tensor([2]), masking).numpy()
+        (expected,) = explainer(*seen, torch.tensor([2]), masking).numpy()
         assert np.array_equal(found.maps[explainer.__name__], expected)
 
 

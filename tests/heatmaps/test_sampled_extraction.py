@@ -8,6 +8,7 @@ import pytest
 import torch
 from human_alignment.common.cli import UserError
 from human_alignment.data.data_file import DataFile
+from human_alignment.heatmaps import sampled_extraction
 from human_alignment.heatmaps.attributions import ATTRIBUTIONS, Masking, saliency
 from human_alignment.heatmaps.heatmap_file import HeatmapFile
 from human_alignment.heatmaps.sampled_extraction import SampledExtraction
@@ -80,7 +81,7 @@ def test_a_run_that_broke_off_continues_with_the_first_image_missing(folder, tmp
     def breaking(*arguments):
         if len(explained) == 3:
             raise OSError("the disk is gone")
-        explained.append(arguments[2])
+        explained.append(arguments[3])
         return saliency(*arguments)
 
     monkeypatch.setitem(ATTRIBUTIONS, "saliency", breaking)
@@ -121,14 +122,19 @@ def test_quick_explainers_take_ten_small_images_a_pass(folder, tmp_path, monkeyp
     """Each image has the map it has alone, also beside one whose map is not finite."""
     passes = []
 
+    def counted(model):
+        model = zoo.prepare_for_inference(model)
+        model.register_forward_pre_hook(lambda _, given: passes.append(len(given[0])))
+        return model
+
     def third_is_infinite(model, images, *more):
-        passes.append(len(images))
         found = saliency(model, images, *more)
         if len(images) == 10:
             found[2, 0, 0] = torch.inf
         return found
 
     extract_attributions.main(command(folder, tmp_path / "alone.h5", "--images", "12"))
+    monkeypatch.setattr(sampled_extraction, "prepare_for_inference", counted)
     monkeypatch.setitem(ATTRIBUTIONS, "saliency", third_is_infinite)
     quick = command(folder, tmp_path / "a.h5", "--images", "12", explainers=("saliency",))
     extract_attributions.main(quick)

@@ -1,9 +1,10 @@
 """Explainers that look past the last feature map: at the input, by gradient or as a black box.
 
-Each takes the network, images (n, 3, h, w) as the network takes them, and the class to explain of
-each, (n,); it returns maps of the input's size, (n, h, w). The network is frozen, in evaluation
-mode. Saliency costs a full backward pass per image and RISE thousands of forward passes, so they
-run on a sample. A new one is one function here and its name in ATTRIBUTIONS.
+Each takes the network, images (n, 3, h, w) as the network takes them, the logits (n, classes) that
+it gives for them, and the class to explain of each, (n,); it returns maps of the input's size,
+(n, h, w). The network is frozen, in evaluation mode; logits can be differentiated by the images.
+Saliency costs a full backward pass per image and RISE thousands of forward passes, so they run on a
+sample. A new one is one function here and its name in ATTRIBUTIONS.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,20 +50,23 @@ class Masking:
             )
 
 
-def saliency(model: nn.Module, images: Tensor, targets: Tensor, _masking: Masking) -> Tensor:
+def saliency(
+    _model: nn.Module, images: Tensor, logits: Tensor, targets: Tensor, _masking: Masking
+) -> Tensor:
     """max over colours of |d logit_target / d input|: (n, h, w).
 
     The image-feature saliency of Fel et al. 2022; serre-lab/Harmonization scores it by default.
     """
-    leaf = images.detach().requires_grad_()
     # No logit depends on another image: the gradient of their sum holds that of each.
-    logits = model(leaf).gather(1, targets[:, None])
-    (gradient,) = torch.autograd.grad(logits.sum(), leaf)
+    total = logits.gather(1, targets[:, None]).sum()
+    (gradient,) = torch.autograd.grad(total, images, retain_graph=True)  # others may need it too
     return gradient.abs().amax(dim=1)
 
 
 @torch.no_grad()
-def rise(model: nn.Module, images: Tensor, targets: Tensor, masking: Masking) -> Tensor:
+def rise(
+    model: nn.Module, images: Tensor, _logits: Tensor, targets: Tensor, masking: Masking
+) -> Tensor:
     """Mean of random masks weighted by the target's probability behind them, by `keep`: (n, h, w).
 
     Petsiuk et al. 2018, eq. 6; eclique/RISE. Hidden pixels have the value 0 of the normalised
@@ -78,6 +82,6 @@ def rise(model: nn.Module, images: Tensor, targets: Tensor, masking: Masking) ->
     return total / (masking.masks * masking.keep)
 
 
-Attribution = Callable[[nn.Module, Tensor, Tensor, Masking], Tensor]
+Attribution = Callable[[nn.Module, Tensor, Tensor, Tensor, Masking], Tensor]
 
 ATTRIBUTIONS: dict[str, Attribution] = {method.__name__: method for method in (saliency, rise)}

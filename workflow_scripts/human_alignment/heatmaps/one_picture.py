@@ -116,11 +116,10 @@ def explain_picture(
     if not all(values.isfinite().all() for values in pair):
         raise UserError("the network's activations on this picture are not finite: no explanation")
     maps = explain([name for name in explainers if name in EXPLAINERS], *pair)
-    maps |= {
-        name: ATTRIBUTIONS[name](model, inputs, found.target, masking or Masking())
-        for name in explainers
-        if name in ATTRIBUTIONS
-    }
+    if further := [name for name in explainers if name in ATTRIBUTIONS]:
+        inputs.requires_grad_()
+        seen = model, inputs, model(inputs), found.target, masking or Masking()
+        maps |= {name: ATTRIBUTIONS[name](*seen) for name in further}
     return Explanation(
         found.logits[0].double().softmax(0).numpy(),
         int(found.target),

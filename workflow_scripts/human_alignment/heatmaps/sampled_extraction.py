@@ -86,14 +86,13 @@ def _explain(
 
     images: (n, 3, h, w).  labels: (n,).
     """
-    images = images.to(settings.device, memory_format=torch.channels_last)
-    with torch.no_grad():
-        logits = model(images)
+    images = images.to(settings.device, memory_format=torch.channels_last).requires_grad_()
+    logits = model(images)
     predict = settings.target == "prediction"
     targets = logits.argmax(1) if predict else torch.from_numpy(labels).long().to(logits.device)
-    rows = prediction_columns(logits, targets)
+    rows = prediction_columns(logits.detach(), targets)
     maps = {
-        name: ATTRIBUTIONS[name](model, images, targets, settings.masking)
+        name: ATTRIBUTIONS[name](model, images, logits, targets, settings.masking)
         for name in settings.explainers
     }
     finite = torch.stack([values.isfinite().all(dim=(1, 2)) for values in maps.values()]).all(dim=0)
