@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -16,13 +15,14 @@ SCRIPTS = ROOT / "workflow_scripts"
 # Snakemake formats the path of an environment: braces of the checkout's own path are doubled.
 ENVIRONMENT = str(ROOT / "envs" / "human_alignment.yaml").replace("{", "{{").replace("}", "}}")
 STARTED = time.time()
-# Python looks for garbage each time that some hundred objects are new. Syntax trees and the graph
-# of jobs are many objects and no garbage: to look for it took an eighth of a dry run.
+# Python looks for garbage each time that some hundred objects are new. What Snakemake reads and the
+# graph of jobs are many objects and no garbage: to look for it took a twelfth of a dry run.
 gc.set_threshold(100_000)
 sys.path.insert(0, str(SCRIPTS))
 
 from human_alignment.common.cli import UserError
 from human_alignment.common.sources import masked
+from human_alignment.common.yaml_files import read_yaml
 from human_alignment.study.closing import closing_lines
 from human_alignment.study.code import code_digest
 from human_alignment.study.config import checked_study
@@ -46,7 +46,7 @@ def loaded_study(config):
     """The study that the config describes; a mistake in it ends here, before any job."""
     schema = ROOT / "schemas" / "config.schema.yaml"
     try:
-        return checked_study(config, yaml.safe_load(schema.read_text()))
+        return checked_study(config, read_yaml(schema))
     except UserError as error:
         raise WorkflowError(str(error)) from None
 

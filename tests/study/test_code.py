@@ -1,5 +1,6 @@
 """What changes the digest of a script's code, and what does not."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +24,8 @@ FILES = {
 
 
 @pytest.fixture
-def scripts(tmp_path):
+def scripts(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for name, text in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +35,7 @@ def scripts(tmp_path):
 
 def digest(scripts, templates=()):
     """Of the files as they are now: the caches hold for one start of Snakemake."""
-    for cached in (code._tree, code.direct_imports, code.syntax_digest):
+    for cached in (code._facts, code.direct_imports):
         cached.cache_clear()
     return code.code_digest(scripts, "train.py", templates)
 
@@ -93,6 +95,45 @@ def test_templates_count_byte_by_byte(scripts):
 def test_a_missing_script_is_named(scripts):
     with pytest.raises(FileNotFoundError, match="nothing.py"):
         code.code_digest(scripts, "nothing.py")
+
+
+def kept_beside(scripts):
+    return sorted(scripts.rglob("__pycache__/*.syntax"))
+
+
+def test_what_one_start_has_found_the_next_one_reads(scripts, monkeypatch):
+    first = digest(scripts)
+    assert len(kept_beside(scripts)) == 4
+    monkeypatch.setattr(code, "_add_text", None)  # no tree is walked any more
+    assert digest(scripts) == first
+    (scripts / "train.py").write_text("import os\n")
+    with pytest.raises(TypeError):
+        digest(scripts)
+
+
+@pytest.mark.parametrize("damage", [b"", b"null", b"{}", b"[1]", b'{"of": 1}', b"\xff\x00", None])
+def test_what_is_kept_may_be_damaged_or_of_another_file(scripts, damage):
+    first = digest(scripts)
+    files = kept_beside(scripts)
+    contents = [file.read_bytes() for file in files]
+    for file, content in zip(files, contents[1:] + contents[:1], strict=True):
+        file.write_bytes(content if damage is None else damage)
+    assert digest(scripts) == first
+    assert [file.read_bytes() for file in files] == contents
+
+
+def test_who_wants_no_bytecode_beside_the_code_has_nothing_there(scripts, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    digest(scripts)
+    assert kept_beside(scripts) == []
+
+
+def test_a_checkout_that_nobody_can_write_is_read(scripts):
+    first = digest(scripts)
+    for folder in scripts.rglob("__pycache__"):
+        shutil.rmtree(folder)
+        folder.write_text("no folder")  # root may write to all folders
+    assert digest(scripts) == first
 
 
 def test_what_draws_or_reports_is_no_part_of_what_trains(root):

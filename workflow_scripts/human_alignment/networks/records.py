@@ -18,12 +18,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, field_validator
 
 from ..common.cli import UserError
 from ..common.paths import SUFFIX
 from ..common.records import Record, checked, close_name
+from ..common.yaml_files import read_yaml
 from ..data.input_transform import InputTransform
 from . import timm_weights
 
@@ -131,7 +131,7 @@ class Network(Record):
 @functools.cache
 def load_networks() -> Mapping[str, Network]:
     """The records of networks.yaml by name, each with the DCLS of its `_dcls` twin."""
-    held = yaml.safe_load(FILE.read_text())
+    held = read_yaml(FILE)
     return {
         name: Network.from_dict(record) for name, record in held.items() if not name.startswith(".")
     }

@@ -7,15 +7,22 @@ a touch or a fresh clone leaves it as it is.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
+import json
+import sys
 from collections.abc import Iterable, Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
+
+from ..common.files import write_json
 
 PACKAGE = "human_alignment"
 _BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")  # what holds statements
 # Error messages and progress bars change no result; an edit there re-runs nothing.
 QUIET = frozenset({f"{PACKAGE}/common/cli.py"})
+_THIS_MODULE = Path(__file__).read_bytes()
 
 
 def code_digest(scripts: Path, name: str, templates: Iterable[str] = ()) -> str:
@@ -47,42 +54,64 @@ def imported(scripts: Path, script: Path) -> set[Path]:
 
 
 @functools.cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes(), str(path))
-
-
-@functools.cache
 def direct_imports(scripts: Path, path: Path) -> frozenset[Path]:
     """Our own files that one file imports by an import statement."""
     return frozenset(
         file
-        for name in _names(_tree(path), path, scripts)
+        for name in _names(_facts(path)["imports"], path, scripts)
         if (file := scripts.joinpath(*name.split(".")).with_suffix(".py")).is_file()
     )
 
 
-def _names(tree: ast.Module, path: Path, scripts: Path) -> Iterator[str]:
+def _names(imports: Iterable[list], path: Path, scripts: Path) -> Iterator[str]:
     """Absolute dotted names of what may be modules; `from a import b` names both a and a.b."""
+    for level, module, names in imports:
+        base = [module] if module else []
+        if level:
+            base = [*path.parents[level - 1].relative_to(scripts).parts, *base]
+        yield ".".join(base)
+        yield from (".".join([*base, name]) for name in names)
+
+
+def syntax_digest(path: Path) -> bytes:
+    """SHA-256 of a Python file's syntax tree."""
+    return bytes.fromhex(_facts(path)["syntax"])
+
+
+@functools.cache
+def _facts(path: Path) -> dict:
+    """What a file imports and the digest of its syntax, kept beside its bytecode.
+
+    To parse all files takes a third of a start of Snakemake, and each job of a cluster has one.
+    What is kept counts for this text alone, and for this version of Python and of this module.
+    """
+    source = path.read_bytes()
+    of = hashlib.sha256(_THIS_MODULE + source).hexdigest()
+    kept = Path(cache_from_source(path)).with_suffix(".syntax")
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):  # none, or damaged
+        facts = json.loads(kept.read_bytes())
+        if facts["of"] == of:
+            return facts
+    tree, parts = ast.parse(source, str(path)), []
+    _add_text(tree, parts)
+    syntax = hashlib.sha256("".join(parts).encode()).hexdigest()
+    facts = {"of": of, "imports": list(_imports(tree)), "syntax": syntax}
+    if not sys.dont_write_bytecode:
+        with contextlib.suppress(OSError):  # the folder may be another's
+            write_json(kept, facts)
+    return facts
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
+    """Each import statement: its leading dots, the module, and the names taken of it."""
     statements: list[ast.AST] = [tree]
     for node in statements:
         for block in _BLOCKS:
             statements += getattr(node, block, ())
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((0, alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = [node.module] if node.module else []
-            if node.level:
-                base = [*path.parents[node.level - 1].relative_to(scripts).parts, *base]
-            yield ".".join(base)
-            yield from (".".join([*base, alias.name]) for alias in node.names)
-
-
-@functools.cache
-def syntax_digest(path: Path) -> bytes:
-    """SHA-256 of a Python file's syntax tree."""
-    parts: list[str] = []
-    _add_text(_tree(path), parts)
-    return hashlib.sha256("".join(parts).encode()).digest()
+            yield node.level, node.module or "", [alias.name for alias in node.names]
 
 
 def _add_text(node: object, parts: list[str]) -> None:
