@@ -33,15 +33,9 @@ def published(layout):
     }
 
 
-def empty_network(spec):
-    """The network without storage: its names and shapes."""
-    with torch.device("meta"):
-        return zoo.build(spec)
-
-
 def load(state, spec, source="file"):
     """Convert and load into a network without storage; the converted state."""
-    model = empty_network(spec)
+    model = zoo.skeleton(spec)
     converted = convert(state, model, spec, source)
     with warnings.catch_warnings(action="ignore"):  # torch: such a network keeps no values
         load_strictly(model, converted, source)
@@ -178,7 +172,7 @@ def test_shared_positions_that_differ_in_the_file_are_refused(data_dir):
 def test_absent_batch_counters_become_zero_and_are_mentioned(data_dir, capsys):
     tiny = read_tiny(data_dir, "resnet50")
     kept = {name: t for name, t in tiny.state.items() if not name.endswith("num_batches_tracked")}
-    found = convert(kept, empty_network(tiny.spec), tiny.spec, "old.pth")
+    found = convert(kept, zoo.skeleton(tiny.spec), tiny.spec, "old.pth")
     counters = found.keys() - kept.keys()
     assert found.keys() == tiny.state.keys() and not any(found[name] for name in counters)
     assert (

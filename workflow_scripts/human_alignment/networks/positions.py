@@ -50,10 +50,10 @@ def map_sizes(path: Path | str) -> dict[str, tuple[int, int]]:
         return hook
 
     # DCLS keeps the sizes of maps: the plain twin has the same, and shapes alone cost nothing.
+    plain = zoo.skeleton(spec.model_copy(update={"dcls": None})).eval()
+    for name in layers:
+        plain.get_submodule(name).register_forward_pre_hook(measure(stage_of(name)))
     with torch.device("meta"), torch.no_grad():
-        plain = zoo.build(spec.model_copy(update={"dcls": None})).eval()
-        for name in layers:
-            plain.get_submodule(name).register_forward_pre_hook(measure(stage_of(name)))
         plain(torch.zeros(1, 3, spec.transform.crop, spec.transform.crop))
     return sizes
 

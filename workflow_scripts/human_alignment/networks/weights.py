@@ -14,13 +14,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from ..common.cli import UserError
 from ..common.files import written_whole
 from .dcls import position_groups
 from .records import Network
-from .zoo import build
+from .zoo import build, skeleton
 
 RECORD = "human_alignment"  # the metadata entry that holds the network's record and the notes
 DIGEST = "digest"  # the key in it of the digest
@@ -124,29 +123,10 @@ def _check_extent(spec: Network, state: Mapping[str, torch.Tensor], source: str)
             "most; the record is not of these weights"
         )
     try:
-        with torch.device("meta"), _ShapesAlone():
-            skeleton = build(spec)
+        empty = skeleton(spec)
     except (NotImplementedError, UserError):
         return  # one of timm's that needs storage to be built; or `build` will say what is wrong
-    check_fits(skeleton, state, source)
-
-
-class _ShapesAlone(TorchFunctionMode):
-    """Leaves out what gives tensors without storage their first values, and no shape.
-
-    For it torch would import its compiler, which takes longer than all that is left.
-    """
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
-        tensors = [value for value in args if isinstance(value, torch.Tensor)]
-        if function.__name__ in _OF_VALUES and len(tensors) == 1 and tensors[0].is_meta:
-            return tensors[0]
-        return function(*args, **(kwargs or {}))
-
-
-# What builders do to one tensor and numbers: random values, and scaling.
-_OF_VALUES = {"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_"}
-_OF_VALUES |= {"mul", "__mul__", "__rmul__"}
+    check_fits(empty, state, source)
 
 
 def _largest(value: object) -> float:

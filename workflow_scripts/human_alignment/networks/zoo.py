@@ -12,6 +12,7 @@ import torch
 from timm.models import convnext, fastvit, metaformer, resnet
 from timm.utils import reparameterize_model
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from ..common.cli import UserError
 from . import generic, records
@@ -112,6 +113,34 @@ def build(spec: Network, drop_path: float = 0.0, layer_scale: float | None = Non
         if not spec.micro:
             initialise(model)
     return model
+
+
+def skeleton(spec: Network, drop_path: float = 0.0, layer_scale: float | None = None) -> nn.Module:
+    """The network of `build` without storage: its modules, and the names and shapes of its tensors.
+
+    Only tensors of DCLS have storage, which its package allocates all the same.
+    Raises UserError as `build` does, NotImplementedError where timm needs values to build it.
+    """
+    with torch.device("meta"), _ShapesAlone():
+        return build(spec, drop_path, layer_scale)
+
+
+class _ShapesAlone(TorchFunctionMode):
+    """Leaves out what gives tensors without storage their first values, and no shape.
+
+    For it torch would import its compiler, and work out each result's shape in Python.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):  # noqa: ANN001, ANN204
+        tensors = [value for value in args if isinstance(value, torch.Tensor)]
+        if function.__name__ in _OF_VALUES and len(tensors) == 1 and tensors[0].is_meta:
+            return tensors[0]
+        return function(*args, **(kwargs or {}))
+
+
+# What builders do to one tensor and numbers: random values, and scaling.
+_OF_VALUES = {"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_"}
+_OF_VALUES |= {"mul", "__mul__", "__rmul__"}
 
 
 def _create(spec: Network, extra: dict) -> nn.Module:
