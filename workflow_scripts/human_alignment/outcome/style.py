@@ -147,6 +147,8 @@ def save(figure: Figure, paths: list[Path]) -> None:
         drawn = io.BytesIO()
         with mpl.rc_context(STYLE):
             kind = path.suffix.removeprefix(".")
-            figure.savefig(drawn, format=kind, dpi=200, metadata=_METADATA[path.suffix])
+            more = {"pil_kwargs": {"compress_level": 4}} if kind == "png" else {}  # of 9; 6 takes
+            # three times as long for a file that is 2 % smaller.
+            figure.savefig(drawn, format=kind, dpi=200, metadata=_METADATA[path.suffix], **more)
         with written_whole(path) as partial:
             partial.write_bytes(drawn.getbuffer())
