@@ -34,6 +34,7 @@ computes it is public. It is no upper bound for a heatmap that is compared with 
 many raters. Neither it nor the class names are part of the digest: heatmaps do not depend on them.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -407,7 +408,8 @@ class DataFile:
         if not self.path.is_file():
             raise UserError(f"data file {self.path} does not exist; a prepare_* script makes it")
         self._handle: h5py.File | None = None
-        with self._damage_told():
+        with self._damage_told(), contextlib.ExitStack() as refused:
+            refused.push(self)
             lengths = check_columns(self._file, COLUMNS)
             found = checked(About, "about", json.loads(self._file.attrs["about"]))
             if max(lengths.get("h", 1), lengths.get("w", 1)) > LARGEST:
@@ -417,6 +419,7 @@ class DataFile:
             self.image_ids: list[str] = [one.decode() for one in self._file["image_id"][:].tolist()]
             self._digests = {name: self._file[name][:] for name in _DIGESTS if name in self}
             self._check(found, lengths["b"])
+            refused.pop_all()  # it is not: it stays open
         self.dataset, self.description = found.dataset, found.description
         self.num_classes, self.image_size = found.num_classes, found.image_size
         self.digest, self.human_ceiling = found.digest, found.human_ceiling

@@ -29,6 +29,7 @@ One without `crops` holds maps of its own geometry only.
 A chunk, a shard and the whole are one kind of file: rows `first` to `first + n` of `images`.
 """
 
+import contextlib
 import itertools
 import shutil
 from collections.abc import Iterable, Iterator
@@ -203,9 +204,9 @@ class HeatmapFile:
         self.path = Path(path)
         if not self.path.is_file():
             raise UserError(f"heatmap file {path} does not exist; extract_heatmaps.py makes it")
-        with self._damage_told():
+        with self._damage_told(), contextlib.ExitStack() as refused:
             check_seal(self.path)
-            self._file = h5py.File(self.path, "r")
+            self._file = refused.enter_context(h5py.File(self.path, "r"))
             header = checked(Header, "attributes", plain_attributes(self._file))
             self.explainers = header.explainers
             if len({*header.datasets, *COLUMNS}) < len(header.datasets) + len(COLUMNS):
@@ -218,6 +219,7 @@ class HeatmapFile:
             whole = np.arange(header.first, header.first + lengths["n"])
             self.rows = self._file["row"][:] if self.sampled else whole
             self._check(header)
+            refused.pop_all()  # it is not: it stays open
         self.model, self.dcls, self.parameters = header.model, header.dcls, header.parameters
         self.data_digest, self.weights_digest = header.data_digest, header.weights_digest
         self.geometry, self.target = header.geometry, header.target

@@ -100,6 +100,8 @@ def kernel_gradient(maps: Tensor, slopes: Tensor, size: tuple[int, int]) -> Tens
     a pixel times the value of the map at that offset from it. Where the offset is a side of the map
     or more, there is no such value, and the gradient is exactly zero.
     """
+    if not len(maps):  # torch 2.11 cannot transform an empty batch
+        return maps.new_zeros(maps.shape[1], 1, *size)
     precise = torch.promote_types(maps.dtype, torch.float32)
     sides = maps.shape[2:]
     reach = [min(k // 2, n - 1) for k, n in zip(size, sides, strict=True)]
