@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import math
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -31,10 +32,11 @@ def write(path: str, split: str, count: int, seed: int, threads: int) -> None:
     attributes = dict(description=digits.DESCRIPTION, num_classes=10, image_size=digits.SIZE)
     one = functools.partial(made, split, seed)
     with DataWriter(path, dataset="digits", **attributes) as writer, ExitStack() as stack:
-        if threads == 1:
+        processes = min(threads, math.ceil(count / IMAGES_A_TASK))
+        if processes == 1:
             images = map(one, range(count))
         else:
-            pool = ProcessPoolExecutor(threads)
+            pool = ProcessPoolExecutor(processes)
             stack.callback(pool.shutdown, cancel_futures=True)  # those left by an interruption
             images = pool.map(one, range(count), chunksize=IMAGES_A_TASK)
         for image in progress(images, count, split, "image"):
