@@ -1,5 +1,7 @@
 """Shared by all tests: the scripts' folder on the import path, and where reference data lies."""
 
+import atexit
+import gc
 import os
 import pickle
 import sys
@@ -15,21 +17,40 @@ from workflow_copy import HOSTILE, Workflow
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # the name of one of several processes of tests
+gc.disable()  # until all is imported, of which nothing is garbage
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 
-def pytest_configure() -> None:
-    """Give each of several processes of tests a core of its own.
+def pytest_configure(config: pytest.Config) -> None:
+    """Give several processes of tests one warm Python together."""
+    if WORKER:
+        atexit.register(os._exit, 0)  # to take apart what was imported would take seconds
+    elif config.getoption("numprocesses", None):
+        os.environ[warm_python.SHARED] = str(warm_python.program())
 
-    Scripts use every core that they may. With those of another process, threads that wait for each
-    other would spend five times the tests' work on waiting. Jobs of a workflow have a thread each:
-    they may run on any core.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of whole runs take longest and begin first: all processes then end at the same time."""
+    items.sort(key=lambda item: item.path.parent.name != "workflow")
+
+
+def pytest_collection_finish() -> None:
+    """Tests begin: all is imported, and each of several processes of tests takes one core.
+
+    Scripts take every core that they may. With threads that wait for those of another process they
+    would spend five times the tests' work on waiting.
     """
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker and hasattr(os, "sched_setaffinity"):  # on Linux
-        warm_python.cores = os.sched_getaffinity(0)
-        allowed = sorted(warm_python.cores)
-        os.sched_setaffinity(0, {allowed[int(worker.removeprefix("gw")) % len(allowed)]})
+    gc.freeze()  # to look for garbage in what is imported took a tenth of the tests' time
+    gc.enable()
+    if WORKER:
+        os.sched_getaffinity = lambda _: {0}
+
+
+def pytest_sessionfinish() -> None:
+    """What a process that ends by itself does not look for, libraries tell as leaks."""
+    if not WORKER:
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

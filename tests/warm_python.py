@@ -30,6 +30,7 @@ LIBRARIES = ["torch", "timm", "timm.data", "timm.utils", "safetensors.torch", "h
 LIBRARIES += ["pandas", "pyarrow.parquet", "scipy.ndimage", "scipy.stats", "sklearn.datasets"]
 LIBRARIES += ["matplotlib.pyplot", "matplotlib.backends.backend_pdf", "PIL.Image", "jinja2"]
 LIBRARIES += ["requests", "huggingface_hub", "pydantic", "jsonschema", "yaml", "snakemake.cli"]
+LIBRARIES += ["snakemake.report.html_reporter", "smart_open", "snakemake.profiles"]
 
 # Only modules that are part of the interpreter: others would take longer than all the rest.
 CLIENT = """\
@@ -51,6 +52,7 @@ if group:  # the script is in the group of this process: a signal to both reache
 for number in numbers:
     _signal.signal(number, lambda number, _: posix.kill(script, number))
 _signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
+server.send(b"go")
 code = answer()
 if code < 0:
     if -code != _signal.SIGKILL:
@@ -62,14 +64,16 @@ sys.exit(code)
 LARGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
-cores: set[int] = set()  # that the server's forks may use, where this process may use fewer
+SHARED = "WARM_PYTHON"  # a variable of the environment: the program of another process of tests
 
 
 @functools.cache
 def program() -> Path:
     """The program, alone in a folder; its server ends with this process."""
+    if SHARED in os.environ:
+        return Path(os.environ[SHARED])
     folder = Path(tempfile.mkdtemp(prefix="python"))
-    command = [sys.executable, __file__, str(folder), *map(str, cores)]
+    command = [sys.executable, __file__, str(folder)]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     server = subprocess.Popen(command, env=os.environ | LARGE_PAGES, **streams)
     assert server.stdout.readline() == b"ready\n"
@@ -96,9 +100,18 @@ def serve(folder: Path) -> None:
                     shutil.rmtree(folder)
                     return
                 if key.fileobj is listener:
+                    import_libraries()
                     Job(listener.accept()[0], selector)
                 else:
-                    key.data.end()
+                    key.data()
+
+
+@functools.cache
+def import_libraries() -> None:
+    """Once, for the first job."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.freeze()  # forks then share the memory of what is imported
 
 
 class Job:
@@ -109,19 +122,28 @@ class Job:
         length, streams, *_ = socket.recv_fds(connection, 8, 3)
         with connection.makefile("rb") as stream:
             *job, group = marshal.loads(stream.read(int.from_bytes(length, "big")))
-        self.process = multiprocessing.Process(target=run, args=(streams, *job))
+        held, self.release = os.pipe()
+        self.process = multiprocessing.Process(target=run, args=(held, streams, *job))
         self.process.start()
         try:
             os.setpgid(self.process.pid, group)
             ours = os.getpgrp()
         except PermissionError:  # the program is of a session of its own
             ours = None
-        for number in streams:
+        for number in (held, *streams):
             os.close(number)
         self.ended = os.pidfd_open(self.process.pid)
-        for sign in (self.ended, connection):  # it has ended; or the program, which was killed
-            selector.register(sign, selectors.EVENT_READ, self)
+        selector.register(self.ended, selectors.EVENT_READ, self.end)
+        selector.register(connection, selectors.EVENT_READ, self.hear)
         self.tell([self.process.pid, ours])
+
+    def hear(self) -> None:
+        """Let the fork begin, as the program is ready for signals; or the program was killed."""
+        if self.connection.fileno() >= 0 and self.connection.recv(100):
+            with contextlib.suppress(BrokenPipeError):  # the fork was killed before
+                os.write(self.release, b"go")
+        else:
+            self.end()
 
     def tell(self, said: object) -> None:
         """Send the program a message, if it is still there."""
@@ -137,14 +159,24 @@ class Job:
         for sign in (self.ended, self.connection):
             self.selector.unregister(sign)
         self.tell(self.process.exitcode)
-        os.close(self.ended)
+        for number in (self.ended, self.release):
+            os.close(number)
         self.connection.close()
 
 
 def run(
-    streams: list[int], arguments: list[str], folder: str, environment: dict[bytes, bytes]
+    held: int,
+    streams: list[int],
+    arguments: list[str],
+    folder: str,
+    environment: dict[bytes, bytes],
 ) -> None:
-    """Run a script, or a module after -m, in this process; with -u first, unbuffered."""
+    """Run a script, or a module after -m, in this process; with -u first, unbuffered.
+
+    held: a pipe; the script begins when something comes out of it.
+    """
+    os.read(held, 100)
+    os.close(held)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind `&`
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -153,6 +185,7 @@ def run(
     os.chdir(folder)
     os.environ.clear()
     os.environb.update(environment)
+    tempfile.tempdir = None  # TMPDIR is read again
     if arguments[0] == "-u":
         sys.stdout.reconfigure(write_through=True)
         arguments = arguments[1:]
@@ -165,12 +198,7 @@ def run(
 
 
 if __name__ == "__main__":
-    if sys.argv[2:]:
-        os.sched_setaffinity(0, set(map(int, sys.argv[2:])))
     multiprocessing.set_start_method("fork")
     sys.dont_write_bytecode = False  # many processes import the same copy of the repository
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    gc.freeze()  # forks then share the memory of what is imported
     serve(Path(sys.argv[1]))
     os._exit(0)  # at a usual end a library of torch's prints what it leaked

@@ -49,28 +49,32 @@ class Workflow:
         self.config_file.write_text(yaml.safe_dump(config, sort_keys=False))
 
     def start(
-        self, *arguments: str, config: bool = True, warm: bool = True, **more
+        self,
+        *arguments: str,
+        config: bool = True,
+        warm: bool = True,
+        warm_jobs: bool = True,
+        **more,
     ) -> subprocess.Popen:
         """Start snakemake with this interpreter's environment; paths are the workflow's own.
 
-        warm: run it, and the jobs' scripts, by a Python that starts quickly (warm_python.py).
-        more: arguments of Popen.
+        warm: run it by a Python that starts quickly (warm_python.py).  warm_jobs: the jobs' scripts
+        too.  more: arguments of Popen.
         """
         python = warm_python.program() if warm else Path(sys.executable)
         command = [str(python), "-m", "snakemake", "--snakefile"]
         command += [str(self.repository / "Snakefile"), "--directory", str(self.work)]
         command += ["--cores", "2", "--nocolor", *arguments]
         command += ["--configfile", str(self.config_file)] if config else []
-        folders = [str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+        folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        folders = [str(python.parent), *folders] if warm_jobs else folders
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         environment = os.environ | {"PATH": os.pathsep.join(folders)}
         return subprocess.Popen(command, env=environment, **pipes, **more)
 
-    def snakemake(
-        self, *arguments: str, config: bool = True, warm: bool = True
-    ) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, **more) -> subprocess.CompletedProcess:
         """Run snakemake to its end; arguments are those of `start`."""
-        with self.start(*arguments, config=config, warm=warm) as process:
+        with self.start(*arguments, **more) as process:
             output, error = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 

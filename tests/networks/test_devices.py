@@ -1,16 +1,20 @@
 """Scripts that run side by side on one machine take different graphics cards."""
 
+import os
+import signal
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
+import warm_python
 from human_alignment.networks import devices
 
 HOLDER = """
+import os, sys
+sys.path.append({scripts!r})
 from human_alignment.networks import devices
-print(devices._hold('{}'), flush=True)
+print(devices._hold({card!r}), os.getpid(), flush=True)
 input()
 """
 
@@ -32,21 +36,28 @@ def cards(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def holder(root, cards):
-    """Start a process that holds a card until it is killed."""
-    started = []
+def python():
+    """A Python that starts quickly. Its own folder is not that of the locks, so it comes first."""
+    return warm_python.program()
+
+
+@pytest.fixture
+def holder(root, python, cards, tmp_path):
+    """Start a script that holds a card until it is killed; its program, and its own number."""
+    started, script = [], tmp_path / "holder.py"
 
     def start(card):
+        script.write_text(HOLDER.format(scripts=str(root / "workflow_scripts"), card=card))
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER.format(card)],
-            cwd=root / "workflow_scripts",
+            [str(python), str(script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         started.append(process)
-        assert process.stdout.readline() == "True\n"
-        return process
+        held, number = process.stdout.readline().split()
+        assert held == "True"
+        return process, int(number)
 
     yield start
     for process in started:
@@ -60,9 +71,9 @@ def test_a_card_that_another_process_holds_is_passed_over(holder):
 
 
 def test_a_card_is_free_again_when_its_process_was_killed(holder):
-    process = holder("card-0")
-    process.kill()
-    process.wait()
+    process, number = holder("card-0")
+    os.kill(number, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
     assert devices.own_card("cuda") == "cuda:0"
 
 

@@ -2,9 +2,9 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
+import warm_python
 import yaml
 
 CARD = "#!/bin/sh\necho 'GPU 0: NVIDIA H100 (UUID: GPU-1)'\n"
@@ -15,8 +15,8 @@ rule job:
     output: "{name}"
     resources: gpu=1
     shell:
-        "touch {output}.works; for i in $(seq 60); do test $(ls *.works | wc -l) = 2 && break; "
-        "sleep 0.05; done; ls *.works | wc -l > {output}; sleep 1; rm {output}.works"
+        "touch {output}.works; for i in $(seq 30); do test $(ls *.works | wc -l) = 2 && break; "
+        "sleep 0.05; done; ls *.works | wc -l > {output}; sleep 0.5; rm {output}.works"
 """
 ON_A_CARD = {"extract_heatmaps", "extract_attributions"}  # and evaluate_top1, of other images
 
@@ -52,8 +52,8 @@ def test_the_config_decides_for_every_machine(workflow, study):
 def test_the_profile_of_a_workstation_shares_out_its_cards(root, tmp_path, more, at_once):
     """Of two jobs that ask for a card each, and wait for each other for a while."""
     (tmp_path / "Snakefile").write_text(TWO_JOBS)
-    command = [sys.executable, "-m", "snakemake", "--directory", str(tmp_path), "--cores", "2"]
-    command += ["--snakefile", str(tmp_path / "Snakefile")]
+    command = [str(warm_python.program()), "-m", "snakemake", "--cores", "2"]
+    command += ["--directory", str(tmp_path), "--snakefile", str(tmp_path / "Snakefile")]
     command += ["--profile", str(root / "profiles" / "workstation"), *more]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """A network with timm's own weights in the workflow, from a hub on this machine.
 
-The library of the hub reads its address on import: no warm Python where the hub could be asked.
+The library of the hub reads its address on import: no warm Python for jobs that ask the hub.
 """
 
 import pytest
@@ -32,7 +32,7 @@ def workflow(root, study, tmp_path):
 
 
 def test_a_study_of_timms_own_weights(workflow, hub):
-    done = workflow.snakemake(WEIGHTS, warm=False)
+    done = workflow.snakemake(WEIGHTS, warm_jobs=False)
     assert done.returncode == 0, done.stdout + done.stderr
     done = workflow.snakemake(TABLE)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -45,14 +45,14 @@ def test_a_study_of_timms_own_weights(workflow, hub):
     edited = workflow.repository / "workflow_scripts" / "convert_checkpoint.py"
     edited.write_text(edited.read_text() + "\nEDITED = 1\n")
     hub.status = 500
-    again = workflow.snakemake(WEIGHTS, warm=False)
+    again = workflow.snakemake(WEIGHTS, warm_jobs=False)
     assert again.returncode == 0, again.stdout + again.stderr
     assert len(hub.requests) == 2
 
 
 def test_what_the_hub_does_not_have_is_asked_for_once(workflow, hub):
     hub.files.clear()
-    done = workflow.snakemake(WEIGHTS, "--retries", "2", "--show-failed-logs", warm=False)
+    done = workflow.snakemake(WEIGHTS, "--retries", "2", "--show-failed-logs", warm_jobs=False)
     said = done.stdout + done.stderr
     assert done.returncode != 0 and "Trying to restart" not in said
     assert f"{SOURCE}: the hub at {hub.address} answered 404 Not Found" in said
@@ -63,7 +63,7 @@ def test_what_the_hub_does_not_have_is_asked_for_once(workflow, hub):
 def test_what_cannot_be_explained_is_listed_before_any_job(workflow, study, hub):
     patterns = ["nest_*_jx.*", "test_resnet.*", "convnext_tiny.*_in1k"]
     workflow.write({**study, "models": {}, "timm_models": patterns, "figures": {}})
-    done = workflow.snakemake("--dry-run", warm=False)
+    done = workflow.snakemake("--dry-run", warm_jobs=False)
     said = done.stdout + done.stderr
     assert done.returncode == 1 and said.count("\n") < 25 and "Traceback" not in said
     for told in ("last feature map is not found", "other classes than the 10 of the data"):

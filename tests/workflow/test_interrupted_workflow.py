@@ -142,7 +142,7 @@ def test_killed_jobs_are_tried_again(workflow, tmp_path):
         killing(other, "score_alignment.py", (results / f"heatmaps/{MODEL}/seed0.h5").exists),
     ]
     wanted = f"results/demo/scores/{MODEL}/seed0.parquet"
-    done = other.snakemake(wanted, "--retries", "1", warm=False)  # see `killing`
+    done = other.snakemake(wanted, "--retries", "1", warm_jobs=False)  # see `killing`
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
     assert [killer for killer in killers if killer.is_alive()] == []
@@ -161,7 +161,8 @@ def test_a_killed_download_and_conversion_go_on(root, study, contents, tmp_path,
     received = workflow.work / f"results/demo/checkpoints/.{MODEL}_dcls.partial"
     weights = f"results/demo/weights/{MODEL}_dcls/published.safetensors"
     entry = {"source": "published", "architecture": "micro_convnext_tiny"}
-    with MisbehavingServer(Reply(contents[0], seconds_per_chunk=0.1)) as server:
+    slow, quick = Reply(contents[0], seconds_per_chunk=0.1), Reply(contents[0])
+    with MisbehavingServer(slow, quick) as server:
         models = {f"{MODEL}_dcls": entry | {"checkpoint": {"url": server.url}}}
         workflow.write({**study, "models": models})
         kill = killing(
@@ -172,7 +173,7 @@ def test_a_killed_download_and_conversion_go_on(root, study, contents, tmp_path,
         assert workflow.snakemake(weights).returncode != 0
         assert not kill.is_alive() and received.stat().st_size > 100_000
         kill = killing(workflow, "convert_checkpoint.py", (workflow.work / downloaded).exists)
-        assert workflow.snakemake(weights, warm=False).returncode != 0
+        assert workflow.snakemake(weights, warm_jobs=False).returncode != 0
         assert not kill.is_alive()
         assert hidden(workflow) == []
         assert workflow.planned(weights) == {"convert_checkpoint": 1}
