@@ -23,7 +23,8 @@ def photographed(page: Path, width: int, height: int) -> Image.Image:
     with tempfile.TemporaryDirectory() as folder:
         window = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1400,900"]
         files = [f"--user-data-dir={folder}", f"--screenshot={folder}/page.png"]
-        command = ["chromium", *window, *files, page.resolve().as_uri()]
+        chromium = shutil.which("chromium-headless-shell") or "chromium"
+        command = [chromium, *window, *files, page.resolve().as_uri()]
         subprocess.run(command, check=True, capture_output=True)
         with Image.open(f"{folder}/page.png") as shot:
             return shot.convert("RGB").crop((0, 0, width, height))
