@@ -62,8 +62,6 @@ sys.exit(code)
 """
 # Large pages of memory, which are few: a fork copies the table of them.
 LARGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-
-
 SHARED = "WARM_PYTHON"  # a variable of the environment: the program of another process of tests
 
 
