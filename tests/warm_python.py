@@ -9,6 +9,7 @@ has read the environment on import: tests of such settings use Python itself.
 """
 
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -24,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 LIBRARIES = ["torch", "timm", "timm.data", "timm.utils", "safetensors.torch", "h5py", "simplejpeg"]
@@ -62,6 +64,7 @@ sys.exit(code)
 """
 # Large pages of memory, which are few: a fork copies the table of them.
 LARGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+PR_SET_PDEATHSIG = 1  # of Linux's prctl(2)
 SHARED = "WARM_PYTHON"  # a variable of the environment: the program of another process of tests
 
 
@@ -99,7 +102,7 @@ def serve(folder: Path) -> None:
                     return
                 if key.fileobj is listener:
                     import_libraries()
-                    Job(listener.accept()[0], selector)
+                    start(listener.accept()[0], selector)
                 else:
                     key.data()
 
@@ -112,24 +115,44 @@ def import_libraries() -> None:
     gc.freeze()  # forks then share the memory of what is imported
 
 
+def start(connection: socket.socket, selector: selectors.BaseSelector) -> None:
+    """Fork for a program that has connected, unless it was killed before it had sent its job."""
+    length, streams, *_ = socket.recv_fds(connection, 8, 3)
+    size = int.from_bytes(length, "big")
+    with connection.makefile("rb") as stream:
+        message = stream.read(size)
+    if size and len(message) == size:
+        Job(connection, selector, streams, *marshal.loads(message))
+    else:
+        connection.close()
+    for number in streams:
+        os.close(number)
+
+
 class Job:
     """A fork that runs what one run of the program is to run."""
 
-    def __init__(self, connection: socket.socket, selector: selectors.BaseSelector):
+    def __init__(
+        self,
+        connection: socket.socket,
+        selector: selectors.BaseSelector,
+        streams: list[int],
+        arguments: list[str],
+        folder: str,
+        environment: dict[bytes, bytes],
+        group: int,
+    ):
         self.connection, self.selector = connection, selector
-        length, streams, *_ = socket.recv_fds(connection, 8, 3)
-        with connection.makefile("rb") as stream:
-            *job, group = marshal.loads(stream.read(int.from_bytes(length, "big")))
         held, self.release = os.pipe()
-        self.process = multiprocessing.Process(target=run, args=(held, streams, *job))
+        job = (held, streams, arguments, folder, environment)
+        self.process = multiprocessing.Process(target=run, args=job)
         self.process.start()
         try:
             os.setpgid(self.process.pid, group)
             ours = os.getpgrp()
         except PermissionError:  # the program is of a session of its own
             ours = None
-        for number in (held, *streams):
-            os.close(number)
+        os.close(held)
         self.ended = os.pidfd_open(self.process.pid)
         selector.register(self.ended, selectors.EVENT_READ, self.end)
         selector.register(connection, selectors.EVENT_READ, self.hear)
@@ -137,15 +160,18 @@ class Job:
 
     def hear(self) -> None:
         """Let the fork begin, as the program is ready for signals; or the program was killed."""
-        if self.connection.fileno() >= 0 and self.connection.recv(100):
+        ready = b""
+        with contextlib.suppress(OSError):  # it was killed, and has left what it was told unread
+            ready = self.connection.recv(100)
+        if ready:
             with contextlib.suppress(BrokenPipeError):  # the fork was killed before
-                os.write(self.release, b"go")
+                os.write(self.release, ready)
         else:
             self.end()
 
     def tell(self, said: object) -> None:
         """Send the program a message, if it is still there."""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             self.connection.sendall(marshal.dumps(said))
 
     def end(self) -> None:
@@ -173,12 +199,14 @@ def run(
 
     held: a pipe; the script begins when something comes out of it.
     """
-    os.read(held, 100)
-    os.close(held)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind `&`
-    for number, stream in enumerate(streams):
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # where the server ends so does it
+    for number, stream in enumerate([*streams, held]):
         os.dup2(stream, number)
-        os.close(stream)
+    os.closerange(4, os.sysconf("SC_OPEN_MAX"))  # the server's, whose other side would wait
+    if not os.read(3, 100):
+        os._exit(1)
+    os.close(3)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind `&`
     sys.stdin = os.fdopen(0)  # which multiprocessing has closed
     os.chdir(folder)
     os.environ.clear()
@@ -198,5 +226,8 @@ def run(
 if __name__ == "__main__":
     multiprocessing.set_start_method("fork")
     sys.dont_write_bytecode = False  # many processes import the same copy of the repository
-    serve(Path(sys.argv[1]))
+    try:
+        serve(Path(sys.argv[1]))
+    except BaseException:
+        traceback.print_exc()
     os._exit(0)  # at a usual end a library of torch's prints what it leaked

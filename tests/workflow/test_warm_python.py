@@ -1,7 +1,10 @@
 """The program that starts with libraries imported runs a script as Python itself does."""
 
+import marshal
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 
@@ -49,6 +52,43 @@ def test_libraries_are_imported_and_no_module_of_the_project(tmp_path):
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert {"torch", "snakemake.cli", "matplotlib.pyplot"} <= set(names)
     assert [name for name in names if name.startswith("human_alignment")] == []
+
+
+JOB = marshal.dumps([["-m", "this"], "/", dict(os.environb), 0])
+LENGTH = len(JOB).to_bytes(8, "big")
+
+
+@pytest.mark.parametrize("sent", [b"", LENGTH, LENGTH + JOB[:20], LENGTH + JOB])
+def test_the_server_outlives_a_program_that_is_killed_at_any_moment(sent):
+    """What it has sent until then, and it has not read the answer."""
+    python = warm_python.program()
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(python.with_name("socket")))
+    if sent:
+        socket.send_fds(connection, [sent[:8]], [0, 1, 2])
+        connection.sendall(sent[8:])
+    if sent == LENGTH + JOB:
+        assert select.select([connection], [], [], 20)[0]
+    connection.close()
+    for _ in range(2):  # the first may be answered before the server sees that the other was killed
+        assert subprocess.run([str(python), "-m", "base64", "-t"], timeout=60).returncode == 0
+
+
+def test_programs_of_a_server_that_ends_say_so(tmp_path):
+    """Neither they nor their scripts wait for it."""
+    command = [sys.executable, warm_python.__file__, str(tmp_path)]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **streams) as server:
+        assert server.stdout.readline() == b"ready\n"
+        script = tmp_path / "script.py"
+        script.write_text("import os, signal, sys, time\n" + SLEEP)
+        with subprocess.Popen([str(tmp_path / "python"), str(script)], **more) as program:
+            assert program.stdout.readline() == "started\n"
+            server.kill()
+            assert "the server of processes has ended" in program.communicate(timeout=20)[1]
+    done = subprocess.run([str(tmp_path / "python"), str(script)], **more, timeout=20)
+    assert done.returncode == 1 and "ConnectionRefusedError" in done.stderr
 
 
 def started(tmp_path, code, **more):
