@@ -25,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from pathlib import Path
 
@@ -215,12 +216,17 @@ def run(
     if arguments[0] == "-u":
         sys.stdout.reconfigure(write_through=True)
         arguments = arguments[1:]
-    if arguments[0] == "-m":
-        sys.argv = arguments[1:]
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).resolve().parent)
-        runpy.run_path(arguments[0], run_name="__main__")
+    try:
+        if arguments[0] == "-m":
+            sys.argv = arguments[1:]
+            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).resolve().parent)
+            runpy.run_path(arguments[0], run_name="__main__")
+    finally:
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):  # Snakemake's, for which its end waits a second
+                thread.cancel()
 
 
 if __name__ == "__main__":

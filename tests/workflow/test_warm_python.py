@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import warm_python
@@ -74,12 +75,21 @@ def test_the_server_outlives_a_program_that_is_killed_at_any_moment(sent):
         assert subprocess.run([str(python), "-m", "base64", "-t"], timeout=60).returncode == 0
 
 
+SERVE = """
+import multiprocessing, pathlib, sys, warm_python
+multiprocessing.set_start_method("fork")
+warm_python.LIBRARIES = []
+warm_python.serve(pathlib.Path(sys.argv[1]))
+"""
+
+
 def test_programs_of_a_server_that_ends_say_so(tmp_path):
     """Neither they nor their scripts wait for it."""
-    command = [sys.executable, warm_python.__file__, str(tmp_path)]
+    tests = Path(warm_python.__file__).parent
+    command = [sys.executable, "-c", SERVE, str(tmp_path)]
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **streams) as server:
+    with subprocess.Popen(command, cwd=tests, **streams) as server:
         assert server.stdout.readline() == b"ready\n"
         script = tmp_path / "script.py"
         script.write_text("import os, signal, sys, time\n" + SLEEP)
