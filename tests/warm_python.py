@@ -111,9 +111,11 @@ def serve(folder: Path) -> None:
 @functools.cache
 def import_libraries() -> None:
     """Once, for the first job."""
+    gc.disable()  # nothing of it is garbage
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # forks then share the memory of what is imported
+    gc.enable()
 
 
 def start(connection: socket.socket, selector: selectors.BaseSelector) -> None:
