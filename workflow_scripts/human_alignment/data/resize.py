@@ -23,7 +23,7 @@ def lerp(array: np.ndarray, length: int, axis: int) -> np.ndarray:
     low, high, share = _neighbours(old, length)
     share = share.reshape([-1] + [1] * (array.ndim - 1 - axis % array.ndim))
     a = array.take(low, axis).astype(np.float32, copy=False)
-    b = array.take(high, axis).astype(np.float32)
+    b = array.take(high, axis).astype(np.float32, copy=False)
     b -= a
     b *= share
     b += a
