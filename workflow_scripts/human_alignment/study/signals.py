@@ -1,5 +1,6 @@
 """Which signals a run received. Snakemake ends on them in order, but does not tell its hooks."""
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable
@@ -23,11 +24,19 @@ def note_signals(received: list[str]) -> None:
 
 
 def _noting(handler: Callable, received: list[str]) -> Callable:
-    """A handler that notes the signal's name before another one acts."""
+    """A handler that notes the signal's name before another one acts.
+
+    The handler of SIGTERM acts in a thread of its own. Snakemake's waits for a lock that the main
+    thread holds while it looks after a job that has ended: there it would wait for ever. To start a
+    `threading.Thread` takes locks too, so this is a thread of the lower level.
+    """
 
     def note(number: int, frame: object) -> None:
         received.append(signal.Signals(number).name)
-        handler(number, frame)
+        if number == signal.SIGTERM:
+            _thread.start_new_thread(handler, (number, frame))
+        else:
+            handler(number, frame)
 
     return note
 
