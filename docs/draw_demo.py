@@ -33,7 +33,9 @@ def photographed(page: Path, width: int, height: int) -> Image.Image:
 def main(argv: list[str] | None = None) -> None:
     """Parse, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--results", type=Path, default=Path("results/demo"))
+    parser.add_argument(
+        "--results", type=Path, default=Path("results/demo"), help="folder of the study's results"
+    )
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the pictures")
     arguments = parser.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
