@@ -4,8 +4,9 @@ To import torch, Matplotlib or Snakemake takes longer than what most of these pr
 imports them once and forks for each process, which takes over the arguments, environment, folder,
 streams and group of processes of the program and runs a script, or a module after `-m`, as Python
 does. Modules of the project are not imported before. A signal to the program reaches the script,
-and where the program is killed the script is. Limits of resources are not taken over, and a library
-has read the environment on import: tests of such settings use Python itself.
+and where the program is killed the script is. Timers of a script that has ended are not waited for.
+Limits of resources are not taken over, and a library has read the environment on import: tests of
+such settings use Python itself.
 """
 
 import contextlib

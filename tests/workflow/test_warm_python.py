@@ -57,8 +57,6 @@ def test_libraries_are_imported_and_no_module_of_the_project(tmp_path):
 
 JOB = marshal.dumps([["-m", "platform"], "/", dict(os.environb), 0])
 LENGTH = len(JOB).to_bytes(8, "big")
-
-
 SENT = {"nothing": b"", "length": LENGTH, "half": LENGTH + JOB[:20], "all": LENGTH + JOB}
 
 
